@@ -1,0 +1,86 @@
+//! Every budget, with its reason.
+//!
+//! Gets: nothing. Gives: [`Limits`] to every layer that keeps something for a stranger. A budget
+//! that is hit leaves a note or a count, and the bytes behind it are skipped by length: never silent,
+//! never out of step.
+
+/// How much may be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of out-of-order segments held per direction of a TCP connection. 1 MiB is the receive
+    /// window that common kernels open without tuning; what is held beyond a hole cannot be more.
+    pub hold_bytes: usize,
+    /// Segments held per direction: bounds the cost of a sequence space full of holes.
+    pub hold_segments: usize,
+    /// Nanoseconds of packet time after which a hole that nothing fills is a gap: longer than
+    /// several retransmission timeouts.
+    pub hold_ns: i64,
+    /// Segments of a connection that may still fill a hole after the receiver acknowledged past it:
+    /// packets of several capture queues or interfaces can be a little out of order in the file.
+    pub hole_grace_segments: u32,
+    /// Open TCP connections, over all; the longest idle one is dropped first.
+    pub flows: usize,
+    /// Nanoseconds of packet time without a packet after which a connection that never became a
+    /// WebSocket is forgotten.
+    pub idle_ns: i64,
+    /// The same for WebSocket connections, which may rightly be silent for hours.
+    pub idle_websocket_ns: i64,
+    /// Bytes of an HTTP head, start line to empty line. Servers take 8 to 64 KiB.
+    pub head_bytes: usize,
+    /// Header fields of a head.
+    pub head_fields: usize,
+    /// Requests on one connection that still lack their answer (pipelining).
+    pub pipelined_requests: usize,
+    /// Client bytes held behind an upgrade request until its answer is seen.
+    pub held_bytes: usize,
+    /// Bytes of one direction looked at before a connection is given up as not HTTP and not WebSocket.
+    pub probe_bytes: usize,
+    /// Bytes of one message kept to be shown, on the wire and inflated alike.
+    pub message_bytes: usize,
+    /// Bytes inflated of one message before it is given up: an inflate bomb makes 50 MB of 48 KiB.
+    pub inflate_bytes: usize,
+    /// Bytes in which frames are looked for at once after a header was lost.
+    pub resync_bytes: usize,
+    /// Notes kept with one event; further ones are counted in the last.
+    pub notes: usize,
+    /// Pings per direction whose pong is still awaited.
+    pub pings: usize,
+    /// IP datagrams whose fragments are still incomplete, and the bytes held for them.
+    pub ip_fragments: usize,
+    /// Bytes held for incomplete IP datagrams.
+    pub ip_fragment_bytes: usize,
+    /// `Sec-WebSocket-Key` values remembered to recognise a reused one.
+    pub keys: usize,
+    /// The longest packet record believed. Above any MTU with offload; more is a lying length.
+    pub record_bytes: usize,
+}
+
+const SECOND: i64 = 1_000_000_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            hold_bytes: 1 << 20,
+            hold_segments: 4096,
+            hold_ns: 30 * SECOND,
+            hole_grace_segments: 3,
+            flows: 1 << 18,
+            idle_ns: 600 * SECOND,
+            idle_websocket_ns: 24 * 3600 * SECOND,
+            head_bytes: 256 << 10,
+            head_fields: 1024,
+            pipelined_requests: 64,
+            held_bytes: 1 << 20,
+            probe_bytes: 64 << 10,
+            message_bytes: 64 << 20,
+            inflate_bytes: 32 << 20,
+            resync_bytes: 1 << 20,
+            notes: 64,
+            pings: 64,
+            ip_fragments: 1024,
+            ip_fragment_bytes: 8 << 20,
+            keys: 1 << 16,
+            record_bytes: 16 << 20,
+        }
+    }
+}
