@@ -20,10 +20,10 @@ pub struct Limits {
     pub hole_grace_segments: u32,
     /// Open TCP connections, over all; the longest idle one is dropped first.
     pub flows: usize,
-    /// Nanoseconds of packet time without a packet after which a connection that never became a
-    /// WebSocket is forgotten.
+    /// Nanoseconds of packet time without a packet after which a connection without data (port
+    /// scans, SYN floods), or one that is no WebSocket, is forgotten.
     pub idle_ns: i64,
-    /// The same for WebSocket connections, which may rightly be silent for hours.
+    /// The same for the others: a WebSocket may rightly be silent for hours.
     pub idle_websocket_ns: i64,
     /// Bytes of an HTTP head, start line to empty line. Servers take 8 to 64 KiB.
     pub head_bytes: usize,

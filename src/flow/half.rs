@@ -1,0 +1,504 @@
+//! One direction of a TCP connection: what is next, what came early, what is missing.
+//!
+//! ```text
+//!            next                acked
+//!   ----------|....hole....|#####|....hole....|####|
+//!   delivered               held (first bytes win)  ^ fin
+//! ```
+//! A hole becomes a gap when the receiver has acknowledged past it (and a few more segments did not
+//! fill it), when too much is held behind it, when it has stood too long, or at the end.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::ops::ControlFlow;
+
+use super::StreamEvent;
+use crate::limits::Limits;
+use crate::units::{Origin, SeqNo, Timestamp};
+
+/// Where stream events go: `true` as long as they are wanted.
+pub(super) type Give<'a> = &'a mut dyn FnMut(StreamEvent<'_>) -> ControlFlow<()>;
+
+/// Segments of which the hash is remembered, to tell an honest retransmission from a conflict.
+const RECENT: usize = 16;
+
+/// Beyond the largest window that TCP can scale to in practice: such a segment is not of this stream.
+const FAR: i32 = 64 << 20;
+
+/// Segments in a row that agree with each other, but not with the stream, until they are the stream.
+const STRAYS: u8 = 3;
+
+/// A segment that came before its turn.
+#[derive(Debug)]
+struct Held {
+    origin: Origin,
+    bytes: Box<[u8]>,
+    /// Bytes behind these that the snapshot length cut off.
+    cut: u64,
+}
+
+impl Held {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64 + self.cut
+    }
+}
+
+/// A stretch that was delivered.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recent {
+    at: u64,
+    len: u32,
+    hash: u64,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    /// Sequence number of `next`; meaningless until `started`.
+    next_seq: SeqNo,
+    /// Stream offset of the next byte to deliver.
+    next: u64,
+    /// `next_seq` is known, from a SYN, a segment, or the other side's acknowledgement.
+    started: bool,
+    /// FIN was delivered, or RST: nothing follows.
+    ended: bool,
+    /// A segment with data, SYN or FIN came from this side (not only an acknowledgement of it).
+    pub(super) seen: bool,
+    /// The other side has acknowledged up to here; beyond `next` it proves a hole.
+    acked: u64,
+    /// Segments of the connection since `acked` went beyond `next`.
+    grace: u32,
+    /// Where FIN stands.
+    fin: Option<(u64, Origin)>,
+    /// When the hole at `next` was first seen.
+    hole_since: Option<Timestamp>,
+    /// Segments far outside the stream: the sequence number that would follow, and how many.
+    stray: (SeqNo, u8),
+    /// What came early, by offset; the ranges do not overlap and all lie beyond `next`.
+    held: BTreeMap<u64, Held>,
+    held_bytes: usize,
+    recent: Option<Box<[Recent; RECENT]>>,
+    recent_at: usize,
+}
+
+/// A segment's part in one direction.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    pub(super) origin: Origin,
+    pub(super) seq: SeqNo,
+    pub(super) bytes: &'a [u8],
+    pub(super) cut: u32,
+    pub(super) fin: bool,
+}
+
+impl Half {
+    /// The stream begins right after this SYN.
+    pub(super) fn syn(&mut self, seq: SeqNo) {
+        if !self.started {
+            self.start(seq.plus(1));
+        }
+        self.seen = true;
+    }
+
+    fn start(&mut self, at: SeqNo) {
+        self.next_seq = at;
+        self.started = true;
+    }
+
+    /// Is this SYN the one that began the stream (a repeated one), as far as is known.
+    pub(super) fn began_with(&self, seq: SeqNo) -> bool {
+        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
+        let first = SeqNo(self.next_seq.0.wrapping_sub(self.next as u32));
+        !self.started || first == seq.plus(1)
+    }
+
+    /// Could a segment with this sequence number be of this stream.
+    pub(super) fn plausible(&self, seq: SeqNo) -> bool {
+        !self.started || self.distance(seq).abs() <= FAR
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Did no byte of it come yet.
+    pub(super) fn is_silent(&self) -> bool {
+        self.next == 0 && self.held.is_empty()
+    }
+
+    /// Forgets everything that is held: nobody wants this connection.
+    pub(super) fn drop_held(&mut self) {
+        self.held.clear();
+        self.held_bytes = 0;
+        self.recent = None;
+    }
+
+    /// How far ahead of the next byte.
+    fn distance(&self, seq: SeqNo) -> i32 {
+        seq.ahead_of(self.next_seq)
+    }
+
+    /// Takes a segment of this direction.
+    pub(super) fn data(
+        &mut self,
+        piece: Piece<'_>,
+        limits: &Limits,
+        give: Give<'_>,
+    ) -> ControlFlow<()> {
+        if self.ended {
+            return ControlFlow::Continue(());
+        }
+        if !self.started {
+            self.start(piece.seq);
+        }
+        let ahead = self.distance(piece.seq);
+        if ahead.abs() > FAR && !self.adopt_stray(&piece, give)? {
+            return ControlFlow::Continue(());
+        }
+        let ahead = i64::from(self.distance(piece.seq));
+        let len = piece.bytes.len() as u64 + u64::from(piece.cut);
+        self.seen |= len > 0 || piece.fin;
+        if piece.fin && self.fin.is_none() {
+            // RFC 9293 section 3.4: FIN takes the number behind the last byte.
+            let at = self.next.saturating_add_signed(ahead).saturating_add(len);
+            self.fin = Some((at, piece.origin));
+        }
+        if ahead == 0 && self.held.is_empty() {
+            // The common case: in order, nothing held, nothing copied.
+            self.deliver(piece.origin, piece.bytes, u64::from(piece.cut), give)?;
+        } else if len > 0 {
+            self.out_of_order(&piece, ahead, len, limits, give)?;
+        }
+        self.settle(piece.origin, limits, give)
+    }
+
+    /// Everything but the next segment in an orderly stream.
+    fn out_of_order(
+        &mut self,
+        piece: &Piece<'_>,
+        ahead: i64,
+        len: u64,
+        limits: &Limits,
+        give: Give<'_>,
+    ) -> ControlFlow<()> {
+        let (mut bytes, mut at) = (piece.bytes, self.next.saturating_add_signed(ahead.max(0)));
+        if ahead < 0 {
+            let old = ahead.unsigned_abs();
+            // RFC 9293 section 3.8.4: a keep-alive is a byte (any) below the next one.
+            let keep_alive = old == 1 && bytes.len() <= 1;
+            if !keep_alive {
+                self.compare_delivered(piece.origin, bytes, old, give)?;
+            }
+            if old >= len {
+                return ControlFlow::Continue(());
+            }
+            at = self.next;
+            let skip = usize::try_from(old).unwrap_or(usize::MAX).min(bytes.len());
+            bytes = bytes.get(skip..).unwrap_or_default();
+        }
+        let end = self.next.saturating_add_signed(ahead).saturating_add(len);
+        let cut = end.saturating_sub(at).saturating_sub(bytes.len() as u64);
+        if at == self.next && self.held.is_empty() {
+            return self.deliver(piece.origin, bytes, cut, give);
+        }
+        self.hold(piece.origin, at, bytes, cut, give)?;
+        self.drain(give)?;
+        while self.held_bytes > limits.hold_bytes || self.held.len() > limits.hold_segments {
+            self.give_up_hole(piece.origin, give)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The other side has everything up to `ack`.
+    pub(super) fn acknowledged(&mut self, ack: SeqNo) {
+        if !self.started {
+            // Nothing of this side was captured yet: what it sends next starts here.
+            self.start(ack);
+            return;
+        }
+        let ahead = self.distance(ack);
+        if ahead > 0 && ahead <= FAR {
+            let to = self.next.saturating_add(u64::from(ahead.unsigned_abs()));
+            // FIN takes a number too, but is no byte.
+            let to = self.fin.map_or(to, |(fin, _)| to.min(fin));
+            if self.acked <= self.next && to > self.next {
+                self.grace = 0;
+            }
+            self.acked = self.acked.max(to);
+        }
+    }
+
+    /// Called once for each segment of the connection, whichever side sent it: is the hole a gap now?
+    pub(super) fn settle(
+        &mut self,
+        now: Origin,
+        limits: &Limits,
+        give: Give<'_>,
+    ) -> ControlFlow<()> {
+        if self.held.is_empty() && self.acked <= self.next {
+            return self.fin_if_due(give);
+        }
+        if self.acked > self.next {
+            self.grace = self.grace.saturating_add(1);
+            if self.grace > limits.hole_grace_segments {
+                self.give_up_acknowledged(now, give)?;
+            }
+        }
+        if !self.held.is_empty() {
+            let since = *self.hole_since.get_or_insert(now.time.unwrap_or_default());
+            if now.time.is_some_and(|t| t.since(since) > limits.hold_ns) {
+                self.give_up_hole(now, give)?;
+                self.hole_since = now.time;
+            }
+        } else {
+            self.hole_since = None;
+        }
+        self.fin_if_due(give)
+    }
+
+    /// Is a hole waiting to be filled or given up.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.held.is_empty() || self.acked > self.next
+    }
+
+    /// The connection is over: every hole is a gap.
+    pub(super) fn flush(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
+        if self.ended {
+            return ControlFlow::Continue(());
+        }
+        while !self.held.is_empty() {
+            self.give_up_hole(now, give)?;
+        }
+        if self.acked > self.next {
+            self.give_up_acknowledged(now, give)?;
+        }
+        if let Some((fin, _)) = self.fin
+            && fin > self.next
+        {
+            self.gap(now, fin - self.next, false, give)?;
+        }
+        self.fin_if_due(give)
+    }
+
+    /// Nothing follows (RST from either side).
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+        self.drop_held();
+    }
+
+    fn fin_if_due(&mut self, give: Give<'_>) -> ControlFlow<()> {
+        match self.fin {
+            Some((at, origin)) if at <= self.next && !self.ended => {
+                self.end();
+                give(StreamEvent::Fin { origin })
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Hands on bytes that are next, and the part of them that the snapshot length cut off.
+    fn deliver(
+        &mut self,
+        origin: Origin,
+        bytes: &[u8],
+        cut: u64,
+        give: Give<'_>,
+    ) -> ControlFlow<()> {
+        if !bytes.is_empty() {
+            self.remember(bytes);
+            self.advance(bytes.len() as u64);
+            give(StreamEvent::Data { origin, bytes })?;
+        }
+        if cut > 0 {
+            self.gap(origin, cut, true, give)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn gap(&mut self, origin: Origin, len: u64, snapped: bool, give: Give<'_>) -> ControlFlow<()> {
+        self.advance(len);
+        give(StreamEvent::Gap { origin, len, snapped })
+    }
+
+    fn advance(&mut self, len: u64) {
+        self.next = self.next.saturating_add(len);
+        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
+        let step = len as u32;
+        self.next_seq = self.next_seq.plus(step);
+    }
+
+    /// What is held and now next goes out.
+    fn drain(&mut self, give: Give<'_>) -> ControlFlow<()> {
+        while let Some(entry) = self.held.first_entry()
+            && *entry.key() <= self.next
+        {
+            let held = entry.remove();
+            self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
+            self.deliver(held.origin, &held.bytes, held.cut, give)?;
+        }
+        if self.held.is_empty() {
+            self.hole_since = None;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The hole at `next` will not be filled.
+    fn give_up_hole(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
+        if let Some(&at) = self.held.keys().next()
+            && at > self.next
+        {
+            self.gap(now, at - self.next, false, give)?;
+        }
+        self.drain(give)
+    }
+
+    /// The receiver has what the capture lacks: every hole below `acked` is a gap.
+    fn give_up_acknowledged(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
+        while self.acked > self.next {
+            match self.held.keys().next() {
+                Some(&at) if at < self.acked => self.give_up_hole(now, give)?,
+                // One acknowledged byte with nothing behind it is most likely a FIN that was not
+                // captured: it takes a sequence number too.
+                None if self.acked - self.next == 1 => return ControlFlow::Continue(()),
+                _ => self.gap(now, self.acked - self.next, false, give)?,
+            }
+            self.drain(give)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Keeps a segment that came early, where nothing is held yet: the first bytes win.
+    fn hold(
+        &mut self,
+        origin: Origin,
+        at: u64,
+        bytes: &[u8],
+        cut: u64,
+        give: Give<'_>,
+    ) -> ControlFlow<()> {
+        let end = at.saturating_add(bytes.len() as u64).saturating_add(cut);
+        let mut conflict = 0;
+        // The held stretches that overlap [at, end): the one that starts before, and those inside.
+        let before = self.held.range(..at).next_back();
+        let inside = self.held.range(at..end);
+        let mut free = at;
+        let mut pieces: Vec<(u64, u64)> = Vec::new();
+        for (&start, held) in before.into_iter().chain(inside) {
+            let stop = start.saturating_add(held.len());
+            if stop <= free {
+                continue;
+            }
+            if start > free {
+                pieces.push((free, start));
+            }
+            conflict += differing(start, &held.bytes, at, bytes);
+            free = stop;
+        }
+        if free < end {
+            pieces.push((free, end));
+        }
+        for (from, to) in pieces {
+            let range = usize::try_from(from - at).unwrap_or(usize::MAX)
+                ..usize::try_from(to - at).unwrap_or(usize::MAX).min(bytes.len());
+            let part = bytes.get(range).unwrap_or_default();
+            let cut = (to - from).saturating_sub(part.len() as u64);
+            // Only cut bytes in a stretch whose bytes are known to be cut: still worth holding, it
+            // keeps the step.
+            self.held_bytes += part.len();
+            self.held.insert(from, Held { origin, bytes: part.into(), cut });
+        }
+        if conflict > 0 {
+            give(StreamEvent::Conflict { origin, len: conflict })?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// A segment whose number is far from the stream's: noise, or has the stream moved on unseen?
+    fn adopt_stray(&mut self, piece: &Piece<'_>, give: Give<'_>) -> ControlFlow<(), bool> {
+        let (expected, count) = self.stray;
+        let count = if count > 0 && expected == piece.seq { count + 1 } else { 1 };
+        let len = u32::try_from(piece.bytes.len()).unwrap_or(u32::MAX).wrapping_add(piece.cut);
+        self.stray = (piece.seq.plus(len), count);
+        if count < STRAYS {
+            return ControlFlow::Continue(false);
+        }
+        // The number of bytes between is unknown modulo 2^32; what counts is that there is a gap.
+        self.flush_held(piece.origin, give)?;
+        let missing = u64::from(piece.seq.0.wrapping_sub(self.next_seq.0)).max(1);
+        self.stray = (SeqNo(0), 0);
+        self.gap(piece.origin, missing, false, give)?;
+        self.next_seq = piece.seq;
+        self.acked = self.next;
+        self.fin = None;
+        ControlFlow::Continue(true)
+    }
+
+    fn flush_held(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
+        while !self.held.is_empty() {
+            self.give_up_hole(now, give)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn remember(&mut self, bytes: &[u8]) {
+        let entry = Recent {
+            at: self.next,
+            len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            hash: hash(bytes),
+        };
+        let recent = self.recent.get_or_insert_with(Box::default);
+        if let Some(slot) = recent.get_mut(self.recent_at % RECENT) {
+            *slot = entry;
+        }
+        self.recent_at = (self.recent_at + 1) % RECENT;
+    }
+
+    /// A retransmission that begins `old` bytes before `next`: does it say what was delivered?
+    /// Compared are the delivered stretches that it covers whole.
+    fn compare_delivered(
+        &self,
+        origin: Origin,
+        bytes: &[u8],
+        old: u64,
+        give: Give<'_>,
+    ) -> ControlFlow<()> {
+        let Some(from) = self.next.checked_sub(old) else { return ControlFlow::Continue(()) };
+        let mut conflict = 0;
+        for stretch in self.recent.as_deref().into_iter().flatten() {
+            let part = stretch
+                .at
+                .checked_sub(from)
+                .and_then(|skip| usize::try_from(skip).ok())
+                .and_then(|skip| bytes.get(skip..skip.checked_add(stretch.len as usize)?));
+            if stretch.len > 0 && part.is_some_and(|part| hash(part) != stretch.hash) {
+                conflict += u64::from(stretch.len);
+            }
+        }
+        if conflict > 0 {
+            give(StreamEvent::Conflict { origin, len: conflict })?;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A hash for telling different bytes apart; not against an adversary with a wish to collide.
+fn hash(bytes: &[u8]) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(bytes)
+}
+
+/// Bytes of the common stretch of two placed slices if they differ there; 0 when they agree.
+fn differing(a_at: u64, a: &[u8], b_at: u64, b: &[u8]) -> u64 {
+    let start = a_at.max(b_at);
+    let stop = (a_at + a.len() as u64).min(b_at + b.len() as u64);
+    if start >= stop || part(a_at, a, start, stop) == part(b_at, b, start, stop) {
+        return 0;
+    }
+    stop - start
+}
+
+/// The bytes from `start` to `stop` of a slice that lies at `at`.
+fn part(at: u64, bytes: &[u8], start: u64, stop: u64) -> Option<&[u8]> {
+    let from = usize::try_from(start.checked_sub(at)?).ok()?;
+    let to = usize::try_from(stop.checked_sub(at)?).ok()?;
+    bytes.get(from..to)
+}

@@ -1,0 +1,66 @@
+//! Which connection a segment belongs to.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// Both ends of a TCP connection, the same whichever way a segment goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct FlowKey {
+    /// The lesser address and the greater one. IPv4 stands as IPv4-mapped IPv6.
+    addrs: [u128; 2],
+    /// Their ports.
+    ports: [u16; 2],
+}
+
+impl FlowKey {
+    /// The key of a segment, and whether its sender comes first in it. Both ends may have one
+    /// address (loopback): then the ports order them.
+    pub(super) fn new(src: &SocketAddr, dst: &SocketAddr) -> (Self, bool) {
+        let (from, to) = ((number(src), src.port()), (number(dst), dst.port()));
+        if from <= to {
+            (Self { addrs: [from.0, to.0], ports: [from.1, to.1] }, true)
+        } else {
+            (Self { addrs: [to.0, from.0], ports: [to.1, from.1] }, false)
+        }
+    }
+
+    /// A number below `n` that depends on nothing but the key.
+    #[expect(clippy::cast_possible_truncation, reason = "a hash folds")]
+    pub(super) fn spread(&self, n: usize) -> usize {
+        let [a, b] = self.addrs;
+        let [p, q] = self.ports;
+        let folded = (a ^ (a >> 64)) as u64
+            ^ ((b ^ (b >> 64)) as u64).rotate_left(32)
+            ^ (u64::from(p) << 16)
+            ^ (u64::from(q) << 40);
+        // Fibonacci hashing: the high bits of the product depend on all bits below.
+        let mixed = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        (mixed as usize) % n.max(1)
+    }
+}
+
+fn number(addr: &SocketAddr) -> u128 {
+    match addr.ip() {
+        IpAddr::V4(v4) => 0xffff_0000_0000 | u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_share_a_key() {
+        for (a, b) in [
+            ("127.0.0.1:5000", "127.0.0.1:80"),
+            ("[::1]:1", "[::1]:2"),
+            ("10.0.0.1:1", "9.0.0.1:2"),
+        ] {
+            let (a, b) = (a.parse().unwrap(), b.parse().unwrap());
+            let ((there, first), (back, second)) = (FlowKey::new(&a, &b), FlowKey::new(&b, &a));
+            assert_eq!(there, back);
+            assert_ne!(first, second);
+            assert_eq!(there.spread(16), back.spread(16));
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The connections that are open, and which of them a segment belongs to.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use super::half::{Half, Piece};
+use super::key::FlowKey;
+use super::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent};
+use crate::limits::Limits;
+use crate::packet::{Segment, TcpFlags};
+use crate::units::{FlowId, Origin, StreamNo, Timestamp};
+
+/// Parts of the table, by a number made of the key alone. Budgets hold for each part, so what is
+/// dropped does not depend on how the parts are spread over threads.
+pub(super) const PARTS: usize = 16;
+
+/// Packet time after which a part looks for idle connections again.
+const SWEEP_NS: i64 = 10_000_000_000;
+
+/// Packet time that a closed connection is kept, to absorb its last acknowledgements.
+const CLOSED_NS: i64 = 60_000_000_000;
+
+type Map = HashMap<FlowKey, u32, foldhash::fast::RandomState>;
+
+/// Puts the segments of all connections in order.
+#[derive(Debug)]
+pub struct Table<H: Handler> {
+    parts: Vec<Part<H::State>>,
+    limits: Limits,
+    streams: u64,
+}
+
+#[derive(Debug)]
+struct Part<T> {
+    index: Map,
+    flows: Vec<Option<Flow<T>>>,
+    free: Vec<u32>,
+    /// The last segment's connection: most segments are followed by one of the same.
+    last: Option<(FlowKey, u32)>,
+    swept: Option<Timestamp>,
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self { index: Map::default(), flows: Vec::new(), free: Vec::new(), last: None, swept: None }
+    }
+}
+
+#[derive(Debug)]
+struct Flow<T> {
+    info: FlowInfo,
+    key: FlowKey,
+    /// Is [`Side::A`] the first address of the key.
+    a_is_first: bool,
+    a: Half,
+    b: Half,
+    last: Origin,
+    phase: Phase,
+    state: T,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Nobody wants its bytes; kept to know its segments when they come.
+    Ignored,
+    /// Over.
+    Closed,
+}
+
+impl<H: Handler> Table<H> {
+    /// An empty one.
+    pub fn new(limits: Limits) -> Self {
+        Self { parts: (0..PARTS).map(|_| Part::default()).collect(), limits, streams: 0 }
+    }
+
+    /// TCP connections seen so far.
+    pub const fn streams(&self) -> u64 {
+        self.streams
+    }
+
+    /// Takes the next segment of the capture.
+    pub fn push(&mut self, segment: &Segment<'_>, handler: &mut H) -> ControlFlow<()> {
+        let (key, src_first) = FlowKey::new(&segment.src, &segment.dst);
+        let Some(part) = self.parts.get_mut(key.spread(PARTS)) else {
+            return ControlFlow::Continue(());
+        };
+        part.sweep(segment.origin, &self.limits, handler)?;
+        let found = match part.last {
+            Some((last, at)) if last == key => Some(at),
+            _ => part.index.get(&key).copied(),
+        };
+        let at = match found {
+            Some(at) if !part.flow(at).is_some_and(|f| f.is_reused_by(segment, src_first)) => at,
+            found => {
+                if let Some(at) = found {
+                    part.remove(at, Finish::Reused, segment.origin, handler)?;
+                }
+                let stream = StreamNo(self.streams);
+                self.streams += 1;
+                part.insert(Flow::new(segment, key, src_first, stream))
+            }
+        };
+        part.last = Some((key, at));
+        match part.flow(at) {
+            Some(flow) => flow.push(segment, src_first, &self.limits, handler),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// The capture is over: flushes every connection, in the order of their first packets.
+    pub fn finish(&mut self, origin: Origin, handler: &mut H) -> ControlFlow<()> {
+        let mut open: Vec<Flow<H::State>> = self
+            .parts
+            .iter_mut()
+            .flat_map(|part| std::mem::take(part).flows)
+            .flatten()
+            .filter(|flow| flow.phase == Phase::Open)
+            .collect();
+        open.sort_unstable_by_key(|flow| flow.info.id);
+        open.into_iter().try_for_each(|mut flow| flow.finish(Finish::CaptureEnd, origin, handler))
+    }
+}
+
+impl<T: Default> Part<T> {
+    fn flow(&mut self, at: u32) -> Option<&mut Flow<T>> {
+        self.flows.get_mut(at as usize)?.as_mut()
+    }
+
+    fn insert(&mut self, flow: Flow<T>) -> u32 {
+        let key = flow.key;
+        let at = if let Some(at) = self.free.pop() {
+            if let Some(slot) = self.flows.get_mut(at as usize) {
+                *slot = Some(flow);
+            }
+            at
+        } else {
+            self.flows.push(Some(flow));
+            u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
+        };
+        self.index.insert(key, at);
+        at
+    }
+
+    fn remove<H: Handler<State = T>>(
+        &mut self,
+        at: u32,
+        why: Finish,
+        origin: Origin,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        let Some(mut flow) = self.flows.get_mut(at as usize).and_then(Option::take) else {
+            return ControlFlow::Continue(());
+        };
+        self.index.remove(&flow.key);
+        self.free.push(at);
+        self.last = None;
+        flow.finish(why, origin, handler)
+    }
+
+    /// Drops connections that were idle too long, and the longest idle ones when there are too many.
+    fn sweep<H: Handler<State = T>>(
+        &mut self,
+        now: Origin,
+        limits: &Limits,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        let crowded = self.index.len() > limits.flows / PARTS;
+        let due = match (self.swept, now.time) {
+            (Some(swept), Some(time)) => time.since(swept) > SWEEP_NS,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if !crowded && !due {
+            return ControlFlow::Continue(());
+        }
+        self.swept = now.time.or(self.swept);
+        let mut doomed: Vec<(FlowId, u32)> = Vec::new();
+        for (at, flow) in (0u32..).zip(&self.flows) {
+            if let Some(flow) = flow
+                && flow.idle_too_long(now, limits)
+            {
+                doomed.push((flow.info.id, at));
+            }
+        }
+        if self.index.len() - doomed.len() > limits.flows / PARTS {
+            // A quarter at once, so that the search for the longest idle ones is rare.
+            let mut by_age: Vec<(Origin, FlowId, u32)> = (0u32..)
+                .zip(&self.flows)
+                .filter_map(|(at, flow)| flow.as_ref().map(|f| (f.last, f.info.id, at)))
+                .collect();
+            by_age.sort_unstable_by_key(|(last, ..)| last.packet);
+            let quarter = by_age.len() / 4;
+            doomed = by_age.into_iter().take(quarter.max(1)).map(|(_, id, at)| (id, at)).collect();
+        }
+        doomed.sort_unstable();
+        doomed.into_iter().try_for_each(|(_, at)| self.remove(at, Finish::Evicted, now, handler))
+    }
+}
+
+impl<T: Default> Flow<T> {
+    fn new(segment: &Segment<'_>, key: FlowKey, src_first: bool, stream: StreamNo) -> Self {
+        Self {
+            info: FlowInfo {
+                id: FlowId(segment.origin.packet),
+                stream,
+                a: segment.src,
+                b: segment.dst,
+                opener: None,
+                begin: segment.origin,
+            },
+            key,
+            a_is_first: src_first,
+            a: Half::default(),
+            b: Half::default(),
+            last: segment.origin,
+            phase: Phase::Open,
+            state: T::default(),
+        }
+    }
+
+    /// Does this segment begin another connection between the same addresses and ports?
+    fn is_reused_by(&self, segment: &Segment<'_>, src_first: bool) -> bool {
+        if !segment.flags.has(TcpFlags::SYN) || segment.flags.has(TcpFlags::RST) {
+            return false;
+        }
+        let from_a = src_first == self.a_is_first;
+        let (sender, receiver) = if from_a { (&self.a, &self.b) } else { (&self.b, &self.a) };
+        if segment.flags.has(TcpFlags::ACK) {
+            // The SYN of a new connection was not captured; its answer fits nothing of the old one.
+            return sender.seen
+                && !sender.began_with(segment.seq)
+                && !receiver.plausible(segment.ack);
+        }
+        sender.seen && !sender.began_with(segment.seq)
+    }
+
+    fn idle_too_long(&self, now: Origin, limits: &Limits) -> bool {
+        let (Some(now), Some(last)) = (now.time, self.last.time) else { return false };
+        let idle = now.since(last);
+        match self.phase {
+            Phase::Open if self.a.is_silent() && self.b.is_silent() => idle > limits.idle_ns,
+            Phase::Open => idle > limits.idle_websocket_ns,
+            Phase::Ignored => idle > limits.idle_ns,
+            Phase::Closed => idle > CLOSED_NS,
+        }
+    }
+
+    fn push<H: Handler<State = T>>(
+        &mut self,
+        segment: &Segment<'_>,
+        src_first: bool,
+        limits: &Limits,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        self.last = segment.origin;
+        if self.phase != Phase::Open {
+            return ControlFlow::Continue(());
+        }
+        let flags = segment.flags;
+        let side = if src_first == self.a_is_first { Side::A } else { Side::B };
+        if flags.has(TcpFlags::SYN) && self.info.opener.is_none() {
+            // A SYN with ACK answers one that was not captured.
+            let opener = if flags.has(TcpFlags::ACK) { side.flip() } else { side };
+            self.info.opener = Some(opener);
+        }
+        let Self { info, a, b, state, .. } = self;
+        let (half, peer) = match side {
+            Side::A => (a, b),
+            Side::B => (b, a),
+        };
+        if flags.has(TcpFlags::RST) && !half.plausible(segment.seq) {
+            return ControlFlow::Continue(());
+        }
+        let mut interest = Interest::Keep;
+        let mut seq = segment.seq;
+        if flags.has(TcpFlags::SYN) {
+            half.syn(seq);
+            seq = seq.plus(1);
+        }
+        let wanted = {
+            let mut own = |event: StreamEvent<'_>| -> ControlFlow<()> {
+                if handler.stream(info, state, side, event)? == Interest::Drop {
+                    interest = Interest::Drop;
+                }
+                ControlFlow::Continue(())
+            };
+            let fin = flags.has(TcpFlags::FIN);
+            if flags.has(TcpFlags::RST) {
+                // Data of a RST is a diagnostic text at most (RFC 9293 section 3.5.3), and its
+                // window is closed: what is missing now stays missing.
+                half.flush(segment.origin, &mut own)?;
+            } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+                let piece = Piece {
+                    origin: segment.origin,
+                    seq,
+                    bytes: segment.payload,
+                    cut: segment.cut,
+                    fin,
+                };
+                half.data(piece, limits, &mut own)?;
+            } else if half.is_waiting() {
+                half.settle(segment.origin, limits, &mut own)?;
+            }
+            interest
+        };
+        if wanted == Interest::Drop {
+            return self.ignore();
+        }
+        let mut interest = Interest::Keep;
+        {
+            let mut other = |event: StreamEvent<'_>| -> ControlFlow<()> {
+                if handler.stream(info, state, side.flip(), event)? == Interest::Drop {
+                    interest = Interest::Drop;
+                }
+                ControlFlow::Continue(())
+            };
+            if flags.has(TcpFlags::ACK) && !flags.has(TcpFlags::RST) {
+                peer.acknowledged(segment.ack);
+            }
+            if flags.has(TcpFlags::RST) {
+                peer.flush(segment.origin, &mut other)?;
+            } else if peer.is_waiting() {
+                peer.settle(segment.origin, limits, &mut other)?;
+            }
+        }
+        if flags.has(TcpFlags::RST) && interest == Interest::Keep {
+            half.end();
+            peer.end();
+            let event = StreamEvent::Reset { origin: segment.origin };
+            interest = handler.stream(info, state, side, event)?;
+        }
+        if interest == Interest::Drop {
+            return self.ignore();
+        }
+        if self.a.is_ended() && self.b.is_ended() {
+            return self.finish(Finish::Tcp, segment.origin, handler);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn ignore(&mut self) -> ControlFlow<()> {
+        self.phase = Phase::Ignored;
+        self.a.drop_held();
+        self.b.drop_held();
+        self.state = T::default();
+        ControlFlow::Continue(())
+    }
+
+    fn finish<H: Handler<State = T>>(
+        &mut self,
+        why: Finish,
+        origin: Origin,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        if self.phase != Phase::Open {
+            return ControlFlow::Continue(());
+        }
+        self.phase = Phase::Closed;
+        let mut state = std::mem::take(&mut self.state);
+        let mut wanted = true;
+        for (side, half) in [(Side::A, &mut self.a), (Side::B, &mut self.b)] {
+            half.flush(origin, &mut |event| {
+                if wanted {
+                    let interest = handler.stream(&self.info, &mut state, side, event)?;
+                    wanted = interest == Interest::Keep;
+                }
+                ControlFlow::Continue(())
+            })?;
+            half.drop_held();
+        }
+        if wanted {
+            handler.finish(&self.info, &mut state, why, origin)
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
