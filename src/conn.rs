@@ -1,1 +1,486 @@
-//! To come.
+//! One TCP connection's way through the protocols: probe, HTTP, WebSocket.
+//!
+//! Gets: [`StreamEvent`]s of both sides from [`crate::flow`]. Gives: events to a [`Sink`]. Keeps: per
+//! connection one [`Stage`]; what came before it was clear is held (bounded) and replayed into the
+//! stage that is chosen.
+//!
+//! ```text
+//!            +-- nothing for us --> Ignored
+//!   Probe ---+-- HTTP ------------> Http --101----> Ws
+//!     ^      +-- frames, no head -> Ws    --CONNECT 2xx--> Probe
+//!     |                             |
+//!     +-- answer not in the capture-+
+//! ```
+
+mod probe;
+
+use std::mem;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+
+use crate::event::{
+    ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, Wants,
+};
+use crate::flow::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent};
+use crate::http::{Answer, CutBy, Http1, Step};
+use crate::limits::Limits;
+use crate::note::{Blame, Note, NoteCode};
+use crate::units::{ConnKey, Direction, Origin, PerDirection};
+use crate::ws::session::{Session, Setup};
+use crate::ws::{Out, Scratch, handshake};
+use probe::{Probe, Verdict};
+
+/// TCP connections that were found to carry something that is not read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unread {
+    /// TLS.
+    pub tls: u64,
+    /// HTTP/2.
+    pub http2: u64,
+    /// Anything else.
+    pub other: u64,
+}
+
+/// Follows all connections, and hands their events to the sink.
+#[derive(Debug)]
+pub struct Conns<S> {
+    sink: S,
+    wants: Wants,
+    limits: Limits,
+    scratch: Scratch,
+    unread: Unread,
+}
+
+/// What is kept of one TCP connection.
+#[derive(Debug, Default)]
+pub struct Conn {
+    stage: Stage,
+    /// The side that is the client; `None` until that is clear.
+    client: Option<Side>,
+    /// Upgrade attempts so far.
+    attempts: u32,
+}
+
+/// Where a connection stands.
+#[derive(Debug, Default)]
+enum Stage {
+    /// Nothing came yet.
+    #[default]
+    New,
+    /// Not clear what it is.
+    Probe(Box<Probe>),
+    /// HTTP/1, before an upgrade.
+    Http(Box<Http1>),
+    /// WebSocket frames.
+    Ws(Box<Live>),
+    /// Nothing for us.
+    Ignored,
+}
+
+/// A WebSocket connection that is open.
+#[derive(Debug)]
+struct Live {
+    info: ConnInfo,
+    session: Session,
+}
+
+impl<S: Sink> Conns<S> {
+    /// Events go to `sink`.
+    pub fn new(sink: S, limits: Limits) -> Self {
+        let wants = sink.wants();
+        Self { sink, wants, limits, scratch: Scratch::default(), unread: Unread::default() }
+    }
+
+    /// Gives the sink back.
+    pub fn into_sink(self) -> S {
+        self.sink
+    }
+
+    /// The sink.
+    pub const fn sink_mut(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    /// What was not read.
+    pub const fn unread(&self) -> Unread {
+        self.unread
+    }
+
+    /// Takes an event into whatever stage the connection is in.
+    fn feed(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        side: Side,
+        event: StreamEvent<'_>,
+    ) -> ControlFlow<()> {
+        match mem::take(&mut conn.stage) {
+            Stage::New => {
+                conn.stage = Stage::Probe(Box::new(Probe::new(flow.opener)));
+                self.feed(flow, conn, side, event)
+            }
+            Stage::Probe(mut probe) => {
+                let verdict = probe.take(side, event, &self.limits);
+                self.after_probe(flow, conn, probe, verdict)
+            }
+            Stage::Http(http) => self.feed_http(flow, conn, http, side, event),
+            Stage::Ws(mut live) => {
+                let dir = conn.direction(side);
+                let flowing = self.feed_session(&mut live, dir, event);
+                conn.stage = Stage::Ws(live);
+                flowing
+            }
+            Stage::Ignored => {
+                conn.stage = Stage::Ignored;
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn feed_session(
+        &mut self,
+        live: &mut Live,
+        dir: Direction,
+        event: StreamEvent<'_>,
+    ) -> ControlFlow<()> {
+        let Live { info, session } = live;
+        let mut out = Out {
+            sink: &mut self.sink,
+            wants: self.wants,
+            limits: &self.limits,
+            conn: info,
+            scratch: &mut self.scratch,
+        };
+        match event {
+            StreamEvent::Data { origin, bytes } => session.data(dir, origin, bytes, &mut out),
+            StreamEvent::Gap { origin, len, snapped } => {
+                session.gap(dir, origin, len, snapped, &mut out)
+            }
+            StreamEvent::Fin { origin } => session.fin(dir, origin, &mut out),
+            StreamEvent::Reset { origin } => session.reset(dir, origin, &mut out),
+            StreamEvent::Conflict { origin, len } => {
+                session.note(Note::new(
+                    NoteCode::OverlapConflict,
+                    Blame::Capture,
+                    format!(
+                        "Packet {} repeats {len} bytes of the {} and says otherwise; the first \
+                         copy stands.",
+                        origin.packet,
+                        dir.sender(),
+                    ),
+                ));
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn feed_http(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        mut http: Box<Http1>,
+        side: Side,
+        event: StreamEvent<'_>,
+    ) -> ControlFlow<()> {
+        let dir = conn.direction(side);
+        match event {
+            StreamEvent::Data { origin, mut bytes } => {
+                while let Some(step) = http.data(dir, origin, &mut bytes, &self.limits) {
+                    match self.step(flow, conn, http, step, origin)? {
+                        // HTTP goes on behind a refused upgrade.
+                        Some(again) => http = again,
+                        None if bytes.is_empty() => return ControlFlow::Continue(()),
+                        None => {
+                            return self.feed(flow, conn, side, StreamEvent::Data { origin, bytes });
+                        }
+                    }
+                }
+                conn.stage = Stage::Http(http);
+                ControlFlow::Continue(())
+            }
+            StreamEvent::Gap { origin, len, .. } => {
+                let step = http.gap(dir, origin, len, &self.limits);
+                self.http_moved(flow, conn, http, step, origin, Some((side, event)))
+            }
+            StreamEvent::Fin { origin } => {
+                let step = http.closed(dir, CutBy::Fin(dir, origin));
+                self.http_moved(flow, conn, http, step, origin, Some((side, event)))
+            }
+            StreamEvent::Reset { origin } => {
+                let step = http.closed(dir, CutBy::Reset(dir, origin));
+                self.http_moved(flow, conn, http, step, origin, Some((side, event)))
+            }
+            StreamEvent::Conflict { .. } => {
+                conn.stage = Stage::Http(http);
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    /// Acts on what a gap or an end meant to HTTP; the event itself goes on to the next stage.
+    fn http_moved(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        http: Box<Http1>,
+        step: Option<Step>,
+        origin: Origin,
+        event: Option<(Side, StreamEvent<'_>)>,
+    ) -> ControlFlow<()> {
+        let Some(step) = step else {
+            conn.stage = Stage::Http(http);
+            return ControlFlow::Continue(());
+        };
+        if let Some(http) = self.step(flow, conn, http, step, origin)? {
+            conn.stage = Stage::Http(http);
+            return ControlFlow::Continue(());
+        }
+        match event {
+            Some((side, event)) => self.feed(flow, conn, side, event),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Acts on a step of HTTP. Gives HTTP back where it goes on.
+    fn step(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        mut http: Box<Http1>,
+        step: Step,
+        origin: Origin,
+    ) -> ControlFlow<(), Option<Box<Http1>>> {
+        match step {
+            Step::Refused(exchange) => {
+                let info = conn.next_attempt(flow);
+                self.tell(&info, origin, &handshake::judge(*exchange))?;
+                return ControlFlow::Continue(Some(http));
+            }
+            Step::Switched(exchange) => {
+                let info = conn.next_attempt(flow);
+                let judged = handshake::judge(*exchange);
+                self.tell(&info, origin, &judged)?;
+                if judged.notes.iter().any(|n| n.code == NoteCode::OtherProtocol) {
+                    conn.stage = Stage::Ignored;
+                    return ControlFlow::Continue(None);
+                }
+                let setup = Setup {
+                    deflate: judged.deflate,
+                    begin: flow.begin.time,
+                    synced: PerDirection { to_server: true, to_client: true },
+                    handshake_known: judged.request.is_some(),
+                };
+                conn.stage = Stage::Ws(Box::new(Live { info, session: Session::new(setup) }));
+                self.replay_held(flow, conn, &mut http)?;
+            }
+            Step::Unanswered(exchange) => {
+                let goes_on = matches!(exchange.answer, Answer::Missing | Answer::Partial(_));
+                let info = conn.next_attempt(flow);
+                let judged = handshake::judge(*exchange);
+                self.tell(&info, origin, &judged)?;
+                if goes_on {
+                    let probe = Probe::after_lost_answer(conn.client_side(), info, judged.deflate);
+                    conn.stage = Stage::Probe(Box::new(probe));
+                    self.replay_held(flow, conn, &mut http)?;
+                } else {
+                    conn.stage = Stage::Ignored;
+                }
+            }
+            Step::Tunnel => {
+                conn.stage = Stage::Probe(Box::new(Probe::tunnel(conn.client_side())));
+                self.replay_held(flow, conn, &mut http)?;
+            }
+            Step::NotOurs => {
+                self.unread.other += 1;
+                conn.stage = Stage::Ignored;
+            }
+        }
+        ControlFlow::Continue(None)
+    }
+
+    /// What the client sent before it had its answer goes into the stage that the answer chose.
+    fn replay_held(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        http: &mut Http1,
+    ) -> ControlFlow<()> {
+        let client = conn.client_side();
+        let held = http.take_held();
+        for (origin, part) in held.parts() {
+            let event = match part {
+                crate::http::HeldPart::Bytes(bytes) => StreamEvent::Data { origin, bytes },
+                crate::http::HeldPart::Gap(len) => {
+                    StreamEvent::Gap { origin, len, snapped: false }
+                }
+            };
+            self.feed(flow, conn, client, event)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn after_probe(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        probe: Box<Probe>,
+        verdict: Verdict,
+    ) -> ControlFlow<()> {
+        match verdict {
+            Verdict::Undecided => {
+                conn.stage = Stage::Probe(probe);
+                return ControlFlow::Continue(());
+            }
+            Verdict::Http { client } => {
+                conn.client = Some(client);
+                conn.stage = Stage::Http(Box::new(Http1::new()));
+            }
+            Verdict::Tls => {
+                self.unread.tls += 1;
+                conn.stage = Stage::Ignored;
+            }
+            Verdict::Http2 => {
+                self.unread.http2 += 1;
+                conn.stage = Stage::Ignored;
+            }
+            Verdict::Other => {
+                self.unread.other += 1;
+                conn.stage = Stage::Ignored;
+            }
+            Verdict::Frames { client, client_synced } => {
+                conn.client = Some(client);
+                self.open_without_answer(flow, conn, &probe, client_synced)?;
+            }
+        }
+        if matches!(conn.stage, Stage::Ignored) {
+            return ControlFlow::Continue(());
+        }
+        probe.replay().try_for_each(|(side, event)| self.feed(flow, conn, side, event))
+    }
+
+    /// Frames were recognised where the capture lacks the handshake, or its answer.
+    fn open_without_answer(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        probe: &Probe,
+        client_synced: bool,
+    ) -> ControlFlow<()> {
+        let (info, deflate, handshake_known) = if let Some((info, deflate)) = probe.attempt() {
+            (info.clone(), *deflate, true)
+        } else {
+            let info = conn.next_attempt(flow);
+            self.tell(&info, probe.begin().unwrap_or(flow.begin), &unseen(&info))?;
+            (info, None, false)
+        };
+        let setup = Setup {
+            deflate,
+            begin: flow.begin.time,
+            synced: PerDirection { to_server: client_synced, to_client: false },
+            handshake_known,
+        };
+        conn.stage = Stage::Ws(Box::new(Live { info, session: Session::new(setup) }));
+        ControlFlow::Continue(())
+    }
+
+    fn tell(&mut self, info: &ConnInfo, origin: Origin, judged: &Handshake) -> ControlFlow<()> {
+        self.sink.event(&Cx { conn: info, origin }, &Event::Handshake(judged))
+    }
+}
+
+/// What stands in place of a handshake that the capture lacks.
+fn unseen(info: &ConnInfo) -> Handshake {
+    Handshake {
+        http: HttpVersion::Http1,
+        outcome: Outcome::Unseen,
+        request: None,
+        response: None,
+        subprotocol: None,
+        extensions: None,
+        deflate: None,
+        notes: vec![Note::new(
+            NoteCode::HandshakeUnseen,
+            Blame::Capture,
+            format!(
+                "The capture has frames between {} and {}, but not their opening handshake.",
+                info.client, info.server
+            ),
+        )],
+    }
+}
+
+impl Conn {
+    fn client_side(&self) -> Side {
+        self.client.unwrap_or(Side::A)
+    }
+
+    fn direction(&self, side: Side) -> Direction {
+        if side == self.client_side() { Direction::ToServer } else { Direction::ToClient }
+    }
+
+    fn next_attempt(&mut self, flow: &FlowInfo) -> ConnInfo {
+        let nth = self.attempts;
+        self.attempts = self.attempts.saturating_add(1);
+        let client = self.client_side();
+        let (client, server): (SocketAddr, SocketAddr) =
+            (flow.addr(client), flow.addr(client.flip()));
+        ConnInfo { key: ConnKey { flow: flow.id, nth }, stream: flow.stream, client, server }
+    }
+}
+
+impl<S: Sink> Handler for Conns<S> {
+    type State = Conn;
+
+    fn stream(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        side: Side,
+        event: StreamEvent<'_>,
+    ) -> ControlFlow<(), Interest> {
+        self.feed(flow, conn, side, event)?;
+        ControlFlow::Continue(match conn.stage {
+            Stage::Ignored => Interest::Drop,
+            _ => Interest::Keep,
+        })
+    }
+
+    fn finish(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        why: Finish,
+        origin: Origin,
+    ) -> ControlFlow<()> {
+        match mem::take(&mut conn.stage) {
+            Stage::New | Stage::Ignored => ControlFlow::Continue(()),
+            Stage::Probe(mut probe) => {
+                let verdict = probe.last_chance();
+                if verdict == Verdict::Undecided {
+                    return ControlFlow::Continue(());
+                }
+                self.after_probe(flow, conn, probe, verdict)?;
+                self.finish(flow, conn, why, origin)
+            }
+            Stage::Http(mut http) => {
+                while let Some(exchange) = http.finish() {
+                    let info = conn.next_attempt(flow);
+                    self.tell(&info, origin, &handshake::judge(exchange))?;
+                }
+                ControlFlow::Continue(())
+            }
+            Stage::Ws(mut live) => {
+                let Live { info, session } = &mut *live;
+                let mut out = Out {
+                    sink: &mut self.sink,
+                    wants: self.wants,
+                    limits: &self.limits,
+                    conn: info,
+                    scratch: &mut self.scratch,
+                };
+                session.finish(why, origin, &mut out)
+            }
+        }
+    }
+}
+

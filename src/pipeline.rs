@@ -1,1 +1,142 @@
-//! To come.
+//! The whole way of a packet, on one thread: decode, put in order, follow the connection, hand its
+//! events to the sink.
+//!
+//! Gets: [`PacketRecord`]s. Gives: events to a [`Sink`], and [`Totals`] at the end.
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//! use wstap::capture::{LinkType, PacketRecord};
+//! use wstap::event::{Cx, Event, Sink, Wants};
+//! use wstap::limits::Limits;
+//! use wstap::pipeline::Pipeline;
+//! use wstap::units::{FileOffset, PacketNo};
+//!
+//! /// Keeps every text message.
+//! #[derive(Default)]
+//! struct Texts(Vec<String>);
+//!
+//! impl Sink for Texts {
+//!     fn wants(&self) -> Wants {
+//!         Wants::MESSAGES
+//!     }
+//!     fn event(&mut self, _: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+//!         if let Event::Message(message) = event
+//!             && let wstap::event::Payload::Text(text) = message.payload
+//!         {
+//!             self.0.push(text.to_owned());
+//!         }
+//!         ControlFlow::Continue(())
+//!     }
+//! }
+//!
+//! let mut pipeline = Pipeline::new(Texts::default(), Limits::default());
+//! let record = PacketRecord {
+//!     no: PacketNo(1),
+//!     at: FileOffset(0),
+//!     time: None,
+//!     link: LinkType(1),
+//!     orig_len: 14,
+//!     bytes: &[0; 14],
+//! };
+//! let _ = pipeline.push(&record);
+//! let (texts, totals) = pipeline.finish();
+//! assert!(texts.0.is_empty());
+//! assert_eq!(totals.packets, 1);
+//! ```
+
+mod keys;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use crate::capture::PacketRecord;
+use crate::conn::{Conns, Unread};
+use crate::event::Sink;
+use crate::flow::Table;
+use crate::limits::Limits;
+use crate::packet::{Decoded, Decoder};
+use crate::units::{Origin, Timestamp};
+use keys::KeyWatch;
+
+/// What a run saw in all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Packets read.
+    pub packets: u64,
+    /// Bytes they had on the wire.
+    pub bytes: u64,
+    /// Earliest packet time.
+    pub first_time: Option<Timestamp>,
+    /// Latest packet time.
+    pub last_time: Option<Timestamp>,
+    /// TCP connections.
+    pub tcp_streams: u64,
+    /// TCP connections that were seen to carry something else, by what it is.
+    pub unread: Unread,
+    /// Packets that were not decoded, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+}
+
+/// Packets in, events out.
+#[derive(Debug)]
+pub struct Pipeline<S: Sink> {
+    decoder: Decoder,
+    table: Table<Conns<KeyWatch<S>>>,
+    conns: Conns<KeyWatch<S>>,
+    totals: Totals,
+    last: Origin,
+}
+
+impl<S: Sink> Pipeline<S> {
+    /// An empty one that leaves its events with `sink`.
+    pub fn new(sink: S, limits: Limits) -> Self {
+        Self {
+            decoder: Decoder::new(&limits),
+            table: Table::new(limits.clone()),
+            conns: Conns::new(KeyWatch::new(sink, limits.keys), limits),
+            totals: Totals::default(),
+            last: Origin::default(),
+        }
+    }
+
+    /// Takes the next packet; `Break` when the sink has seen enough.
+    pub fn push(&mut self, record: &PacketRecord<'_>) -> ControlFlow<()> {
+        let totals = &mut self.totals;
+        totals.packets += 1;
+        totals.bytes += u64::from(record.orig_len);
+        if let Some(time) = record.time {
+            totals.first_time = Some(totals.first_time.map_or(time, |first| first.min(time)));
+            totals.last_time = totals.last_time.max(Some(time));
+        }
+        self.last = Origin { packet: record.no, time: record.time };
+        match self.decoder.decode(record) {
+            Decoded::Segment(segment) => self.table.push(&segment, &mut self.conns),
+            Decoded::Other(reason) => {
+                *totals.skipped.entry(reason.as_str()).or_default() += 1;
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    /// Ends every open connection, and gives the sink back.
+    pub fn finish(mut self) -> (S, Totals) {
+        // A sink that breaks now has what it wants; there is nothing left to stop.
+        let _ = self.table.finish(self.last, &mut self.conns);
+        let totals = self.totals();
+        (self.conns.into_sink().into_sink(), totals)
+    }
+
+    /// What was seen so far.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            tcp_streams: self.table.streams(),
+            unread: self.conns.unread(),
+            ..self.totals.clone()
+        }
+    }
+
+    /// The sink, to flush or to look at.
+    pub const fn sink_mut(&mut self) -> &mut S {
+        self.conns.sink_mut().sink_mut()
+    }
+}
