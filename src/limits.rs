@@ -71,7 +71,7 @@ impl Default for Limits {
             head_fields: 1024,
             pipelined_requests: 64,
             held_bytes: 1 << 20,
-            probe_bytes: 64 << 10,
+            probe_bytes: 256 << 10,
             message_bytes: 64 << 20,
             inflate_bytes: 32 << 20,
             resync_bytes: 1 << 20,

@@ -8,10 +8,11 @@
 //! mid-connection (or lacks the answer to its upgrade request) is watched for a head at the start of
 //! a segment, and for frames that are consistent with each other.
 
-use super::{ConnInfo, Direction, Limits, Origin, Side, StreamEvent};
-use crate::event::DeflateAgreement;
+use super::{ConnInfo, Limits, Origin, Side, StreamEvent};
+use crate::event::{DeflateAgreement, Opcode};
 use crate::http::{self, Guess};
-use crate::ws::resync::{Finder, Found};
+use crate::ws::frame::Header;
+use crate::ws::resync::{Finder, Search, Shape};
 
 /// What a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,6 @@ struct Heard {
     /// Frames of a client, of a server: what this side could be.
     as_client: Option<Finder>,
     as_server: Option<Finder>,
-    no_frames: (bool, bool),
 }
 
 /// What a connection is, as far as it is known.
@@ -143,9 +143,9 @@ impl Probe {
             StreamEvent::Gap { origin, len, snapped } => {
                 let heard = self.heard_mut(side);
                 heard.gap = true;
-                for finder in [&mut heard.as_client, &mut heard.as_server].into_iter().flatten() {
-                    finder.gap();
-                }
+                // What came before proves nothing about what follows.
+                heard.as_client = None;
+                heard.as_server = None;
                 self.keep(side, Kept::Other(StreamEvent::Gap { origin, len, snapped }));
                 return Verdict::Undecided;
             }
@@ -170,7 +170,7 @@ impl Probe {
         heard.segments += 1;
         self.keep(side, Kept::Data { origin, from, to });
         let verdict = match self.by_head(side, from) {
-            Verdict::Undecided => self.by_frames(side, bytes, limits),
+            Verdict::Undecided => self.by_frames(side, origin, bytes, limits),
             decided => decided,
         };
         match verdict {
@@ -218,52 +218,74 @@ impl Probe {
     }
 
     /// Are there frames that are consistent with each other?
-    fn by_frames(&mut self, side: Side, bytes: &[u8], limits: &Limits) -> Verdict {
+    fn by_frames(
+        &mut self,
+        side: Side,
+        origin: Origin,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Verdict {
         if !self.mid_connection() {
             return Verdict::Undecided;
         }
         let opener = self.opener;
-        let behind_request = self.attempt.is_some();
+        let behind_request = self.attempt.is_some() && opener == Some(side);
         let heard = self.heard_mut(side);
-        if behind_request && opener == Some(side) && !heard.gap && heard.segments == 1 {
+        if behind_request && !heard.gap && heard.segments == 1 && starts_client_frame(bytes) {
             // The bytes right behind an upgrade request start a frame, or there was no upgrade.
-            let first = crate::ws::resync::could_start_frame(bytes, Direction::ToServer);
-            if first {
-                return Verdict::Frames { client: side, client_synced: true };
-            }
+            return Verdict::Frames { client: side, client_synced: true };
         }
-        if opener != Some(side.flip()) && !heard.no_frames.0 {
-            let finder = heard
-                .as_client
-                .get_or_insert_with(|| Finder::new(Direction::ToServer, limits.probe_bytes));
-            match finder.segment(bytes) {
-                Found::At(_) => return Verdict::Frames { client: side, client_synced: false },
-                Found::NeedMore => {}
-                Found::No => heard.no_frames.0 = true,
-            }
+        if opener != Some(side.flip()) && look(&mut heard.as_client, true, origin, bytes, limits) {
+            return Verdict::Frames { client: side, client_synced: false };
         }
-        if opener != Some(side) && !heard.no_frames.1 {
-            let finder = heard
-                .as_server
-                .get_or_insert_with(|| Finder::new(Direction::ToClient, limits.probe_bytes));
-            match finder.segment(bytes) {
-                Found::At(_) => {
-                    return Verdict::Frames { client: side.flip(), client_synced: false };
-                }
-                Found::NeedMore => {}
-                Found::No => heard.no_frames.1 = true,
-            }
+        if opener != Some(side) && look(&mut heard.as_server, false, origin, bytes, limits) {
+            return Verdict::Frames { client: side.flip(), client_synced: false };
         }
         Verdict::Undecided
     }
 
-    /// Nothing more comes: does what there is suffice, if only to tell an attempt's end?
+    /// Nothing more comes: does what there is suffice?
     pub(super) fn last_chance(&mut self) -> Verdict {
-        match &self.attempt {
-            Some(_) if self.a.bytes.is_empty() && self.b.bytes.is_empty() => Verdict::Other,
-            _ => Verdict::Undecided,
+        for side in [Side::A, Side::B] {
+            let opener = self.opener;
+            let heard = self.heard_mut(side);
+            let found = |finder: &mut Option<Finder>| {
+                finder.as_mut().is_some_and(|f| matches!(f.finish(), Search::Found(_)))
+            };
+            if opener != Some(side.flip()) && found(&mut heard.as_client) {
+                return Verdict::Frames { client: side, client_synced: false };
+            }
+            if opener != Some(side) && found(&mut heard.as_server) {
+                return Verdict::Frames { client: side.flip(), client_synced: false };
+            }
         }
+        Verdict::Undecided
     }
+}
+
+/// Shows a segment to a side's finder of frames.
+fn look(
+    finder: &mut Option<Finder>,
+    masked: bool,
+    origin: Origin,
+    bytes: &[u8],
+    limits: &Limits,
+) -> bool {
+    // Compression may have been agreed.
+    let shape = Shape { masked, rsv1: true, rsv1_anywhere: false };
+    let finder = finder.get_or_insert_with(|| Finder::new(shape, 0));
+    matches!(finder.push(origin, bytes, limits.probe_bytes), Search::Found(_))
+}
+
+/// Can these bytes, as the first behind an upgrade request, be a client's frame: masked, a known
+/// opcode, no reserved bits but compression's, the length in its shortest form.
+fn starts_client_frame(bytes: &[u8]) -> bool {
+    Header::split(bytes).is_some_and(|(header, _)| {
+        header.mask.is_some()
+            && !matches!(header.opcode, Opcode::Reserved(_))
+            && matches!(header.rsv, 0 | 4)
+            && header.is_minimal()
+    })
 }
 
 /// A TLS record that starts a handshake, or carries data in mid-connection (RFC 8446 section 5.1).
