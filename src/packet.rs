@@ -11,7 +11,7 @@
 //!
 //! Checksums are not looked at: with offload they are filled in after the packet was captured.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use etherparse::IpNumber;
 
@@ -33,9 +33,61 @@ pub use fuzz::fuzz_decode;
 pub use skip::Skip;
 
 use fragments::Fragments;
-use ip::Datagram;
+use ip::{Datagram, Ends};
 use link::{Layer, Version};
 use span::Span;
+
+/// A TCP segment (RFC 9293 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment<'a> {
+    /// The packet that brought it.
+    pub origin: Origin,
+    /// Sender.
+    pub src: SocketAddr,
+    /// Receiver.
+    pub dst: SocketAddr,
+    /// Sequence number of the first payload byte (of the SYN, when that is set).
+    pub seq: SeqNo,
+    /// Acknowledgement number; only with [`TcpFlags::ACK`].
+    pub ack: SeqNo,
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// Receive window as sent, not scaled.
+    pub window: u16,
+    /// Captured payload bytes.
+    pub payload: &'a [u8],
+    /// Payload bytes that were on the wire behind `payload` but were cut by the snapshot length.
+    pub cut: u32,
+}
+
+/// Control bits of a TCP header (RFC 9293 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// No more data from sender.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronize sequence numbers.
+    pub const SYN: Self = Self(0x02);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x04);
+    /// Push.
+    pub const PSH: Self = Self(0x08);
+    /// The acknowledgement number counts.
+    pub const ACK: Self = Self(0x10);
+
+    /// Are all bits of `other` set here.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOr for TcpFlags {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
 
 /// Takes packets apart.
 ///
@@ -124,6 +176,7 @@ struct Descent<'a, 'd> {
 }
 
 impl<'a> Descent<'a, '_> {
+    #[inline]
     fn segment(&mut self, record: &PacketRecord<'a>) -> Result<Segment<'a>, Skip> {
         let wire = usize::try_from(record.orig_len).unwrap_or(usize::MAX);
         let mut span = Span::new(record.bytes, wire);
@@ -133,13 +186,17 @@ impl<'a> Descent<'a, '_> {
         let mut layer = link::first_layer(record.link)?;
         for depth in 0..=MAX_TUNNELS {
             let (version, packet) = link::network(layer, span)?;
-            let mut datagram = ip::datagram(version, packet)?;
+            let header = ip::header(version, packet)?;
+            if header.is_plain_tcp() {
+                return tcp(self.origin, header.ends, header.payload);
+            }
+            let mut datagram = ip::extensions(header)?;
             while let Some(fragment) = datagram.fragment {
                 datagram = self.put_together(datagram, fragment, depth)?;
             }
             let payload = datagram.payload;
             (layer, span) = match datagram.protocol {
-                IpNumber::TCP => return tcp(self.origin, datagram.src, datagram.dst, payload),
+                IpNumber::TCP => return tcp(self.origin, datagram.ends, payload),
                 IpNumber::IPV4 => (Layer::Ip(Version::V4), payload),
                 IpNumber::IPV6 => (Layer::Ip(Version::V6), payload),
                 IpNumber::GRE => tunnel::gre(payload)?,
@@ -160,7 +217,7 @@ impl<'a> Descent<'a, '_> {
     ) -> Result<Datagram<'a>, Skip> {
         // Not worth the memory. In IPv6 the protocol stands in the first fragment and may be hidden
         // behind further headers.
-        if !carries_tcp(datagram.protocol) && datagram.src.is_ipv4() {
+        if !carries_tcp(datagram.protocol) && !datagram.ends.are_v6() {
             return Err(Skip::of_protocol(datagram.protocol));
         }
         let Some((buffer, rest)) = std::mem::take(&mut self.whole).split_first_mut() else {
@@ -198,7 +255,7 @@ fn carries_tcp(protocol: IpNumber) -> bool {
 /// RFC 9293 section 3.1. Read by hand: the first 20 bytes are all that is needed, and a packet cut
 /// inside of the options must still tell how much it carried.
 #[inline]
-fn tcp(origin: Origin, src: IpAddr, dst: IpAddr, span: Span<'_>) -> Result<Segment<'_>, Skip> {
+fn tcp<'a>(origin: Origin, ends: Ends<'_>, span: Span<'a>) -> Result<Segment<'a>, Skip> {
     let (header, _) = span.fixed::<20>(Skip::BadTcpHeader)?;
     let &[s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = header;
     // RFC 9293 section 3.1: the data offset counts words of 4 bytes, 5 of which are always there.
@@ -207,6 +264,7 @@ fn tcp(origin: Origin, src: IpAddr, dst: IpAddr, span: Span<'_>) -> Result<Segme
         return Err(Skip::BadTcpHeader);
     }
     let payload = span.skip(header_len, Skip::BadTcpHeader)?;
+    let (src, dst) = ends.pair();
     Ok(Segment {
         origin,
         src: SocketAddr::new(src, u16::from_be_bytes([s0, s1])),
@@ -222,55 +280,3 @@ fn tcp(origin: Origin, src: IpAddr, dst: IpAddr, span: Span<'_>) -> Result<Segme
 
 /// Tunnels inside of tunnels: real networks have two or three.
 const MAX_TUNNELS: usize = 8;
-
-/// A TCP segment (RFC 9293 section 3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment<'a> {
-    /// The packet that brought it.
-    pub origin: Origin,
-    /// Sender.
-    pub src: SocketAddr,
-    /// Receiver.
-    pub dst: SocketAddr,
-    /// Sequence number of the first payload byte (of the SYN, when that is set).
-    pub seq: SeqNo,
-    /// Acknowledgement number; only with [`TcpFlags::ACK`].
-    pub ack: SeqNo,
-    /// Control bits.
-    pub flags: TcpFlags,
-    /// Receive window as sent, not scaled.
-    pub window: u16,
-    /// Captured payload bytes.
-    pub payload: &'a [u8],
-    /// Payload bytes that were on the wire behind `payload` but were cut by the snapshot length.
-    pub cut: u32,
-}
-
-/// Control bits of a TCP header (RFC 9293 section 3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct TcpFlags(pub u8);
-
-impl TcpFlags {
-    /// No more data from sender.
-    pub const FIN: Self = Self(0x01);
-    /// Synchronize sequence numbers.
-    pub const SYN: Self = Self(0x02);
-    /// Reset the connection.
-    pub const RST: Self = Self(0x04);
-    /// Push.
-    pub const PSH: Self = Self(0x08);
-    /// The acknowledgement number counts.
-    pub const ACK: Self = Self(0x10);
-
-    /// Are all bits of `other` set here.
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-impl std::ops::BitOr for TcpFlags {
-    type Output = Self;
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}

@@ -120,11 +120,12 @@ impl Fragments {
         if bytes.is_empty() || !units || end > usize::from(u16::MAX) {
             return Err(Skip::BadIpFragment);
         }
+        let (src, dst) = datagram.ends.pair();
         let key = Key {
-            src: datagram.src,
-            dst: datagram.dst,
+            src,
+            dst,
             id: fragment.id,
-            protocol: datagram.src.is_ipv4().then_some(datagram.protocol.0),
+            protocol: src.is_ipv4().then_some(datagram.protocol.0),
             depth,
         };
         if let Some(known) = self.partials.get(&key) {
@@ -323,10 +324,9 @@ const COPY_NS: i64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use proptest::prelude::*;
 
+    use super::super::ip::Ends;
     use super::super::span::Span;
     use super::*;
 
@@ -339,8 +339,7 @@ mod tests {
     ) -> Result<Vec<u8>, Skip> {
         let fragment = Fragment { id, offset, more };
         let datagram = Datagram {
-            src: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
-            dst: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)),
+            ends: Ends::V4(&[10, 0, 0, 1, 10, 0, 0, 2]),
             protocol: IpNumber::TCP,
             payload: Span::new(bytes, bytes.len()),
             fragment: Some(fragment),
@@ -441,7 +440,7 @@ mod tests {
             cuts in proptest::collection::vec((0_usize..12, 1_usize..6, any::<u8>()), 1..40),
         ) {
             let mut all = Fragments::new(&Limits::default());
-            let mut map = vec![None; 96];
+            let mut map = [None; 96];
             for (start, len, fill) in cuts {
                 let start = start * 8;
                 let end = (start + len * 8).min(96);

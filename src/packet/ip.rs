@@ -13,16 +13,58 @@ use super::span::Span;
 /// An IP packet without its headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Datagram<'a> {
-    /// Sender.
-    pub(super) src: IpAddr,
-    /// Receiver.
-    pub(super) dst: IpAddr,
+    /// Sender and receiver.
+    pub(super) ends: Ends<'a>,
     /// What the payload is.
     pub(super) protocol: IpNumber,
     /// The payload; of a fragment, its part of it.
     pub(super) payload: Span<'a>,
     /// `None` when it is whole.
     pub(super) fragment: Option<Fragment>,
+}
+
+impl Datagram<'_> {
+    /// Is it whole, and TCP: what nearly every packet is.
+    #[inline]
+    pub(super) fn is_plain_tcp(&self) -> bool {
+        self.protocol == IpNumber::TCP && self.fragment.is_none()
+    }
+}
+
+/// The addresses of a packet, where they stand in it: to carry an [`IpAddr`] through every layer
+/// would cost as much as the decoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends<'a> {
+    /// Source and destination, 4 bytes each.
+    V4(&'a [u8; 8]),
+    /// Source and destination, 16 bytes each.
+    V6(&'a [u8; 32]),
+}
+
+impl Ends<'_> {
+    /// Source and destination.
+    #[inline]
+    pub(super) fn pair(self) -> (IpAddr, IpAddr) {
+        match self {
+            Ends::V4(both) => halves(both.first_chunk::<4>(), both.last_chunk()),
+            Ends::V6(both) => halves(both.first_chunk::<16>(), both.last_chunk()),
+        }
+    }
+
+    /// Are they of IPv6.
+    pub(super) const fn are_v6(self) -> bool {
+        matches!(self, Ends::V6(_))
+    }
+}
+
+/// Two addresses; both halves are there, or the caller's array would be shorter.
+#[inline]
+fn halves<const N: usize>(src: Option<&[u8; N]>, dst: Option<&[u8; N]>) -> (IpAddr, IpAddr)
+where
+    IpAddr: From<[u8; N]>,
+{
+    let address = |half: Option<&[u8; N]>| IpAddr::from(half.copied().unwrap_or([0; N]));
+    (address(src), address(dst))
 }
 
 /// Where a fragment belongs.
@@ -36,9 +78,9 @@ pub(super) struct Fragment {
     pub(super) more: bool,
 }
 
-/// Reads the header of an IP packet, and what stands between it and the payload.
+/// Reads the header of an IP packet; [`extensions`] may follow it.
 #[inline]
-pub(super) fn datagram(version: Version, span: Span<'_>) -> Result<Datagram<'_>, Skip> {
+pub(super) fn header(version: Version, span: Span<'_>) -> Result<Datagram<'_>, Skip> {
     match version {
         Version::V4 => v4(span),
         Version::V6 => v6(span),
@@ -63,14 +105,12 @@ fn v4(span: Span<'_>) -> Result<Datagram<'_>, Skip> {
         offset: usize::from(header.fragments_offset().byte_offset()),
         more: header.more_fragments(),
     });
-    let datagram = Datagram {
-        src: IpAddr::V4(header.source_addr()),
-        dst: IpAddr::V4(header.destination_addr()),
+    Ok(Datagram {
+        ends: Ends::V4(ends(header.slice(), 12)?),
         protocol: header.protocol(),
         payload,
         fragment,
-    };
-    if datagram.protocol == IpNumber::TCP { Ok(datagram) } else { extensions(datagram) }
+    })
 }
 
 #[inline]
@@ -86,13 +126,18 @@ fn v6(span: Span<'_>) -> Result<Datagram<'_>, Skip> {
         0 => payload,
         len => payload.limit(len),
     };
-    extensions(Datagram {
-        src: IpAddr::V6(header.source_addr()),
-        dst: IpAddr::V6(header.destination_addr()),
+    Ok(Datagram {
+        ends: Ends::V6(ends(header.slice(), 8)?),
         protocol: header.next_header(),
         payload,
         fragment: None,
     })
+}
+
+/// The two addresses, which stand side by side.
+#[inline]
+fn ends<const N: usize>(header: &[u8], at: usize) -> Result<&[u8; N], Skip> {
+    header.get(at..).and_then(|rest| rest.first_chunk()).ok_or(Skip::BadIpHeader)
 }
 
 /// Takes off extension headers (RFC 8200 section 4), up to the payload or a fragment's. An
@@ -101,13 +146,13 @@ pub(super) fn extensions(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Ski
     // The payload of a fragment starts anywhere.
     while datagram.fragment.is_none() {
         let span = datagram.payload;
-        let (len, next) = match (datagram.src, datagram.protocol) {
+        let (len, next) = match (datagram.ends, datagram.protocol) {
             (_, IpNumber::AUTHENTICATION_HEADER) => {
                 let (&[next, len], _) = span.fixed(Skip::BadIpHeader)?;
                 ((usize::from(len) + 2) * 4, next)
             }
             (
-                IpAddr::V6(_),
+                Ends::V6(_),
                 IpNumber::IPV6_HEADER_HOP_BY_HOP
                 | IpNumber::IPV6_ROUTE_HEADER
                 | IpNumber::IPV6_DESTINATION_OPTIONS
@@ -118,7 +163,7 @@ pub(super) fn extensions(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Ski
                 let (&[next, len], _) = span.fixed(Skip::BadIpHeader)?;
                 ((usize::from(len) + 1) * 8, next)
             }
-            (IpAddr::V6(_), IpNumber::IPV6_FRAGMENTATION_HEADER) => {
+            (Ends::V6(_), IpNumber::IPV6_FRAGMENTATION_HEADER) => {
                 let header = Ipv6FragmentHeaderSlice::from_slice(span.bytes)
                     .map_err(|error| span.lacks(error.required_len, Skip::BadIpHeader))?;
                 // RFC 6946: an atomic fragment is a whole datagram.

@@ -15,7 +15,7 @@ const IPV4: [u8; 20] = [
     10, 0, 0, 1, 10, 0, 0, 2,
 ];
 
-/// fd00::1 to fd00::2, 25 bytes of payload.
+/// `fd00::1` to `fd00::2`, 25 bytes of payload.
 const IPV6: [u8; 40] = [
     0x60, 0x00, 0x00, 0x00, 0x00, 0x19, 0x06, 0x40, //
     0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, //
@@ -515,6 +515,21 @@ fn names_are_unique_kebab_case() {
 }
 
 proptest! {
+    /// Fragments of one datagram as a row of packets, cut up at random.
+    #[test]
+    fn rows_of_fragments_keep_the_laws(
+        parts in proptest::collection::vec((0_u8..8, 1_usize..5, any::<bool>()), 1..20),
+    ) {
+        let mut data = vec![0];
+        for (offset, len, more) in parts {
+            let mut packet = ipv4(6, &vec![0x50; len * 8]);
+            packet[4..8].copy_from_slice(&[0, 1, if more { 0x20 } else { 0 }, offset]);
+            data.extend(u16::try_from(packet.len()).unwrap().to_be_bytes());
+            data.extend(packet);
+        }
+        fuzz_decode(&data);
+    }
+
     #[test]
     fn random_bytes_keep_the_laws(data in proptest::collection::vec(any::<u8>(), 0..200)) {
         fuzz_decode(&data);

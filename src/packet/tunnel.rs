@@ -23,12 +23,11 @@ pub(super) fn gre(span: Span<'_>) -> Result<(Layer, Span<'_>), Skip> {
         }
     }
     match u16::from_be_bytes([high, low]) {
-        TRANSPARENT_ETHERNET => Ok((Layer::Ethernet, rest)),
         GRE_PPP => Ok((Layer::Ppp, rest)),
         // ERSPAN: a mirrored port. Type I has no header of its own and no sequence number, type II
         // has both.
         ERSPAN if has(GRE_SEQUENCE) => Ok((Layer::Ethernet, rest.skip(8, Skip::BadTunnelHeader)?)),
-        ERSPAN => Ok((Layer::Ethernet, rest)),
+        TRANSPARENT_ETHERNET | ERSPAN => Ok((Layer::Ethernet, rest)),
         number @ 0x0600.. => Ok((Layer::Ether(number), rest)),
         _ => Err(Skip::NotIp),
     }
