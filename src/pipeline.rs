@@ -46,7 +46,6 @@
 
 mod keys;
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::capture::PacketRecord;
@@ -54,7 +53,7 @@ use crate::conn::{Conns, Unread};
 use crate::event::Sink;
 use crate::flow::Table;
 use crate::limits::Limits;
-use crate::packet::{Decoded, Decoder};
+use crate::packet::{Decoded, Decoder, Skip};
 use crate::units::{Origin, Timestamp};
 use keys::KeyWatch;
 
@@ -73,8 +72,8 @@ pub struct Totals {
     pub tcp_streams: u64,
     /// TCP connections that were seen to carry something else, by what it is.
     pub unread: Unread,
-    /// Packets that were not decoded, by reason.
-    pub skipped: BTreeMap<&'static str, u64>,
+    /// Packets without a TCP segment, by reason, most harmful first.
+    pub skipped: Vec<(Skip, u64)>,
 }
 
 /// Packets in, events out.
@@ -111,10 +110,8 @@ impl<S: Sink> Pipeline<S> {
         self.last = Origin { packet: record.no, time: record.time };
         match self.decoder.decode(record) {
             Decoded::Segment(segment) => self.table.push(&segment, &mut self.conns),
-            Decoded::Other(reason) => {
-                *totals.skipped.entry(reason.as_str()).or_default() += 1;
-                ControlFlow::Continue(())
-            }
+            // Counted by the decoder: a held IP fragment is decoded after all when its datagram is.
+            Decoded::Other(_) => ControlFlow::Continue(()),
         }
     }
 
@@ -131,6 +128,7 @@ impl<S: Sink> Pipeline<S> {
         Totals {
             tcp_streams: self.table.streams(),
             unread: self.conns.unread(),
+            skipped: self.decoder.skipped().collect(),
             ..self.totals.clone()
         }
     }
