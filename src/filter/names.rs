@@ -11,6 +11,7 @@ use super::scan::leading;
 use super::text::{nearest, shown};
 
 impl Parser<'_> {
+    /// A field, with its header's name or path.
     pub(super) fn field(&mut self) -> Result<FieldRef, FilterError> {
         let start = self.pos;
         let word = leading(self.rest(), is_word);
@@ -43,10 +44,7 @@ impl Parser<'_> {
     }
 
     /// `http.header["NAME"]`, for names with characters that mean something here.
-    pub(super) fn header_in_brackets(
-        &mut self,
-        spec: &'static FieldSpec,
-    ) -> Result<Param, FilterError> {
+    fn header_in_brackets(&mut self, spec: &'static FieldSpec) -> Result<Param, FilterError> {
         if !matches!(spec.id, Id::AnyHeader(_)) {
             return Ok(Param::None);
         }
@@ -59,7 +57,7 @@ impl Parser<'_> {
     }
 
     /// The steps behind `json`.
-    pub(super) fn path(&mut self) -> Result<Path, FilterError> {
+    fn path(&mut self) -> Result<Path, FilterError> {
         let mut steps = Vec::new();
         loop {
             let start = self.pos;
@@ -89,7 +87,7 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn member(&mut self) -> Result<Step, FilterError> {
+    fn member(&mut self) -> Result<Step, FilterError> {
         if self.eat_here("*") {
             return Ok(Step::Each);
         }
@@ -105,7 +103,7 @@ impl Parser<'_> {
         Ok(Step::Key(key.to_owned()))
     }
 
-    pub(super) fn bracket(&mut self) -> Result<Step, FilterError> {
+    fn bracket(&mut self) -> Result<Step, FilterError> {
         if self.eat_here("*") {
             return Ok(Step::Each);
         }
@@ -123,7 +121,7 @@ impl Parser<'_> {
         Ok(Step::Index(index))
     }
 
-    pub(super) fn bracketed_text(&mut self) -> Result<String, FilterError> {
+    fn bracketed_text(&mut self) -> Result<String, FilterError> {
         let start = self.pos;
         let Some(quote @ ('"' | '\'')) = self.peek_here() else {
             return Err(self.fail(self.next_char(), "expected `\"a name\"` in the brackets"));
@@ -137,14 +135,14 @@ impl Parser<'_> {
         Ok(text)
     }
 
-    pub(super) fn close_bracket(&mut self) -> Result<(), FilterError> {
+    fn close_bracket(&mut self) -> Result<(), FilterError> {
         if self.eat_here("]") {
             return Ok(());
         }
         Err(self.fail(self.next_char(), "expected `]`"))
     }
 
-    pub(super) fn no_field(&self) -> FilterError {
+    fn no_field(&self) -> FilterError {
         let rest = self.rest();
         if rest.is_empty() {
             let whole = self.text.trim().is_empty();
@@ -163,7 +161,7 @@ impl Parser<'_> {
         error
     }
 
-    pub(super) fn unknown_field(&self, start: usize, word: &str) -> FilterError {
+    fn unknown_field(&self, start: usize, word: &str) -> FilterError {
         let span = start..start + word.len();
         if word.starts_with(|c: char| c.is_ascii_digit()) {
             let reason = format!("expected a field, found `{}`", shown(word, 40));

@@ -98,6 +98,7 @@ fn literals_are_read_as_their_field_wants_them() {
         ("text == \"\\x41\\u{1f600}\\u00e4\\n\"", "text == \"A😀ä\\n\""),
         ("text == r\"\\d\"", "text == \"\\\\d\""),
         ("text matches \"\\d+\\\\.\"", "text matches \"\\\\d+\\\\.\""),
+        ("text matches \"a\\ \\\\.\"", "text matches \"a\\\\ \\\\.\""),
         ("text matches r\"\\d\"", "text matches \"\\\\d\""),
         ("duration > 20ms", "duration > 0.02"),
         ("time_relative < -1.000000001", "time_relative < -1.000000001"),

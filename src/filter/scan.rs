@@ -48,7 +48,7 @@ impl<'a> Parser<'a> {
             };
             match c {
                 c if c == quote => break,
-                '\\' if !raw && pattern => match self.peek() {
+                '\\' if !raw && pattern => match self.peek_here() {
                     Some(c) if c == '\\' || c == quote => {
                         self.take_char();
                         push(&mut bytes, c);
@@ -67,7 +67,7 @@ impl<'a> Parser<'a> {
         Ok(Raw::Quoted(bytes))
     }
 
-    pub(super) fn escape(&mut self, start: usize, bytes: &mut Vec<u8>) -> Result<(), FilterError> {
+    fn escape(&mut self, start: usize, bytes: &mut Vec<u8>) -> Result<(), FilterError> {
         let kind = self.take_char();
         let code = match kind {
             Some('n') => Some(u32::from(b'\n')),
@@ -98,7 +98,7 @@ impl<'a> Parser<'a> {
         ))
     }
 
-    pub(super) fn hex(&mut self, least: usize, most: usize) -> Option<u32> {
+    fn hex(&mut self, least: usize, most: usize) -> Option<u32> {
         let run = leading(self.rest(), |c| c.is_ascii_hexdigit());
         let digits = run.get(..most.min(run.len()))?;
         if digits.len() < least {
@@ -112,6 +112,7 @@ impl<'a> Parser<'a> {
         FilterError::new(self.text, span, reason.into())
     }
 
+    /// Skips white space.
     pub(super) fn space(&mut self) {
         self.pos += self.rest().len() - self.rest().trim_start().len();
     }
@@ -122,12 +123,14 @@ impl<'a> Parser<'a> {
         self.eat_here(symbol)
     }
 
+    /// Takes the symbol if it stands right here.
     pub(super) fn eat_here(&mut self, symbol: &str) -> bool {
         let found = self.rest().starts_with(symbol);
         self.pos += if found { symbol.len() } else { 0 };
         found
     }
 
+    /// Skips space; takes the word, whatever its letter case, if it comes next and goes no further.
     pub(super) fn eat_word(&mut self, word: &str) -> bool {
         self.space();
         let found = leading(self.rest(), is_word).eq_ignore_ascii_case(word);
