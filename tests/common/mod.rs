@@ -1,0 +1,123 @@
+//! What the integration tests share: samples as owned packets, and what came out of them.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use wstap::capture::{LinkType, PacketRecord};
+use wstap::event::{Cx, Event, Payload, Sink, Wants};
+use wstap::limits::Limits;
+use wstap::pipeline::{Pipeline, Totals};
+use wstap::units::{ConnKey, Direction, FileOffset, PacketNo, Timestamp};
+
+/// A packet that owns its bytes.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    pub time: Option<Timestamp>,
+    pub link: LinkType,
+    pub orig_len: u32,
+    pub bytes: Vec<u8>,
+}
+
+/// The folder of samples.
+pub fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
+}
+
+/// Every sample capture, by name.
+pub fn sample_files() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(samples())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "pcap" || e == "pcapng"))
+        .collect();
+    found.sort();
+    assert!(found.len() >= 10, "samples are missing: {found:?}");
+    found
+}
+
+/// A message as it came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Got {
+    pub key: ConnKey,
+    pub dir: Direction,
+    pub kind: &'static str,
+    pub bytes: Vec<u8>,
+    pub complete: bool,
+    pub begin: PacketNo,
+    pub end: PacketNo,
+}
+
+/// Everything that came out, as text, and the messages.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    pub log: String,
+    pub messages: Vec<Got>,
+}
+
+impl Sink for Recorder {
+    fn wants(&self) -> Wants {
+        Wants::ALL
+    }
+
+    fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        writeln!(self.log, "{:?} {:?}", cx.conn.key, event).unwrap();
+        if let Event::Message(m) = event {
+            self.messages.push(Got {
+                key: cx.conn.key,
+                dir: m.dir,
+                kind: m.kind.name(),
+                bytes: match m.payload {
+                    Payload::Text(text) => text.as_bytes().to_vec(),
+                    Payload::Data(data) => data.to_vec(),
+                    Payload::Skipped => Vec::new(),
+                },
+                complete: m.complete,
+                begin: m.begin.packet,
+                end: cx.origin.packet,
+            });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Runs packets through the whole library.
+pub fn run(packets: impl IntoIterator<Item = Packet>) -> (Recorder, Totals) {
+    run_with(packets, Recorder::default())
+}
+
+/// The same with another sink.
+pub fn run_with<S: Sink>(packets: impl IntoIterator<Item = Packet>, sink: S) -> (S, Totals) {
+    let mut pipeline = Pipeline::new(sink, Limits::default());
+    for (no, packet) in (1..).zip(packets) {
+        let record = PacketRecord {
+            no: PacketNo(no),
+            at: FileOffset(0),
+            time: packet.time,
+            link: packet.link,
+            orig_len: packet.orig_len,
+            bytes: &packet.bytes,
+        };
+        if pipeline.push(&record).is_break() {
+            break;
+        }
+    }
+    pipeline.finish()
+}
+
+/// The packets of a capture file.
+pub fn packets(path: &Path) -> Vec<Packet> {
+    let mut source = open(path);
+    let mut packets = Vec::new();
+    while let Some(record) = source.next().unwrap() {
+        packets.push(Packet {
+            time: record.time,
+            link: record.link,
+            orig_len: record.orig_len,
+            bytes: record.bytes.to_vec(),
+        });
+    }
+    assert!(!packets.is_empty(), "{}", path.display());
+    packets
+}
