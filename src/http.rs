@@ -74,7 +74,7 @@ pub enum Answer {
         /// What ended it.
         by: CutBy,
     },
-    /// Bytes that are no HTTP. All that were taken are here, up to 64 or the first line's end.
+    /// Bytes that are no HTTP. Those taken are in `start`, unless they are a line longer than it.
     NotHttp {
         /// Up to 64 of them.
         start: Box<[u8]>,

@@ -20,9 +20,9 @@ impl Http1 {
         limits: &Limits,
     ) -> Option<Step> {
         self.server_seen = true;
-        self.settle_holed(limits);
         self.server.packet(origin);
         while !input.is_empty() {
+            self.settle_holed(limits);
             if self.stray.is_some() {
                 if let Some(step) = self.stray_bytes(input) {
                     return Some(step);

@@ -738,6 +738,22 @@ mod limits {
     }
 }
 
+mod dropped {
+    use super::*;
+
+    #[test]
+    fn request_dropped_by_the_limit_while_held_is_settled_at_the_next_response() {
+        // What is held behind the first attempt ends in the middle of the second.
+        let limits = Limits { held_bytes: 150, ..Limits::default() };
+        let refuse = b"HTTP/1.1 401 no\r\nContent-Length: 2\r\n\r\nno";
+        let got =
+            lawful_with(&[C(REQUEST), C(REQUEST), S(&[&refuse[..], SWITCH].concat())], &limits);
+        let [Step::Refused(a), Step::Switched(b)] = got.steps.as_slice() else { panic!("{got:?}") };
+        assert!(!a.request_partial && b.request_partial);
+        assert_eq!(target(b), "/chat");
+    }
+}
+
 mod proxy_protocol {
     use super::*;
 
