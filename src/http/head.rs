@@ -1,0 +1,726 @@
+//! Heads of requests and responses, read as a tolerant peer would (RFC 9112 sections 2 to 5).
+//!
+//! Gets: the bytes of a head, whole or cut. Gives: a borrowed [`Head`], with a note for each fault of
+//! the bytes themselves. Keeps: nothing.
+//!
+//! Fields go through httparse; what that refuses is read again here, by rules under which a real
+//! server or client may still have understood the head.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::event::{Field, Fields, RequestHead, ResponseHead, header_text};
+use crate::limits::Limits;
+use crate::note::{Blame, Note, NoteCode};
+use crate::units::Origin;
+
+/// How much of a head there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// From the start line to the empty line.
+    Whole,
+    /// Bytes are missing: only whole lines count, and lines that make no sense are left out.
+    Cut,
+}
+
+/// A head, borrowed from its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head<'a, L> {
+    /// Request line or status line.
+    pub(super) line: L,
+    /// Fields in order.
+    pub(super) fields: RawFields<'a>,
+    /// Faults of the bytes.
+    pub(super) notes: Vec<Note>,
+    /// Fields may be missing: the head was cut, or has more than the limit.
+    pub(super) partial: bool,
+}
+
+/// Fields in the order they were sent.
+pub(super) type RawFields<'a> = SmallVec<[RawField<'a>; 16]>;
+
+/// A field: name as sent, value trimmed and unfolded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RawField<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) value: Cow<'a, [u8]>,
+}
+
+/// `GET /chat HTTP/1.1`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RequestLine<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) target: &'a [u8],
+    pub(super) version: &'a [u8],
+}
+
+/// `HTTP/1.1 101 Switching Protocols`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StatusLine<'a> {
+    pub(super) version: &'a [u8],
+    pub(super) status: u16,
+    pub(super) reason: &'a [u8],
+}
+
+/// Reads a request head; `None` where the request line is none.
+pub(super) fn request<'a>(
+    bytes: &'a [u8],
+    extent: Extent,
+    limits: &Limits,
+) -> Option<Head<'a, RequestLine<'a>>> {
+    let (line, at) = first_line(bytes)?;
+    let line = request_line(line)?;
+    let mut notes = Notes::new(Blame::Client, limits);
+    // RFC 9112 section 3.2: no white space in the target; some servers take it all the same.
+    let bad = |&b: &u8| b <= b' ' || b == 0x7f;
+    if let Some(place) = line.target.iter().position(bad) {
+        let byte = line.target.get(place).copied().unwrap_or_default();
+        let at = line.method.len().saturating_add(place).saturating_add(1);
+        notes.push(NoteCode::TargetInvalid, || {
+            format!("the request target has the byte 0x{byte:02x} at offset {at} of the head")
+        });
+    }
+    Some(finish(line, bytes, at, extent, notes, limits))
+}
+
+/// Reads a response head; `None` where the status line is none. Of a cut one, the status is enough.
+pub(super) fn response<'a>(
+    bytes: &'a [u8],
+    extent: Extent,
+    limits: &Limits,
+) -> Option<Head<'a, StatusLine<'a>>> {
+    let (line, at) = match (first_line(bytes), extent) {
+        (Some(found), _) => found,
+        (None, Extent::Cut) => (bytes, bytes.len()),
+        (None, Extent::Whole) => return None,
+    };
+    let notes = Notes::new(Blame::Server, limits);
+    Some(finish(status_line(line)?, bytes, at, extent, notes, limits))
+}
+
+/// Fields and line ends, for both kinds of head; the fields start at `at`.
+fn finish<'a, L>(
+    line: L,
+    bytes: &'a [u8],
+    at: usize,
+    extent: Extent,
+    mut notes: Notes,
+    limits: &Limits,
+) -> Head<'a, L> {
+    bare_line_feeds(bytes, &mut notes);
+    let rest = bytes.get(at..).unwrap_or_default();
+    let strict = match extent {
+        Extent::Whole => strict_fields(rest, limits),
+        Extent::Cut => None,
+    };
+    let (fields, over) =
+        strict.map_or_else(|| lenient_fields(rest, at, extent, &mut notes, limits), |f| (f, false));
+    Head { line, fields, notes: notes.finish(), partial: over || extent == Extent::Cut }
+}
+
+/// The request line, without its line end: any token as method, spaces in the target.
+pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
+    let line = line.trim_ascii_end();
+    let (method, rest) = split_at_byte(line, b' ')?;
+    let space = memchr::memrchr(b' ', rest)?;
+    let (target, version) = rest.split_at_checked(space)?;
+    let version = http_version(version.get(1..)?)?;
+    let target = trim_ows(target);
+    // "PRI * HTTP/2.0" is how HTTP/2 begins, so that no HTTP/1 server takes it for a request.
+    let good = is_method(method) && !target.is_empty() && method != b"PRI";
+    good.then_some(RequestLine { method, target, version })
+}
+
+/// The status line, without its line end. The reason may be cut or missing.
+pub(super) fn status_line(line: &[u8]) -> Option<StatusLine<'_>> {
+    let (version, rest) = split_at_byte(line, b' ')?;
+    let version = http_version(version)?;
+    let rest = trim_ows(strip_cr(rest));
+    let (code, reason) = rest.split_at_checked(3)?;
+    let status = std::str::from_utf8(code).ok().filter(|c| c.bytes().all(|b| b.is_ascii_digit()));
+    let status = status?.parse().ok()?;
+    let clean = reason.first().is_none_or(|&b| b == b' ' || b == b'\t');
+    clean.then(|| StatusLine { version, status, reason: trim_ows(reason) })
+}
+
+/// Can a request line start with these bytes. Looks at no more than [`METHOD_MAX`] and one.
+pub(super) fn may_start_request(bytes: &[u8]) -> bool {
+    let window = bytes.get(..=METHOD_MAX).unwrap_or(bytes);
+    match split_at_byte(window, b' ') {
+        Some((method, _)) => is_method(method),
+        None => bytes.len() <= METHOD_MAX && window.iter().all(|&b| is_tchar(b)),
+    }
+}
+
+/// Can a status line start with these bytes.
+pub(super) fn may_start_response(bytes: &[u8]) -> bool {
+    bytes.iter().zip(b"HTTP/").all(|(a, b)| a == b)
+}
+
+/// `1.1` of `HTTP/1.1`.
+fn http_version(bytes: &[u8]) -> Option<&[u8]> {
+    let number = bytes.strip_prefix(b"HTTP/")?;
+    let [major, b'.', minor] = number else { return None };
+    (major.is_ascii_digit() && minor.is_ascii_digit()).then_some(number)
+}
+
+fn is_method(method: &[u8]) -> bool {
+    (1..=METHOD_MAX).contains(&method.len()) && method.iter().all(|&b| is_tchar(b))
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+pub(super) const fn is_tchar(b: u8) -> bool {
+    b.is_ascii_alphanumeric()
+        || matches!(
+            b,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// What a field value may hold: RFC 9110 section 5.5.
+const fn is_value_byte(b: u8) -> bool {
+    b == b'\t' || (b >= b' ' && b != 0x7f)
+}
+
+/// Fields as httparse reads them; `None` where it refuses.
+fn strict_fields<'a>(bytes: &'a [u8], limits: &Limits) -> Option<RawFields<'a>> {
+    let mut slots = [httparse::EMPTY_HEADER; 64];
+    match httparse::parse_headers(bytes, &mut slots) {
+        Ok(httparse::Status::Complete((_, headers))) if headers.len() <= limits.head_fields => {
+            let field = |h: &httparse::Header<'a>| RawField {
+                name: h.name.as_bytes(),
+                value: Cow::Borrowed(trim_ows(h.value)),
+            };
+            Some(headers.iter().map(field).collect())
+        }
+        _ => None,
+    }
+}
+
+/// Fields as somebody tolerant reads them; true when there are more than the limit.
+fn lenient_fields<'a>(
+    bytes: &'a [u8],
+    mut at: usize,
+    extent: Extent,
+    notes: &mut Notes,
+    limits: &Limits,
+) -> (RawFields<'a>, bool) {
+    let mut fields = RawFields::new();
+    let mut rest = bytes;
+    while let Some((line, len)) = first_line(rest) {
+        rest = rest.get(len..).unwrap_or_default();
+        let here = at;
+        at = at.saturating_add(len);
+        if line.is_empty() {
+            break;
+        }
+        let folded = matches!(line.first(), Some(b' ' | b'\t'));
+        if folded && let Some(last) = fields.last_mut() {
+            unfold(last, line, here, notes);
+        } else if fields.len() < limits.head_fields {
+            fields.extend(field(line, here, extent, notes));
+        } else {
+            return (fields, true);
+        }
+    }
+    (fields, false)
+}
+
+/// A field line. Where nothing is missing it is kept whatever it is, with a note for its faults.
+fn field<'a>(line: &'a [u8], at: usize, extent: Extent, notes: &mut Notes) -> Option<RawField<'a>> {
+    let (name, value) = split_at_byte(line, b':').unwrap_or((line, b""));
+    let bad_name = name.iter().position(|&b| !is_tchar(b));
+    let bare = name.len() == line.len();
+    if extent == Extent::Cut && (bare || name.is_empty() || bad_name.is_some()) {
+        return None;
+    }
+    let value_at = line.len().saturating_sub(value.len());
+    if bare {
+        notes.header(name, || format!("has no colon, at offset {at} of the head"));
+    } else if name.is_empty() {
+        notes.header(name, || format!("has no name, at offset {at} of the head"));
+    } else if let Some((byte, place)) = bad_name.and_then(|p| octet(name, p, at)) {
+        notes.header(name, || format!("has {byte} in its name, {place}"));
+    }
+    if let Some((byte, place)) = value
+        .iter()
+        .position(|&b| !is_value_byte(b))
+        .and_then(|p| octet(value, p, at.saturating_add(value_at)))
+    {
+        notes.header(name, || format!("has {byte} in its value, {place}"));
+    }
+    Some(RawField { name: trim_ows(name), value: Cow::Borrowed(trim_ows(value)) })
+}
+
+/// RFC 9112 section 5.2: a line that starts with white space continues the field before it; the
+/// break counts as a space.
+fn unfold(last: &mut RawField<'_>, line: &[u8], at: usize, notes: &mut Notes) {
+    notes.header(last.name, || {
+        format!(
+            "is continued on a further line (obsolete line folding), at offset {at} of the head"
+        )
+    });
+    if let Some((byte, place)) =
+        line.iter().position(|&b| !is_value_byte(b)).and_then(|p| octet(line, p, at))
+    {
+        notes.header(last.name, || format!("has {byte} in its value, {place}"));
+    }
+    let more = trim_ows(line);
+    if !more.is_empty() {
+        let value = last.value.to_mut();
+        if !value.is_empty() {
+            value.push(b' ');
+        }
+        value.extend_from_slice(more);
+    }
+}
+
+/// A byte and its place in the head, in words.
+fn octet(bytes: &[u8], index: usize, at: usize) -> Option<(String, String)> {
+    let byte = bytes.get(index)?;
+    let place = at.saturating_add(index);
+    Some((format!("the byte 0x{byte:02x}"), format!("at offset {place} of the head")))
+}
+
+/// RFC 9112 section 2.2: lines end in CR LF; a recipient may take a lone LF all the same.
+fn bare_line_feeds(bytes: &[u8], notes: &mut Notes) {
+    let bare = |&lf: &usize| lf == 0 || bytes.get(lf.wrapping_sub(1)) != Some(&b'\r');
+    let mut found = memchr::memchr_iter(b'\n', bytes).filter(bare);
+    if let Some(first) = found.next() {
+        let count = found.count().saturating_add(1);
+        notes.push(NoteCode::LineEnding, || {
+            let lines = if count == 1 { "line ends" } else { "lines end" };
+            format!("{count} {lines} in LF without CR, the first at offset {first} of the head")
+        });
+    }
+}
+
+/// Notes of one head, no more than the budget.
+struct Notes {
+    blame: Blame,
+    room: usize,
+    kept: Vec<Note>,
+    more: u64,
+}
+
+impl Notes {
+    const fn new(blame: Blame, limits: &Limits) -> Self {
+        Self { blame, room: limits.notes, kept: Vec::new(), more: 0 }
+    }
+
+    fn push(&mut self, code: NoteCode, text: impl FnOnce() -> String) {
+        if self.kept.len() < self.room {
+            self.kept.push(Note::new(code, self.blame, text()));
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    fn header(&mut self, name: &[u8], what: impl FnOnce() -> String) {
+        self.push(NoteCode::HeaderInvalid, || {
+            let shown = name.get(..SHOWN_NAME).unwrap_or(name);
+            format!("the header \"{}\" {}", header_text(shown).escape_debug(), what())
+        });
+    }
+
+    fn finish(mut self) -> Vec<Note> {
+        if self.more > 0
+            && let Some(last) = self.kept.last_mut()
+        {
+            let text = format!("{} (and {} more such faults)", last.text, self.more);
+            last.text = text.into();
+        }
+        self.kept
+    }
+}
+
+impl Head<'_, RequestLine<'_>> {
+    /// Its own copy, for those who come later.
+    pub(super) fn to_owned(&self, begin: Origin, origin: Origin) -> RequestHead {
+        RequestHead {
+            method: header_text(self.line.method).into_owned(),
+            target: header_text(self.line.target).into_owned(),
+            version: header_text(self.line.version).into_owned(),
+            fields: owned_fields(&self.fields),
+            origin,
+            begin,
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// Does it ask for a WebSocket: by its Upgrade, or by what is left where a proxy took that away.
+    pub(super) fn is_attempt(&self) -> bool {
+        const OTHERS: [&str; 4] = [
+            "Sec-WebSocket-Key",
+            "Sec-WebSocket-Version",
+            "Sec-WebSocket-Protocol",
+            "Sec-WebSocket-Extensions",
+        ];
+        upgrades_to_websocket(&self.fields)
+            || OTHERS.iter().any(|name| values(&self.fields, name).next().is_some())
+    }
+}
+
+impl Head<'_, StatusLine<'_>> {
+    /// Its own copy, for those who come later.
+    pub(super) fn to_owned(&self, begin: Origin, origin: Origin) -> ResponseHead {
+        ResponseHead {
+            status: self.line.status,
+            reason: header_text(self.line.reason).into_owned(),
+            version: header_text(self.line.version).into_owned(),
+            fields: owned_fields(&self.fields),
+            origin,
+            begin,
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// Does it name the WebSocket protocol.
+    pub(super) fn names_websocket(&self) -> bool {
+        upgrades_to_websocket(&self.fields)
+            || values(&self.fields, "Sec-WebSocket-Accept").next().is_some()
+    }
+
+    /// Does what is there of it speak against a WebSocket: an Upgrade to something else.
+    pub(super) fn names_other(&self) -> bool {
+        !self.names_websocket() && values(&self.fields, "Upgrade").next().is_some()
+    }
+}
+
+fn owned_fields(fields: &RawFields<'_>) -> Fields {
+    let own = |f: &RawField<'_>| Field { name: f.name.into(), value: f.value.as_ref().into() };
+    Fields(fields.iter().map(own).collect())
+}
+
+/// RFC 9110 section 7.8: `Upgrade` lists protocols, each with or without a version.
+fn upgrades_to_websocket(fields: &RawFields<'_>) -> bool {
+    tokens(fields, "Upgrade").any(|token| {
+        let name = token.split(|&b| b == b'/').next().unwrap_or_default();
+        name.eq_ignore_ascii_case(b"websocket")
+    })
+}
+
+/// All values of a header.
+pub(super) fn values<'a>(
+    fields: &'a [RawField<'_>],
+    name: &'a str,
+) -> impl Iterator<Item = &'a [u8]> + 'a {
+    fields
+        .iter()
+        .filter(move |f| f.name.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|f| f.value.as_ref())
+}
+
+/// The comma-separated members of all values of a header, empty ones left out.
+pub(super) fn tokens<'a>(
+    fields: &'a [RawField<'_>],
+    name: &'a str,
+) -> impl Iterator<Item = &'a [u8]> + 'a {
+    values(fields, name)
+        .flat_map(|v| v.split(|&b| b == b','))
+        .map(trim_ows)
+        .filter(|t| !t.is_empty())
+}
+
+/// The first line without its line end, and its length with it.
+pub(super) fn first_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let lf = memchr::memchr(b'\n', bytes)?;
+    Some((strip_cr(bytes.get(..lf)?), lf.saturating_add(1)))
+}
+
+fn strip_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Optional white space of RFC 9110 section 5.6.3: spaces and tabs, nothing else.
+fn trim_ows(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// What stands before and behind the first `byte`.
+fn split_at_byte(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(byte, bytes)?;
+    Some((bytes.get(..at)?, bytes.get(at.saturating_add(1)..)?))
+}
+
+/// The longest method believed; the longest one registered has 17 letters.
+const METHOD_MAX: usize = 32;
+/// Bytes of a header's name shown in a note.
+const SHOWN_NAME: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Pairs = Vec<(String, String)>;
+
+    fn fields_of(head: &str) -> (Pairs, Vec<(NoteCode, String)>) {
+        let limits = Limits::default();
+        let head = request(head.as_bytes(), Extent::Whole, &limits).unwrap();
+        let text = |b: &[u8]| header_text(b).into_owned();
+        (
+            head.fields.iter().map(|f| (text(f.name), text(&f.value))).collect(),
+            head.notes.iter().map(|n| (n.code, n.text.to_string())).collect(),
+        )
+    }
+
+    fn field(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn request_of_rfc_6455_section_1_2_is_read_without_a_note() {
+        let (fields, notes) = fields_of(
+            "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n\
+             Sec-WebSocket-Version: 13\r\n\r\n",
+        );
+        assert_eq!(fields.len(), 7);
+        assert_eq!(fields[3], field("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="));
+        assert_eq!(notes, []);
+    }
+
+    #[test]
+    fn values_are_trimmed_and_names_keep_their_case() {
+        let (fields, notes) = fields_of("GET / HTTP/1.1\r\nhOST: \t a b \t\r\nEmpty:\r\n\r\n");
+        assert_eq!(fields, [field("hOST", "a b"), field("Empty", "")]);
+        assert_eq!(notes, []);
+    }
+
+    #[test]
+    fn bytes_not_allowed_are_kept_and_named_with_their_offset() {
+        let (fields, notes) =
+            fields_of("GET / HTTP/1.1\r\nHost: x\r\nBad Header\u{1}: va\0l\u{7f}ue\r\n\r\n");
+        assert_eq!(fields[1], field("Bad Header\u{1}", "va\0l\u{7f}ue"));
+        // 16 bytes of request line, 9 of Host, then "Bad" and the space.
+        assert_eq!(
+            notes,
+            [
+                (
+                    NoteCode::HeaderInvalid,
+                    "the header \"Bad Header\\u{1}\" has the byte 0x20 in its name, at offset 28 of \
+                     the head"
+                        .to_owned()
+                ),
+                (
+                    NoteCode::HeaderInvalid,
+                    "the header \"Bad Header\\u{1}\" has the byte 0x00 in its value, at offset 40 \
+                     of the head"
+                        .to_owned()
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn folded_line_joins_the_value_before_it() {
+        let (fields, notes) =
+            fields_of("GET / HTTP/1.1\r\nX-Folded: first\r\n second\r\nHost: x\r\n\r\n");
+        assert_eq!(fields, [field("X-Folded", "first second"), field("Host", "x")]);
+        assert_eq!(notes.len(), 1);
+        assert_eq!(notes[0].0, NoteCode::HeaderInvalid);
+        assert!(notes[0].1.contains("X-Folded") && notes[0].1.contains("offset 33"), "{notes:?}");
+    }
+
+    #[test]
+    fn line_feeds_alone_are_taken_and_noted_once() {
+        let (fields, notes) = fields_of("GET / HTTP/1.1\nHost: x\n\n");
+        assert_eq!(fields, [field("Host", "x")]);
+        assert_eq!(
+            notes,
+            [(
+                NoteCode::LineEnding,
+                "3 lines end in LF without CR, the first at offset 14 of the head".to_owned()
+            )]
+        );
+    }
+
+    #[test]
+    fn space_before_the_colon_does_not_hide_the_header() {
+        let (fields, notes) = fields_of("GET / HTTP/1.1\r\nHost : x\r\n\r\n");
+        assert_eq!(fields, [field("Host", "x")]);
+        assert_eq!(notes[0].0, NoteCode::HeaderInvalid);
+    }
+
+    #[test]
+    fn lines_without_colon_or_name_are_kept_with_a_note() {
+        let (fields, notes) = fields_of("GET / HTTP/1.1\r\nwhat is this\r\n: v\r\n\r\n");
+        assert_eq!(fields, [field("what is this", ""), field("", "v")]);
+        assert_eq!(notes.len(), 2);
+    }
+
+    #[test]
+    fn white_space_line_before_the_first_field_is_read_as_a_field() {
+        let (fields, notes) = fields_of("GET / HTTP/1.1\r\n Host: x\r\n\r\n");
+        assert_eq!(fields, [field("Host", "x")]);
+        assert_eq!(notes[0].0, NoteCode::HeaderInvalid);
+    }
+
+    #[test]
+    fn bytes_above_127_are_allowed_in_values() {
+        let limits = Limits::default();
+        let head = b"GET / HTTP/1.1\r\nX-Name: J\xfcrgen\r\n\r\n";
+        let head = request(head, Extent::Whole, &limits).unwrap();
+        assert_eq!(head.fields[0].value.as_ref(), b"J\xfcrgen");
+        assert_eq!(head.notes, []);
+    }
+
+    #[test]
+    fn more_than_64_fields_are_read_up_to_the_limit() {
+        use std::fmt::Write as _;
+        let mut head = "GET / HTTP/1.1\r\n".to_owned();
+        for i in 0..100 {
+            write!(head, "X-{i}: {i}\r\n").unwrap();
+        }
+        head.push_str("\r\n");
+        let read = |head_fields| {
+            let limits = Limits { head_fields, ..Limits::default() };
+            let head = request(head.as_bytes(), Extent::Whole, &limits).unwrap();
+            (head.fields.len(), head.partial)
+        };
+        assert_eq!(read(1024), (100, false));
+        assert_eq!(read(100), (100, false));
+        assert_eq!(read(99), (99, true));
+        assert_eq!(read(3), (3, true));
+    }
+
+    #[test]
+    fn notes_over_the_budget_are_counted_in_the_last() {
+        let limits = Limits { notes: 2, ..Limits::default() };
+        let head = b"GET / HTTP/1.1\r\na b: 1\r\na b: 2\r\na b: 3\r\na b: 4\r\n\r\n";
+        let head = request(head, Extent::Whole, &limits).unwrap();
+        assert_eq!((head.fields.len(), head.notes.len()), (4, 2));
+        assert!(head.notes[1].text.ends_with("(and 2 more such faults)"), "{:?}", head.notes);
+    }
+
+    #[test]
+    fn request_lines_are_told_from_other_lines() {
+        let read = |line: &'static str| {
+            request_line(line.as_bytes()).map(|l| (l.method, l.target, l.version))
+        };
+        assert_eq!(read("GET /a HTTP/1.0"), Some((&b"GET"[..], &b"/a"[..], &b"1.0"[..])));
+        assert_eq!(read("get  /a b  HTTP/1.1 "), Some((&b"get"[..], &b"/a b"[..], &b"1.1"[..])));
+        for line in [
+            "",
+            "GET",
+            "GET /",
+            "GET / http/1.1",
+            "GET HTTP/1.1",
+            "G\u{1}T / HTTP/1.1",
+            "OPTIONS rtsp://h/ RTSP/1.0",
+            "PRI * HTTP/2.0",
+            "GET / HTTP/1.11",
+        ] {
+            assert_eq!(read(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn status_lines_are_told_from_other_lines() {
+        let read = |line: &'static str| status_line(line.as_bytes()).map(|l| (l.status, l.reason));
+        assert_eq!(
+            read("HTTP/1.1 101 Switching Protocols"),
+            Some((101, &b"Switching Protocols"[..]))
+        );
+        assert_eq!(read("HTTP/1.0 200"), Some((200, &b""[..])));
+        assert_eq!(read("HTTP/1.1 404 "), Some((404, &b""[..])));
+        for line in ["ICY 200 OK", "HTTP/1.1 20", "HTTP/1.1 2000", "HTTP/1.1 2x0", "HTTP/1.1"] {
+            assert_eq!(read(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn spaces_in_the_target_are_noted() {
+        let (_, notes) = fields_of("GET /a b HTTP/1.1\r\n\r\n");
+        assert_eq!(notes[0].0, NoteCode::TargetInvalid);
+        assert!(notes[0].1.contains("0x20 at offset 6 "), "{notes:?}");
+    }
+
+    #[test]
+    fn cut_head_gives_the_whole_lines_that_make_sense() {
+        let limits = Limits::default();
+        let bytes = b"GET /a HTTP/1.1\r\nHost: x\r\nno sense\r\nUpgrade: webso";
+        let head = request(bytes, Extent::Cut, &limits).unwrap();
+        assert_eq!(head.fields.len(), 1);
+        assert!(head.partial && head.notes.is_empty());
+        let head = response(b"HTTP/1.1 101 Switching Protoco", Extent::Cut, &limits).unwrap();
+        assert_eq!((head.line.status, head.line.reason), (101, &b"Switching Protoco"[..]));
+        assert_eq!(request(b"GET /a HTTP/1.1", Extent::Cut, &limits), None);
+    }
+
+    #[test]
+    fn attempts_are_told_by_any_of_their_headers() {
+        let limits = Limits::default();
+        for (field, want) in [
+            ("Upgrade: WebSocket", true),
+            ("upgrade: h2c, WEBSOCKET/13", true),
+            ("Upgrade: h2c\r\nUpgrade: websocket", true),
+            ("Sec-WebSocket-Key: x", true),
+            ("sec-websocket-version: 13", true),
+            ("Sec-WebSocket-Protocol: chat", true),
+            ("Sec-WebSocket-Extensions: x", true),
+            ("Upgrade: h2c", false),
+            ("Upgrade: websockets", false),
+            ("X-Upgrade: websocket", false),
+            ("Connection: Upgrade", false),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{field}\r\n\r\n");
+            let head = request(head.as_bytes(), Extent::Whole, &limits).unwrap();
+            assert_eq!(head.is_attempt(), want, "{field}");
+        }
+    }
+
+    mod laws {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            /// What httparse takes, the tolerant reader reads alike and without a note.
+            #[test]
+            fn tolerant_reader_agrees_with_httparse(
+                fields in prop::collection::vec("[a-zA-Z-]{1,9}:[ \t]{0,2}[a-z,;=\u{e4} \t]{0,12}", 0..8)
+            ) {
+                let limits = Limits::default();
+                let text = [fields, vec![String::new()]].concat().join("\r\n") + "\r\n";
+                let strict = strict_fields(text.as_bytes(), &limits).unwrap();
+                let mut notes = Notes::new(Blame::Client, &limits);
+                let (lenient, over) =
+                    lenient_fields(text.as_bytes(), 0, Extent::Whole, &mut notes, &limits);
+                prop_assert_eq!(strict, lenient);
+                prop_assert!(!over && notes.kept.is_empty());
+            }
+
+            /// Whatever the bytes: no panic, and no more fields than lines.
+            #[test]
+            fn any_bytes_can_be_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+                let limits = Limits::default();
+                let mut text = b"GET / HTTP/1.1\r\n".to_vec();
+                text.extend_from_slice(&bytes);
+                let lines = memchr::memchr_iter(b'\n', &text).count();
+                let head = request(&text, Extent::Whole, &limits).unwrap();
+                prop_assert!(head.fields.len() < lines);
+            }
+        }
+    }
+}
