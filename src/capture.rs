@@ -1,12 +1,44 @@
 //! Packets from files, standard input and live interfaces.
 //!
 //! Gets: paths, `-`, interface names. Gives: [`PacketRecord`]s, one at a time, borrowed, to
-//! [`crate::packet`].
+//! [`crate::packet`]. Keeps: a window of each file, at most one record beyond its usual size.
+//!
+//! ```text
+//!  path, -    input: open, unpack      window: one big buffer     classic | pcapng | snoop
+//!  ------> gzip, zstd, lz4 by magic -> sequential reads       -> records borrowed from it -> merge -> packet
+//! ```
+//!
+//! The format is told by content, never by name. Whatever can be read is given; what stops the
+//! reading is one [`CaptureError`] that says which input, which packet and which offset.
 
+mod classic;
+mod error;
+mod file;
+#[doc(hidden)]
+pub mod fuzz;
+mod input;
+mod merge;
+mod pcapng;
+mod snoop;
+mod summary;
+mod window;
+pub mod write;
+
+#[cfg(test)]
+mod samples;
+
+pub use error::{CaptureError, Fault, Looks};
+pub use file::FileSource;
+pub use input::{Compression, Input, Progress};
+pub use merge::MergeSource;
+pub use summary::{Comment, Format, Interface, Secrets, Summary};
+pub use write::PcapngWriter;
+
+use crate::limits::Limits;
 use crate::units::{FileOffset, PacketNo, Timestamp};
 
 /// A packet as the capture holds it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketRecord<'a> {
     /// Its number.
     pub no: PacketNo,
@@ -16,6 +48,8 @@ pub struct PacketRecord<'a> {
     pub time: Option<Timestamp>,
     /// The link-layer header type (`LINKTYPE_` number of its interface).
     pub link: LinkType,
+    /// The interface that saw it: its place in [`Summary::interfaces`].
+    pub interface: InterfaceId,
     /// Bytes it had on the wire.
     pub orig_len: u32,
     /// Bytes that were captured, at most `orig_len`.
@@ -26,16 +60,87 @@ pub struct PacketRecord<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LinkType(pub u16);
 
+impl LinkType {
+    /// Ethernet.
+    pub const ETHERNET: Self = Self(1);
+}
+
+/// An interface's place in [`Summary::interfaces`], over all inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct InterfaceId(pub u32);
+
 /// Gives packets, one after the other.
 pub trait PacketSource {
     /// The next packet; `None` at the end.
     ///
     /// # Errors
-    /// When the rest can not be read. What came before stays good.
+    /// When the rest can not be read. What came before stays good, and calling again is allowed:
+    /// of several inputs each may have its error; after the last comes `None`.
     fn next(&mut self) -> Result<Option<PacketRecord<'_>>, CaptureError>;
 }
 
-/// Why a capture can not be read (on).
-#[derive(Debug, thiserror::Error)]
+/// How to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Bytes read at a time. 1 MiB makes system calls negligible; with many inputs each gets less.
+    pub buffer_bytes: usize,
+    /// Comments kept for [`Summary::comments`], over all blocks of an input.
+    pub comments: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { buffer_bytes: 1 << 20, comments: 1024 }
+    }
+}
+
+/// Opens inputs as one capture.
+///
+/// With several, they are merged by time, and an input that can not be opened or read on gives its
+/// error after everything that could be read (unless none could be opened).
+///
+/// # Errors
+/// When nothing can be read: the first input's reason.
+pub fn open(inputs: &[Input], limits: &Limits, options: &Options) -> Result<Source, CaptureError> {
+    match inputs {
+        [one] => FileSource::open(one, limits, options).map(Box::new).map(Source::File),
+        several => MergeSource::open(several, limits, options).map(Box::new).map(Source::Merge),
+    }
+}
+
+/// Where packets come from.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum CaptureError {}
+pub enum Source {
+    /// One file, or standard input.
+    File(Box<FileSource>),
+    /// Several, merged by time.
+    Merge(Box<MergeSource>),
+}
+
+impl PacketSource for Source {
+    fn next(&mut self) -> Result<Option<PacketRecord<'_>>, CaptureError> {
+        match self {
+            Self::File(source) => source.next(),
+            Self::Merge(source) => source.next(),
+        }
+    }
+}
+
+impl Source {
+    /// What is known of the capture beside its packets, so far.
+    pub fn summary(&self) -> Summary {
+        match self {
+            Self::File(source) => source.summary().clone(),
+            Self::Merge(source) => source.summary(),
+        }
+    }
+
+    /// How far the reading is; a handle for another thread.
+    pub fn progress(&self) -> Progress {
+        match self {
+            Self::File(source) => source.progress(),
+            Self::Merge(source) => source.progress(),
+        }
+    }
+}
