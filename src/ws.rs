@@ -2,6 +2,9 @@
 //!
 //! Gets: in-order bytes or gaps per direction. Gives: events to a [`Sink`].
 
+pub mod extension;
+pub mod handshake;
+
 use std::ops::ControlFlow;
 
 use crate::event::{ConnInfo, Cx, Event, Sink, Wants};

@@ -1,0 +1,187 @@
+//! The opening handshake, judged (RFC 6455 section 4; RFC 7692 section 7).
+//!
+//! Gets: an [`Exchange`] from [`crate::http`]. Gives: a [`Handshake`]: outcome, agreement, notes in
+//! the order request, answer. Keeps: nothing. A rule whose evidence the capture lacks stays silent.
+//!
+//! ```
+//! use wstap::ws::handshake::accept_for;
+//!
+//! // RFC 6455 section 1.3.
+//! assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+//! ```
+//!
+//! The whole handshake of that section:
+//!
+//! ```
+//! use wstap::event::{Field, Fields, Outcome, RequestHead, ResponseHead};
+//! use wstap::http::{Answer, Exchange};
+//! use wstap::units::Origin;
+//! use wstap::ws::handshake::judge;
+//!
+//! fn fields(lines: &[(&str, &str)]) -> Fields {
+//!     let field = |(name, value): &(&str, &str)| Field {
+//!         name: name.as_bytes().into(),
+//!         value: value.as_bytes().into(),
+//!     };
+//!     Fields(lines.iter().map(field).collect())
+//! }
+//!
+//! let request = RequestHead {
+//!     method: "GET".into(),
+//!     target: "/chat".into(),
+//!     version: "1.1".into(),
+//!     fields: fields(&[
+//!         ("Host", "server.example.com"),
+//!         ("Upgrade", "websocket"),
+//!         ("Connection", "Upgrade"),
+//!         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+//!         ("Origin", "http://example.com"),
+//!         ("Sec-WebSocket-Protocol", "chat, superchat"),
+//!         ("Sec-WebSocket-Version", "13"),
+//!     ]),
+//!     origin: Origin::default(),
+//!     begin: Origin::default(),
+//!     notes: Vec::new(),
+//! };
+//! let response = ResponseHead {
+//!     status: 101,
+//!     reason: "Switching Protocols".into(),
+//!     version: "1.1".into(),
+//!     fields: fields(&[
+//!         ("Upgrade", "websocket"),
+//!         ("Connection", "Upgrade"),
+//!         ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+//!         ("Sec-WebSocket-Protocol", "chat"),
+//!     ]),
+//!     origin: Origin::default(),
+//!     begin: Origin::default(),
+//!     notes: Vec::new(),
+//! };
+//! let handshake = judge(Exchange {
+//!     request: Some(request),
+//!     answer: Answer::Head(response),
+//!     interim: Vec::new(),
+//!     request_body: false,
+//!     early: None,
+//!     proxy_protocol: None,
+//! });
+//! assert_eq!(handshake.outcome, Outcome::Accepted);
+//! assert_eq!(handshake.subprotocol.as_deref(), Some("chat"));
+//! assert_eq!(handshake.notes, []);
+//! ```
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use sha1::{Digest as _, Sha1};
+
+use crate::event::{Fields, Handshake, HttpVersion, Outcome, ResponseHead, header_text};
+use crate::http::{Answer, Exchange};
+use crate::note::{Note, NoteCode};
+use crate::ws::extension::{negotiate, presume};
+
+mod place;
+mod refusal;
+mod request;
+mod response;
+mod trace;
+mod unanswered;
+pub(crate) mod words;
+
+#[cfg(test)]
+mod testing;
+
+pub use place::{START_LINE, Side, header_of};
+
+/// The `Sec-WebSocket-Accept` that a `Sec-WebSocket-Key` demands (RFC 6455 section 4.2.2): of the
+/// key as sent, not of the bytes that it encodes.
+pub fn accept_for(key: &[u8]) -> String {
+    BASE64_STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+}
+
+/// RFC 6455 section 1.3.
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Judges an upgrade attempt and its answer.
+pub fn judge(exchange: Exchange) -> Handshake {
+    let request = exchange.request.as_ref();
+    let final_head = match &exchange.answer {
+        Answer::Head(head) => Some(head),
+        _ => None,
+    };
+    let switched = final_head.filter(|head| head.status == SWITCHING_PROTOCOLS);
+    let negotiation = negotiate(request.map(|r| &r.fields), switched.map(|r| &r.fields));
+
+    let mut notes = request::judge(&exchange);
+    notes.extend(negotiation.request_notes);
+    let (outcome, answer_notes) = match &exchange.answer {
+        Answer::Head(head) if switched.is_some() => {
+            let mut found = response::judge(request, head);
+            found.extend(negotiation.response_notes);
+            (outcome_of(&found), found)
+        }
+        Answer::Head(head) => (Outcome::Rejected, refusal::judge(request, head, &notes)),
+        Answer::Missing | Answer::Cut { .. } | Answer::NotHttp { .. } => {
+            (Outcome::Incomplete, Vec::new())
+        }
+    };
+    notes.extend(answer_notes);
+    notes.extend(unanswered::judge(&exchange));
+    notes.extend(trace::judge(request.map(|r| &r.fields), final_head.map(|r| &r.fields)));
+
+    let deflate = match (&exchange.answer, request) {
+        (Answer::Missing, Some(request)) => presume(&request.fields),
+        _ => negotiation.deflate,
+    };
+    let agreed = |name| switched.and_then(|head| value_as_sent(&head.fields, name));
+    Handshake {
+        http: HttpVersion::Http1,
+        outcome,
+        subprotocol: agreed("Sec-WebSocket-Protocol"),
+        extensions: agreed("Sec-WebSocket-Extensions"),
+        deflate,
+        notes,
+        request: exchange.request,
+        response: into_head(exchange.answer),
+    }
+}
+
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// RFC 6455 section 4.1, at the end, and section 9.1, RFC 7692 section 7.1: what makes a client
+/// fail the connection although the status is 101.
+fn outcome_of(answer_notes: &[Note]) -> Outcome {
+    let fails = |note: &Note| {
+        matches!(
+            note.code,
+            NoteCode::AcceptMissing
+                | NoteCode::AcceptMismatch
+                | NoteCode::AcceptDuplicate
+                | NoteCode::ResponseUpgradeMissing
+                | NoteCode::ResponseConnectionMissing
+                | NoteCode::OtherProtocol
+                | NoteCode::SubprotocolUnoffered
+                | NoteCode::SubprotocolInvalid
+                | NoteCode::ExtensionSyntax
+                | NoteCode::ExtensionUnoffered
+                | NoteCode::ExtensionDuplicate
+                | NoteCode::DeflateParamInvalid
+                | NoteCode::DeflateParamUnoffered
+        )
+    };
+    if answer_notes.iter().any(fails) { Outcome::Invalid } else { Outcome::Accepted }
+}
+
+/// All values of a header as one text; `None` without the header, or where it is empty.
+fn value_as_sent(fields: &Fields, name: &str) -> Option<String> {
+    let value = words::joined(fields, name)?;
+    (!value.is_empty()).then(|| header_text(&value).into_owned())
+}
+
+fn into_head(answer: Answer) -> Option<ResponseHead> {
+    match answer {
+        Answer::Head(head) => Some(head),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

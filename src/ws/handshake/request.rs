@@ -1,0 +1,261 @@
+//! Rules on the request (RFC 6455 sections 4.1 and 4.2.1).
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+use super::trace::{is_stripped, leaves_any, sender_of};
+use super::words::{joined, list, quote};
+use crate::event::RequestHead;
+use crate::http::{Answer, Exchange};
+use crate::note::{Blame, Note, NoteCode};
+use crate::ws::extension::is_token_byte;
+
+/// Every note on the request but those on extensions.
+pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
+    let mut notes: Vec<Note> = proxy_protocol(exchange).into_iter().collect();
+    let Some(head) = &exchange.request else { return notes };
+    notes.extend(head.notes.iter().cloned());
+    notes.extend([method(head), target(head), version(head), host(head)].into_iter().flatten());
+    notes.extend(upgrade(head));
+    notes.extend(connection(head));
+    notes.extend(key(head));
+    notes.extend(protocol_version(head));
+    notes.extend(subprotocols(head));
+    notes.extend(body(exchange, head));
+    notes.extend(early(exchange));
+    notes
+}
+
+fn proxy_protocol(exchange: &Exchange) -> Option<Note> {
+    let version = exchange.proxy_protocol?;
+    let text = format!(
+        "a PROXY protocol version {version} header comes before the request: a load balancer put \
+         it there, and the server must be set to expect it"
+    );
+    Some(Note::new(NoteCode::ProxyProtocol, Blame::Proxy, text))
+}
+
+/// RFC 6455 4.1: the method must be GET.
+fn method(head: &RequestHead) -> Option<Note> {
+    (head.method != "GET").then(|| {
+        let text = format!("the request's method is {}, and it must be GET", quote(&head.method));
+        Note::new(NoteCode::RequestMethod, Blame::Client, text)
+    })
+}
+
+/// RFC 6455 4.1: a path with an optional query, or an absolute http or https URI; 3: no fragment.
+fn target(head: &RequestHead) -> Option<Note> {
+    let target = head.target.as_str();
+    let begins = |scheme: &str| {
+        target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    // RFC 3986 2: anything but printable ASCII must be percent-encoded. What else is reserved there
+    // is sent by browsers as typed, and no server minds.
+    let odd = target.char_indices().find(|&(_, c)| c == '#' || !c.is_ascii_graphic());
+    let text = match odd {
+        Some((at, '#')) => {
+            format!("the request target {} has a fragment at byte {at}", quote(target))
+        }
+        Some((at, c)) => format!(
+            "the request target {} has '{}' at byte {at}, which must be percent-encoded",
+            quote(target),
+            c.escape_default()
+        ),
+        None if target.starts_with('/') || begins("http://") || begins("https://") => return None,
+        None => format!(
+            "the request target {} is neither a path nor an http or https address",
+            quote(target)
+        ),
+    };
+    Some(Note::new(NoteCode::TargetInvalid, Blame::Client, text))
+}
+
+/// RFC 6455 4.1: at least HTTP/1.1.
+fn version(head: &RequestHead) -> Option<Note> {
+    if !is_below_1_1(&head.version) {
+        return None;
+    }
+    let blame = sender_of(head);
+    let mut text = format!("the request is HTTP/{}, and it must be 1.1 at least", head.version);
+    if blame == Blame::Proxy {
+        text.push_str(": a proxy sends it on in a lower version than the upgrade needs");
+    }
+    Some(Note::new(NoteCode::RequestVersion, blame, text))
+}
+
+pub(super) fn is_below_1_1(version: &str) -> bool {
+    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+    matches!((major.parse::<u8>(), minor.parse::<u8>()), (Ok(major), Ok(minor)) if (major, minor) < (1, 1))
+}
+
+/// RFC 6455 4.1: a Host header; RFC 9112 3.2: exactly one.
+fn host(head: &RequestHead) -> Option<Note> {
+    let hosts: Vec<&[u8]> = head.fields.all("Host").collect();
+    let (code, text) = match hosts.as_slice() {
+        [] => (NoteCode::HostMissing, "the request lacks Host".to_owned()),
+        [[]] => (NoteCode::HostMissing, "the request's Host is empty".to_owned()),
+        [_] => return None,
+        several => (
+            NoteCode::HeaderInvalid,
+            format!("the request has Host more than once: {}", list(several)),
+        ),
+    };
+    Some(Note::new(code, Blame::Client, text))
+}
+
+/// RFC 6455 4.1: Upgrade must hold the token "websocket".
+fn upgrade(head: &RequestHead) -> Option<Note> {
+    if head.fields.has_token("Upgrade", "websocket") {
+        return None;
+    }
+    let connection = joined(&head.fields, "Connection");
+    if is_stripped(head) {
+        let rest = connection
+            .map_or_else(|| "no Connection".to_owned(), |v| format!("Connection: {}", quote(v)));
+        let text = format!(
+            "the request has a Sec-WebSocket-Key but no Upgrade header, and {rest}: a proxy passed \
+             it on without its hop-by-hop headers and is not set up for WebSockets"
+        );
+        return Some(Note::new(NoteCode::UpgradeStripped, Blame::Proxy, text));
+    }
+    let text = match joined(&head.fields, "Upgrade") {
+        Some(value) => format!("Upgrade is {}, without the token websocket", quote(value)),
+        None => "the request lacks Upgrade: websocket".to_owned(),
+    };
+    let blame = if leaves_any(&head.fields) { Blame::Proxy } else { Blame::Client };
+    Some(Note::new(NoteCode::UpgradeMissing, blame, text))
+}
+
+/// RFC 6455 4.1: Connection must hold the token "Upgrade".
+fn connection(head: &RequestHead) -> Option<Note> {
+    if head.fields.has_token("Connection", "upgrade") {
+        return None;
+    }
+    let value = joined(&head.fields, "Connection");
+    let has_key = head.fields.first("Sec-WebSocket-Key").is_some();
+    // A client that sends a key does not ask for the connection to close; proxies put that there.
+    let replaced = has_key && head.fields.has_token("Connection", "close");
+    let blame = if replaced { Blame::Proxy } else { sender_of(head) };
+    let mut text = match value {
+        Some(value) => format!("Connection is {}, without the token Upgrade", quote(value)),
+        None => "the request lacks Connection: Upgrade".to_owned(),
+    };
+    if blame == Blame::Proxy {
+        text.push_str(": a proxy put its own in place of the client's");
+    }
+    Some(Note::new(NoteCode::ConnectionMissing, blame, text))
+}
+
+/// RFC 6455 4.1: a key of 16 bytes in base64; 11.3.1: not more than once.
+fn key(head: &RequestHead) -> Vec<Note> {
+    let keys: Vec<&[u8]> = head.fields.all("Sec-WebSocket-Key").collect();
+    let mut notes: Vec<Note> = keys.iter().find_map(|key| invalid_key(key)).into_iter().collect();
+    match keys.as_slice() {
+        [] => {
+            let text = "the request lacks Sec-WebSocket-Key";
+            notes.push(Note::new(NoteCode::KeyMissing, missing_by(head), text));
+        }
+        [_] => {}
+        several => {
+            let text = format!("Sec-WebSocket-Key is there more than once: {}", list(several));
+            notes.push(Note::new(NoteCode::KeyDuplicate, Blame::Client, text));
+        }
+    }
+    notes
+}
+
+fn invalid_key(key: &[u8]) -> Option<Note> {
+    // Some clients leave bits in the last symbol that no byte needs; every server takes them.
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+    );
+    let what = match LENIENT.decode(key) {
+        Ok(bytes) if bytes.len() == 16 => return None,
+        Ok(bytes) => format!("is base64 of {} bytes, and it must be of 16", bytes.len()),
+        Err(error) => format!("is not base64 of 16 bytes ({error})"),
+    };
+    let text = format!("Sec-WebSocket-Key {} {what}", quote(key));
+    Some(Note::new(NoteCode::KeyInvalid, Blame::Client, text))
+}
+
+/// RFC 6455 4.1: the version must be 13; 11.3.5: not more than once.
+fn protocol_version(head: &RequestHead) -> Option<Note> {
+    let Some(value) = joined(&head.fields, "Sec-WebSocket-Version") else {
+        let text = "the request lacks Sec-WebSocket-Version: 13";
+        return Some(Note::new(NoteCode::VersionMissing, missing_by(head), text));
+    };
+    (value != b"13").then(|| {
+        let text = format!("Sec-WebSocket-Version is {}, and it must be 13", quote(value));
+        Note::new(NoteCode::VersionUnsupported, Blame::Client, text)
+    })
+}
+
+/// End-to-end headers get lost only on the way; without a trace of one, it is the client's lack.
+fn missing_by(head: &RequestHead) -> Blame {
+    if leaves_any(&head.fields) { Blame::Proxy } else { Blame::Client }
+}
+
+/// RFC 6455 4.1: tokens, all different.
+fn subprotocols(head: &RequestHead) -> Vec<Note> {
+    const NAME: &str = "Sec-WebSocket-Protocol";
+    let offered: Vec<&[u8]> = head.fields.tokens(NAME).collect();
+    let mut notes = Vec::new();
+    if offered.is_empty() && head.fields.first(NAME).is_some() {
+        let text = "the request's Sec-WebSocket-Protocol is empty, and it must name one at least";
+        notes.push(Note::new(NoteCode::SubprotocolInvalid, Blame::Client, text));
+    }
+    let odd = offered.iter().find_map(|name| {
+        let at = name.iter().position(|&b| !is_token_byte(b))?;
+        Some((name, at, name.get(at)?))
+    });
+    if let Some((name, at, byte)) = odd {
+        let text = format!(
+            "the client offers the subprotocol {}, whose byte {at} ('{}') may not stand in a token",
+            quote(name),
+            byte.escape_ascii()
+        );
+        notes.push(Note::new(NoteCode::SubprotocolInvalid, Blame::Client, text));
+    }
+    let mut sorted = offered;
+    sorted.sort_unstable();
+    if let Some(twice) = sorted.windows(2).find_map(|w| w.first().filter(|&a| w.last() == Some(a)))
+    {
+        let text = format!("the client offers the subprotocol {} more than once", quote(twice));
+        notes.push(Note::new(NoteCode::SubprotocolDuplicate, Blame::Client, text));
+    }
+    notes
+}
+
+/// RFC 9110 9.3.1: content in a GET means nothing, and a server may take it for frames.
+fn body(exchange: &Exchange, head: &RequestHead) -> Option<Note> {
+    exchange.request_body.then(|| {
+        let header =
+            match (head.fields.first("Transfer-Encoding"), head.fields.first("Content-Length")) {
+                (Some(value), _) => format!("Transfer-Encoding: {}", quote(value)),
+                (None, Some(value)) => format!("Content-Length: {}", quote(value)),
+                (None, None) => "as the bytes show".to_owned(),
+            };
+        let text = format!("the request has a body ({header}), which an upgrade has no use for");
+        Note::new(NoteCode::RequestBody, Blame::Client, text)
+    })
+}
+
+/// RFC 6455 4.1: nothing more may be sent until the server has answered. What comes before a
+/// refusal may be the next request, and before an answer that the capture lacks, nothing is known.
+fn early(exchange: &Exchange) -> Option<Note> {
+    let answered_in = match &exchange.answer {
+        Answer::Head(head) if head.status == super::SWITCHING_PROTOCOLS => {
+            format!(", and the answer began in packet {}", head.begin.packet)
+        }
+        Answer::NotHttp { .. } | Answer::Cut { .. } => String::new(),
+        Answer::Head(_) | Answer::Missing => return None,
+    };
+    let (origin, bytes) = exchange.early?;
+    let text = format!(
+        "the client sent {bytes} bytes from packet {} on before the server had answered{answered_in}",
+        origin.packet
+    );
+    Some(Note::new(NoteCode::EarlyFrames, Blame::Client, text))
+}

@@ -1,0 +1,74 @@
+//! Handshakes whose request or answer is not whole.
+
+use crate::event::{RequestHead, header_text};
+use crate::http::{Answer, CutBy, Exchange};
+use crate::note::{Blame, Note, NoteCode};
+use crate::units::{Direction, Origin};
+
+/// Says what is missing, and by whom it was kept back.
+pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if exchange.request.is_none() {
+        let text =
+            "the request is missing from the capture, so the answer can be judged only in part";
+        notes.push(Note::new(NoteCode::HandshakeIncomplete, Blame::Capture, text));
+    }
+    match &exchange.answer {
+        Answer::Head(_) => {}
+        Answer::Missing => {
+            let text = "the answer is missing from the capture, so only the request can be judged";
+            notes.push(Note::new(NoteCode::HandshakeIncomplete, Blame::Capture, text));
+        }
+        Answer::Cut { seen, by } => notes.push(cut(exchange.request.as_ref(), *seen, *by)),
+        Answer::NotHttp { start, origin } => {
+            let text = format!(
+                "the answer in packet {} is no HTTP: it begins with \"{}\"",
+                origin.packet,
+                header_text(start.get(..SHOWN_BYTES).unwrap_or(start)).escape_debug()
+            );
+            notes.push(Note::new(NoteCode::ResponseNotHttp, Blame::Server, text));
+        }
+    }
+    notes
+}
+
+const SHOWN_BYTES: usize = 32;
+
+fn cut(request: Option<&RequestHead>, seen: u64, by: CutBy) -> Note {
+    let progress = match seen {
+        0 => "before any answer".to_owned(),
+        1 => "after 1 byte of the answer's head".to_owned(),
+        n => format!("after {n} bytes of the answer's head"),
+    };
+    let (blame, ending) = match by {
+        CutBy::CaptureEnd => (Blame::Capture, "the capture ends".to_owned()),
+        CutBy::Fin(dir, at) => (dir.into(), closing(request, dir, at, "closed", "FIN")),
+        CutBy::Reset(dir, at) => (dir.into(), closing(request, dir, at, "reset", "RST")),
+    };
+    Note::new(NoteCode::HandshakeIncomplete, blame, format!("{ending} {progress}"))
+}
+
+fn closing(
+    request: Option<&RequestHead>,
+    dir: Direction,
+    at: Origin,
+    did: &str,
+    flag: &str,
+) -> String {
+    let waited = request
+        .and_then(|head| Some(at.time?.since(head.origin.time?)))
+        .map(|ns| format!(", {} s after the request,", Seconds(ns)))
+        .unwrap_or_default();
+    format!("the {} {did} the connection ({flag} in packet {}){waited}", dir.sender(), at.packet)
+}
+
+/// Nanoseconds, shown as seconds with milliseconds.
+struct Seconds(i64);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let ms = self.0.unsigned_abs() / 1_000_000;
+        write!(f, "{sign}{}.{:03}", ms / 1000, ms % 1000)
+    }
+}
