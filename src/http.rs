@@ -11,6 +11,9 @@ use crate::units::{Direction, Origin};
 pub struct Exchange {
     /// The request; `None` where the capture lacks it.
     pub request: Option<RequestHead>,
+    /// Not all of the request was there to be read (a gap, the snapshot length, a limit, or an end in
+    /// its middle): fields may be missing from it that were sent.
+    pub request_partial: bool,
     /// What came back.
     pub answer: Answer,
     /// Interim responses (100, 103) that came before it.
@@ -28,6 +31,9 @@ pub struct Exchange {
 pub enum Answer {
     /// A final response head (101 or any other but 1xx).
     Head(ResponseHead),
+    /// The start of a final response head, at least its status: the rest is missing from the capture
+    /// or over a limit, so fields may be missing from it that were sent.
+    Partial(ResponseHead),
     /// The capture lacks it: a gap stands where it should be, or that direction was not captured.
     Missing,
     /// The connection, or the capture, ended before the head was complete.
