@@ -47,7 +47,13 @@ pub struct Parsed {
     pub extensions: Vec<Extension>,
     /// The first place that breaks the grammar.
     pub fault: Option<Fault>,
+    /// More was sent than is kept: [`KEPT`] elements, as many parameters of each.
+    pub more: bool,
 }
+
+/// Elements kept of one head, and parameters of each. Clients offer two or three; a head full of
+/// them would cost its square to compare.
+pub const KEPT: usize = 64;
 
 /// Where a value breaks the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +112,7 @@ pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Parsed {
     // RFC 6455 9.1: the header may be split over several headers, or combined into one.
     for (header, value) in values.into_iter().enumerate() {
         let mut cursor = Cursor { value, at: 0 };
-        while let Err(wanted) = cursor.list(&mut parsed.extensions) {
+        while let Err(wanted) = cursor.list(&mut parsed) {
             let fault = Fault { header, at: cursor.at, found: cursor.peek(), wanted };
             parsed.fault.get_or_insert(fault);
             cursor.skip_element();
@@ -150,7 +156,7 @@ struct Cursor<'a> {
 
 impl Cursor<'_> {
     /// `[ extension ] *( "," [ extension ] )`: RFC 2616 section 2.1 lets elements of a list be empty.
-    fn list(&mut self, out: &mut Vec<Extension>) -> Result<(), &'static str> {
+    fn list(&mut self, out: &mut Parsed) -> Result<(), &'static str> {
         loop {
             self.space();
             match self.peek() {
@@ -162,9 +168,13 @@ impl Cursor<'_> {
     }
 
     /// `extension-token *( ";" extension-param )`, up to the comma or the end.
-    fn extension(&mut self, out: &mut Vec<Extension>) -> Result<(), &'static str> {
+    fn extension(&mut self, out: &mut Parsed) -> Result<(), &'static str> {
         let name = self.token(NAME)?;
-        out.push(Extension { name, params: Vec::new() });
+        let kept = out.extensions.len() < KEPT;
+        out.more |= !kept;
+        if kept {
+            out.extensions.push(Extension { name, params: Vec::new() });
+        }
         loop {
             self.space();
             match self.peek() {
@@ -174,8 +184,9 @@ impl Cursor<'_> {
             }
             self.space();
             let param = self.param()?;
-            if let Some(extension) = out.last_mut() {
-                extension.params.push(param);
+            match out.extensions.last_mut() {
+                Some(last) if kept && last.params.len() < KEPT => last.params.push(param),
+                _ => out.more = true,
             }
         }
     }
@@ -339,6 +350,16 @@ mod tests {
             let parsed = one(r#"foo; a=1; =2, "x,y", bar"#);
             assert_eq!(shown(&parsed), ["foo; a=1", "bar"]);
             assert_eq!(parsed.fault.map(|f| f.at), Some(10));
+        }
+
+        #[test]
+        fn a_head_full_of_elements_is_read_but_not_kept() {
+            let parsed = one(&"a;b,".repeat(KEPT));
+            assert_eq!((parsed.extensions.len(), parsed.more), (KEPT, false));
+            let parsed = one(&"a;b,".repeat(KEPT + 1));
+            assert_eq!((parsed.extensions.len(), parsed.more), (KEPT, true));
+            let parsed = one(&format!("a{}", ";b".repeat(KEPT + 1)));
+            assert_eq!((parsed.extensions[0].params.len(), parsed.more), (KEPT, true));
         }
 
         #[test]

@@ -59,6 +59,7 @@
 //! };
 //! let handshake = judge(Exchange {
 //!     request: Some(request),
+//!     request_partial: false,
 //!     answer: Answer::Head(response),
 //!     interim: Vec::new(),
 //!     request_body: false,
@@ -75,6 +76,7 @@ use sha1::{Digest as _, Sha1};
 
 use crate::event::{Fields, Handshake, HttpVersion, Outcome, ResponseHead, header_text};
 use crate::http::{Answer, Exchange};
+use crate::limits::Limits;
 use crate::note::{Note, NoteCode};
 use crate::ws::extension::{negotiate, presume};
 
@@ -104,33 +106,38 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 pub fn judge(exchange: Exchange) -> Handshake {
     let request = exchange.request.as_ref();
     let final_head = match &exchange.answer {
-        Answer::Head(head) => Some(head),
+        Answer::Head(head) | Answer::Partial(head) => Some(head),
         _ => None,
     };
     let switched = final_head.filter(|head| head.status == SWITCHING_PROTOCOLS);
-    let negotiation = negotiate(request.map(|r| &r.fields), switched.map(|r| &r.fields));
+    let whole_request = request.filter(|_| !exchange.request_partial);
+    let negotiation = negotiate(whole_request.map(|r| &r.fields), switched.map(|r| &r.fields));
 
     let mut notes = request::judge(&exchange);
     notes.extend(negotiation.request_notes);
-    let (outcome, answer_notes) = match &exchange.answer {
-        Answer::Head(head) if switched.is_some() => {
-            let mut found = response::judge(request, head);
+    let outcome = match final_head {
+        Some(head) if switched.is_some() => {
+            let mut found = response::judge(&exchange, head);
             found.extend(negotiation.response_notes);
-            (outcome_of(&found), found)
+            let outcome = outcome_of(&exchange.answer, &found);
+            notes.extend(found);
+            outcome
         }
-        Answer::Head(head) => (Outcome::Rejected, refusal::judge(request, head, &notes)),
-        Answer::Missing | Answer::Cut { .. } | Answer::NotHttp { .. } => {
-            (Outcome::Incomplete, Vec::new())
+        Some(head) => {
+            notes.extend(refusal::judge(request, head, &notes));
+            Outcome::Rejected
         }
+        None => Outcome::Incomplete,
     };
-    notes.extend(answer_notes);
     notes.extend(unanswered::judge(&exchange));
     notes.extend(trace::judge(request.map(|r| &r.fields), final_head.map(|r| &r.fields)));
 
-    let deflate = match (&exchange.answer, request) {
-        (Answer::Missing, Some(request)) => presume(&request.fields),
-        _ => negotiation.deflate,
-    };
+    cut_to(Limits::default().notes, &mut notes);
+
+    let deflate = negotiation.deflate.or_else(|| match (&exchange.answer, switched) {
+        (Answer::Missing, _) | (Answer::Partial(_), Some(_)) => presume(&request?.fields),
+        _ => None,
+    });
     let agreed = |name| switched.and_then(|head| value_as_sent(&head.fields, name));
     Handshake {
         http: HttpVersion::Http1,
@@ -148,7 +155,7 @@ const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// RFC 6455 section 4.1, at the end, and section 9.1, RFC 7692 section 7.1: what makes a client
 /// fail the connection although the status is 101.
-fn outcome_of(answer_notes: &[Note]) -> Outcome {
+fn outcome_of(answer: &Answer, answer_notes: &[Note]) -> Outcome {
     let fails = |note: &Note| {
         matches!(
             note.code,
@@ -167,7 +174,20 @@ fn outcome_of(answer_notes: &[Note]) -> Outcome {
                 | NoteCode::DeflateParamUnoffered
         )
     };
-    if answer_notes.iter().any(fails) { Outcome::Invalid } else { Outcome::Accepted }
+    match answer {
+        _ if answer_notes.iter().any(fails) => Outcome::Invalid,
+        Answer::Head(_) => Outcome::Accepted,
+        _ => Outcome::Incomplete,
+    }
+}
+
+/// A head can break one rule thousands of times; the last note kept tells how many more there are.
+fn cut_to(kept: usize, notes: &mut Vec<Note>) {
+    let more = notes.len().saturating_sub(kept);
+    notes.truncate(kept);
+    if let Some(last) = notes.last_mut().filter(|_| more > 0) {
+        last.text = format!("{} (and {more} more notes)", last.text).into();
+    }
 }
 
 /// All values of a header as one text; `None` without the header, or where it is empty.
@@ -178,7 +198,7 @@ fn value_as_sent(fields: &Fields, name: &str) -> Option<String> {
 
 fn into_head(answer: Answer) -> Option<ResponseHead> {
     match answer {
-        Answer::Head(head) => Some(head),
+        Answer::Head(head) | Answer::Partial(head) => Some(head),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //! Gets: the header fields of both heads. Gives: a [`Negotiation`]. Keeps: nothing. Lenient in what
 //! is agreed: parameters that break a rule get a note and still count for what they most likely mean.
 
-use super::{Extension, Param, parse};
+use super::{Extension, Param, Parsed, parse};
 use crate::event::{DeflateAgreement, DeflateSide, Fields};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, PerDirection};
@@ -38,14 +38,16 @@ pub struct Accepted {
 pub fn negotiate(request: Option<&Fields>, response: Option<&Fields>) -> Negotiation {
     let mut request_notes = Vec::new();
     let offers = request.map(|fields| read(fields, Blame::Client, &mut request_notes));
-    let mut answer = Answer::to(offers.as_deref());
+    // Where not all offers are kept, none can be said to be missing.
+    let known = offers.as_ref().filter(|parsed| !parsed.more);
+    let mut answer = Answer::to(known.map(|parsed| &*parsed.extensions));
     if let Some(response) = response {
-        for element in read(response, Blame::Server, &mut answer.notes) {
+        for element in read(response, Blame::Server, &mut answer.notes).extensions {
             answer.element(element);
         }
     }
     let Answer { accepted, agreed, notes: response_notes, .. } = answer;
-    let offers = offers.unwrap_or_default();
+    let offers = offers.unwrap_or_default().extensions;
     judge_offers(&offers, &accepted, &mut request_notes);
     let deflate = agreed.map(|(_, agreement)| agreement);
     Negotiation { offers, accepted, deflate, request_notes, response_notes }
@@ -66,14 +68,14 @@ pub fn presume(request: &Fields) -> Option<DeflateAgreement> {
 const HEADER: &str = "Sec-WebSocket-Extensions";
 
 /// RFC 6455 9.1: a value that breaks the grammar must make its recipient fail the connection.
-fn read(fields: &Fields, from: Blame, notes: &mut Vec<Note>) -> Vec<Extension> {
+fn read(fields: &Fields, from: Blame, notes: &mut Vec<Note>) -> Parsed {
     let parsed = parse(fields.all(HEADER));
     if let Some(fault) = parsed.fault {
         let value = fields.all(HEADER).nth(fault.header).unwrap_or_default();
         let text = format!("the {from}'s {HEADER} {} {fault}", quote(value));
         notes.push(Note::new(NoteCode::ExtensionSyntax, from, text));
     }
-    parsed.extensions
+    parsed
 }
 
 /// RFC 7692 7.1: an offer with a faulty parameter must be declined.

@@ -28,12 +28,14 @@ fn status(request: Option<&RequestHead>, head: &ResponseHead, request_notes: &[N
         let _ = write!(text, " {}", quote(&head.reason));
     }
     let _ = write!(text, " instead of 101: {}", meaning(request, head));
-    let fault = request_notes.iter().find(|note| note.severity() == Severity::Error);
-    if let Some(fault) = fault {
-        let _ = write!(text, "; the request has a fault that may be the reason ({})", fault.code);
+    let faults: Vec<&Note> =
+        request_notes.iter().filter(|note| note.severity() == Severity::Error).collect();
+    if !faults.is_empty() {
+        let codes: Vec<&str> = faults.iter().map(|note| note.code.as_str()).collect();
+        let _ = write!(text, "; the request is at fault itself ({})", codes.join(", "));
     }
     let _ = write!(text, "; {}", maker.how);
-    let blame = fault.map_or_else(|| blame(head.status, maker.by), |fault| fault.blame);
+    let blame = faults.first().map_or_else(|| blame(head.status, maker.by), |fault| fault.blame);
     Note::new(NoteCode::StatusNot101, blame, text)
 }
 

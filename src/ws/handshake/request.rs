@@ -15,8 +15,15 @@ use crate::ws::extension::is_token_byte;
 pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
     let mut notes: Vec<Note> = proxy_protocol(exchange).into_iter().collect();
     let Some(head) = &exchange.request else { return notes };
+    let whole = !exchange.request_partial;
     notes.extend(head.notes.iter().cloned());
-    notes.extend([method(head), target(head), version(head), host(head)].into_iter().flatten());
+    notes.extend(method(head));
+    // A byte that no target may hold is found where the head is parsed.
+    if head.notes.iter().all(|note| note.code != NoteCode::TargetInvalid) {
+        notes.extend(target(head));
+    }
+    notes.extend(version(head, whole));
+    notes.extend(host(head));
     notes.extend(upgrade(head));
     notes.extend(connection(head));
     notes.extend(key(head));
@@ -24,7 +31,22 @@ pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
     notes.extend(subprotocols(head));
     notes.extend(body(exchange, head));
     notes.extend(early(exchange));
+    notes.retain(|note| whole || !misses_something(note.code));
     notes
+}
+
+/// Rules that a header breaks by not being there: where part of the head is missing from the
+/// capture, nothing proves that.
+const fn misses_something(code: NoteCode) -> bool {
+    matches!(
+        code,
+        NoteCode::HostMissing
+            | NoteCode::UpgradeMissing
+            | NoteCode::UpgradeStripped
+            | NoteCode::ConnectionMissing
+            | NoteCode::KeyMissing
+            | NoteCode::VersionMissing
+    )
 }
 
 fn proxy_protocol(exchange: &Exchange) -> Option<Note> {
@@ -72,11 +94,11 @@ fn target(head: &RequestHead) -> Option<Note> {
 }
 
 /// RFC 6455 4.1: at least HTTP/1.1.
-fn version(head: &RequestHead) -> Option<Note> {
+fn version(head: &RequestHead, whole: bool) -> Option<Note> {
     if !is_below_1_1(&head.version) {
         return None;
     }
-    let blame = sender_of(head);
+    let blame = if whole { sender_of(head) } else { missing_by(head) };
     let mut text = format!("the request is HTTP/{}, and it must be 1.1 at least", head.version);
     if blame == Blame::Proxy {
         text.push_str(": a proxy sends it on in a lower version than the upgrade needs");
@@ -246,11 +268,11 @@ fn body(exchange: &Exchange, head: &RequestHead) -> Option<Note> {
 /// refusal may be the next request, and before an answer that the capture lacks, nothing is known.
 fn early(exchange: &Exchange) -> Option<Note> {
     let answered_in = match &exchange.answer {
-        Answer::Head(head) if head.status == super::SWITCHING_PROTOCOLS => {
+        Answer::Head(head) | Answer::Partial(head) if head.status == super::SWITCHING_PROTOCOLS => {
             format!(", and the answer began in packet {}", head.begin.packet)
         }
         Answer::NotHttp { .. } | Answer::Cut { .. } => String::new(),
-        Answer::Head(_) | Answer::Missing => return None,
+        Answer::Head(_) | Answer::Partial(_) | Answer::Missing => return None,
     };
     let (origin, bytes) = exchange.early?;
     let text = format!(

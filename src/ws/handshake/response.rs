@@ -8,11 +8,13 @@ use super::trace::leaves_any;
 use super::words::{joined, list, quote};
 use super::{GUID, accept_for};
 use crate::event::{RequestHead, ResponseHead};
+use crate::http::{Answer, Exchange};
 use crate::note::{Blame, Note, NoteCode};
 use crate::ws::extension::is_token_byte;
 
 /// Every note on a 101 but those on extensions.
-pub(super) fn judge(request: Option<&RequestHead>, head: &ResponseHead) -> Vec<Note> {
+pub(super) fn judge(exchange: &Exchange, head: &ResponseHead) -> Vec<Note> {
+    let request = exchange.request.as_ref();
     let mut notes = head.notes.clone();
     notes.extend(version(head));
     let upgrade = upgrade(head);
@@ -22,10 +24,24 @@ pub(super) fn judge(request: Option<&RequestHead>, head: &ResponseHead) -> Vec<N
     notes.extend(connection(head));
     if !elsewhere {
         notes.extend(accept(request, head));
-        notes.extend(subprotocol(request, head));
+        notes.extend(subprotocol(request.filter(|_| !exchange.request_partial), head));
     }
     notes.extend(body(head));
+    let whole = matches!(exchange.answer, Answer::Head(_));
+    notes.retain(|note| whole || !misses_something(note.code));
     notes
+}
+
+/// Rules that a header breaks by not being there: where part of the head is missing from the
+/// capture, nothing proves that.
+const fn misses_something(code: NoteCode) -> bool {
+    matches!(
+        code,
+        NoteCode::AcceptMissing
+            | NoteCode::ResponseUpgradeMissing
+            | NoteCode::ResponseConnectionMissing
+            | NoteCode::SubprotocolUnselected
+    )
 }
 
 /// RFC 6455 4.2.2: an HTTP/1.1 status line; RFC 9110 15.2: a 1xx does not exist in HTTP/1.0.
@@ -83,7 +99,7 @@ fn sender_of(head: &ResponseHead) -> Blame {
 fn accept(request: Option<&RequestHead>, head: &ResponseHead) -> Vec<Note> {
     let accepts: Vec<&[u8]> = head.fields.all("Sec-WebSocket-Accept").collect();
     let keys: Vec<&[u8]> =
-        request.into_iter().flat_map(|r| r.fields.all("Sec-WebSocket-Key")).collect();
+        request.into_iter().flat_map(|r| r.fields.all("Sec-WebSocket-Key")).take(TRIED).collect();
     let mut notes = Vec::new();
     match accepts.as_slice() {
         [] => {
@@ -100,9 +116,12 @@ fn accept(request: Option<&RequestHead>, head: &ResponseHead) -> Vec<Note> {
             notes.push(Note::new(NoteCode::AcceptDuplicate, Blame::Server, text));
         }
     }
-    notes.extend(accepts.iter().find_map(|accept| mismatch(accept, &keys)));
+    notes.extend(accepts.iter().take(TRIED).find_map(|accept| mismatch(accept, &keys)));
     notes
 }
+
+/// Keys and accepts hashed and compared of one head, where there should be one.
+const TRIED: usize = 8;
 
 /// Of several keys, the accept of any will do: the fault is then the request's alone.
 fn mismatch(accept: &[u8], keys: &[&[u8]]) -> Option<Note> {
@@ -137,7 +156,7 @@ fn mistake(accept: &[u8], key: &[u8]) -> Option<&'static str> {
     };
     let decoded = BASE64_STANDARD.decode(key).unwrap_or_default();
     if accept_for(key).as_bytes().eq_ignore_ascii_case(accept) {
-        return Some("only the letter case differs, so something on the way changed it");
+        return Some("only the letter case differs");
     }
     if accept.is_empty() {
         return Some("it is empty");
@@ -186,7 +205,7 @@ fn subprotocol(request: Option<&RequestHead>, head: &ResponseHead) -> Vec<Note> 
         notes.push(Note::new(NoteCode::SubprotocolInvalid, Blame::Server, text));
     }
     if let Some(offered) = offered
-        && let Some(name) = named.iter().find(|name| !offered.contains(name))
+        && let Some(name) = named.iter().take(TRIED).find(|name| !offered.contains(name))
     {
         let but = match offered.iter().find(|o| o.eq_ignore_ascii_case(name)) {
             Some(same) => format!("spelt it {}", quote(same)),

@@ -73,6 +73,7 @@ pub(crate) fn response(head: &str) -> ResponseHead {
 pub(crate) fn exchange(request_head: &str, answer: Answer) -> Exchange {
     Exchange {
         request: Some(request(request_head)),
+        request_partial: false,
         answer,
         interim: Vec::new(),
         request_body: false,

@@ -4,7 +4,7 @@ use super::testing::{
 use super::{accept_for, judge};
 use crate::event::Outcome::{Accepted, Incomplete, Invalid, Rejected};
 use crate::http::{Answer, CutBy, Exchange};
-use crate::note::{Blame, Severity};
+use crate::note::{Blame, Note, NoteCode, Severity};
 use crate::units::Direction;
 
 fn head(text: &str) -> Answer {
@@ -94,7 +94,11 @@ mod rfc6455_section_4_1_request {
             .says("request-version", Blame::Proxy, "a proxy")
             .says("upgrade-stripped", Blame::Proxy, "Connection: \"close\"")
             .says("connection-missing", Blame::Proxy, "\"close\"")
-            .says("status-not-101", Blame::Proxy, "request-version")
+            .says(
+                "status-not-101",
+                Blame::Proxy,
+                "(request-version, upgrade-stripped, connection-missing)",
+            )
             .comes_to(Rejected);
         // The key went too: nothing proves that it was ever there.
         let bare = edited(&edited(REQUEST, "Upgrade", ""), "Sec-WebSocket-Key", "");
@@ -245,6 +249,12 @@ mod rfc6455_section_3_targets {
             "'\\u{e9}' at byte 4",
         );
         target("/a\tb").has(&["target-invalid"]);
+        with(|it| {
+            let head = it.request.as_mut().unwrap();
+            head.target = "/a b".into();
+            head.notes.push(Note::new(NoteCode::TargetInvalid, Blame::Client, "found in parsing"));
+        })
+        .has(&["target-invalid"]);
         target("chat").has(&["target-invalid"]).says(
             "target-invalid",
             Blame::Client,
@@ -334,7 +344,7 @@ mod rfc6455_section_4_1_response {
         asked("Sec-WebSocket-Key", "").has(&["key-missing"]).comes_to(Accepted);
         with(|it| it.request = None)
             .has(&["handshake-incomplete"])
-            .says("handshake-incomplete", Blame::Capture, "request is missing")
+            .says("handshake-incomplete", Blame::Capture, "the request is missing")
             .comes_to(Accepted);
     }
 
@@ -666,6 +676,48 @@ mod answers_that_are_not_whole {
     }
 
     #[test]
+    fn what_may_stand_in_the_missing_part_of_a_head_is_not_held_against_anybody() {
+        let mut it = exchange("GET /chat HTTP/1.1\nHost: a.example\n", head(RESPONSE));
+        it.request_partial = true;
+        it.answer = head(&edited(RESPONSE, "", "Sec-WebSocket-Protocol: chat"));
+        Judged(judge(it))
+            .has(&["handshake-incomplete"])
+            .says("handshake-incomplete", Blame::Capture, "the request's head is not whole")
+            .comes_to(Accepted);
+
+        let offer = edited(REQUEST, "", "Sec-WebSocket-Extensions: permessage-deflate");
+        let start = response("HTTP/1.1 101 Switching Protocols\nServer: x\n");
+        let it = Judged(judge(exchange(&offer, Answer::Partial(start))));
+        it.has(&["handshake-incomplete"]).comes_to(Incomplete);
+        assert!(it.0.deflate.unwrap().presumed);
+        assert_eq!(it.0.response.unwrap().status, 101);
+    }
+
+    #[test]
+    fn what_stands_in_the_part_that_is_there_is_judged() {
+        let mut it = exchange("POST /chat HTTP/1.0\nSec-WebSocket-Key: short\n", Answer::Missing);
+        it.request_partial = true;
+        Judged(judge(it))
+            .says("request-method", Blame::Client, "\"POST\"")
+            .says("request-version", Blame::Client, "HTTP/1.0")
+            .has(&[
+                "request-method",
+                "request-version",
+                "key-invalid",
+                "handshake-incomplete",
+                "handshake-incomplete",
+            ]);
+        let start = response("HTTP/1.1 101 Switching Protocols\nSec-WebSocket-Accept: AAAA\n");
+        unanswered(Answer::Partial(start))
+            .has(&["accept-mismatch", "handshake-incomplete"])
+            .comes_to(Invalid);
+        let start = response("HTTP/1.1 503 Service Unavailable\n");
+        unanswered(Answer::Partial(start))
+            .has(&["status-not-101", "handshake-incomplete"])
+            .comes_to(Rejected);
+    }
+
+    #[test]
     fn response_not_http() {
         let start = b"SSH-2.0-OpenSSH_9.2\r\n"[..].into();
         unanswered(Answer::NotHttp { start, origin: packet(6) })
@@ -689,7 +741,11 @@ mod rfc9110_section_7_6_proxies {
     fn proxy_trace_names_the_headers() {
         asked("", "X-Forwarded-For: 203.0.113.9")
             .has(&["proxy-trace"])
-            .says("proxy-trace", Blame::Proxy, "the request came through a proxy, as its headers tell: X-Forwarded-For: \"203.0.113.9\"")
+            .says(
+                "proxy-trace",
+                Blame::Proxy,
+                "the request has headers that a proxy adds: X-Forwarded-For: \"203.0.113.9\"",
+            )
             .has_severity("proxy-trace", Severity::Info)
             .comes_to(Accepted);
         answered("", "Via: 1.1 edge").has(&["proxy-trace"]).says(
@@ -704,7 +760,6 @@ mod rfc9110_section_7_6_proxies {
 
 mod notes_of_the_bytes {
     use super::*;
-    use crate::note::{Note, NoteCode};
 
     #[test]
     fn what_parsing_found_is_passed_on() {
@@ -717,5 +772,48 @@ mod notes_of_the_bytes {
         })
         .has(&["header-invalid", "line-ending"])
         .comes_to(Accepted);
+    }
+}
+
+mod hostile_heads {
+    use super::*;
+    use crate::limits::Limits;
+
+    #[test]
+    fn a_rule_broken_thousands_of_times_leaves_a_bounded_number_of_notes() {
+        let offer = format!("Sec-WebSocket-Extensions: permessage-deflate{}", "; x".repeat(64));
+        let it = asked("", &[offer.as_str(); 500].join("\n"));
+        assert_eq!(it.0.notes.len(), Limits::default().notes);
+        let last = &it.0.notes.last().unwrap().text;
+        assert!(last.ends_with("more notes)"), "{last}");
+    }
+
+    #[test]
+    fn a_head_full_of_names_is_judged_in_time() {
+        let many = |name: &str| {
+            (0..30_000).map(|n| format!("x{n}, ")).fold(format!("{name}: "), |all, x| all + &x)
+        };
+        for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
+            let (request, response) =
+                (edited(REQUEST, "", &many(name)), edited(RESPONSE, "", &many(name)));
+            assert!(judged(&request, &response).0.notes.len() <= Limits::default().notes);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_values_are_judged_without_panic(
+            target in "[^ \r\n]{0,9}",
+            value in "[^\r\n]{0,40}",
+            name in "Host|Upgrade|Connection|Sec-WebSocket-(Key|Version|Protocol|Extensions|Accept)|Via",
+            status in 100..600u16,
+        ) {
+            let line = format!("{name}: {value}");
+            let request = format!("GET {target} HTTP/1.1\n{line}\nSec-WebSocket-Key: x\n");
+            let answer = format!("HTTP/1.1 {status} x\n{line}\n");
+            for note in judged(&request, &answer).0.notes {
+                proptest::prop_assert!(!note.text.is_empty());
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn judge(request: Option<&Fields>, response: Option<&Fields>) -> Vec<
         .into_iter()
         .filter_map(|(what, fields)| {
             let names = describe(fields?)?;
-            let text = format!("the {what} came through a proxy, as its headers tell: {names}");
+            let text = format!("the {what} has headers that a proxy adds: {names}");
             Some(Note::new(NoteCode::ProxyTrace, Blame::Proxy, text))
         })
         .collect()

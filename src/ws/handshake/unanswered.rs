@@ -8,16 +8,25 @@ use crate::units::{Direction, Origin};
 /// Says what is missing, and by whom it was kept back.
 pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
     let mut notes = Vec::new();
-    if exchange.request.is_none() {
-        let text =
-            "the request is missing from the capture, so the answer can be judged only in part";
+    let mut lacks = |text: &'static str| {
         notes.push(Note::new(NoteCode::HandshakeIncomplete, Blame::Capture, text));
+    };
+    match &exchange.request {
+        None => {
+            lacks("the request is missing from the capture, so the answer is judged on its own");
+        }
+        Some(_) if exchange.request_partial => {
+            lacks("the request's head is not whole in the capture, so it is judged only in part");
+        }
+        Some(_) => {}
     }
     match &exchange.answer {
         Answer::Head(_) => {}
         Answer::Missing => {
-            let text = "the answer is missing from the capture, so only the request can be judged";
-            notes.push(Note::new(NoteCode::HandshakeIncomplete, Blame::Capture, text));
+            lacks("the answer is missing from the capture, so only the request can be judged");
+        }
+        Answer::Partial(_) => {
+            lacks("the answer's head is not whole in the capture, so it is judged only in part");
         }
         Answer::Cut { seen, by } => notes.push(cut(exchange.request.as_ref(), *seen, *by)),
         Answer::NotHttp { start, origin } => {

@@ -28,9 +28,9 @@ pub(crate) fn joined(fields: &Fields, name: &str) -> Option<Vec<u8>> {
 /// `"a", "b" and "c"`, cut after a few.
 pub(crate) fn list<T: AsRef<[u8]>>(values: impl IntoIterator<Item = T>) -> String {
     const SHOWN: usize = 8;
-    let mut quoted: Vec<String> = values.into_iter().map(quote).collect();
-    let more = quoted.len().saturating_sub(SHOWN);
-    quoted.truncate(SHOWN);
+    let mut values = values.into_iter();
+    let mut quoted: Vec<String> = values.by_ref().take(SHOWN).map(quote).collect();
+    let more = values.count();
     let last = if more > 0 { Some(format!("{more} more")) } else { quoted.pop() };
     let mut text = quoted.join(", ");
     if let Some(last) = last {
