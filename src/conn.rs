@@ -22,7 +22,7 @@ use crate::event::{
     ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, Wants,
 };
 use crate::flow::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent};
-use crate::http::{Answer, CutBy, Http1, Step};
+use crate::http::{Answer, CutBy, HeldPiece, Http1, Step};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{ConnKey, Direction, Origin, PerDirection};
@@ -203,11 +203,11 @@ impl<S: Sink> Conns<S> {
                 self.http_moved(flow, conn, http, step, origin, Some((side, event)))
             }
             StreamEvent::Fin { origin } => {
-                let step = http.closed(dir, CutBy::Fin(dir, origin));
+                let step = http.closed(CutBy::Fin(dir, origin), &self.limits);
                 self.http_moved(flow, conn, http, step, origin, Some((side, event)))
             }
             StreamEvent::Reset { origin } => {
-                let step = http.closed(dir, CutBy::Reset(dir, origin));
+                let step = http.closed(CutBy::Reset(dir, origin), &self.limits);
                 self.http_moved(flow, conn, http, step, origin, Some((side, event)))
             }
             StreamEvent::Conflict { .. } => {
@@ -307,10 +307,10 @@ impl<S: Sink> Conns<S> {
     ) -> ControlFlow<()> {
         let client = conn.client_side();
         let held = http.take_held();
-        for (origin, part) in held.parts() {
-            let event = match part {
-                crate::http::HeldPart::Bytes(bytes) => StreamEvent::Data { origin, bytes },
-                crate::http::HeldPart::Gap(len) => {
+        for piece in held.pieces() {
+            let event = match piece {
+                HeldPiece::Data { origin, bytes } => StreamEvent::Data { origin, bytes },
+                HeldPiece::Gap { origin, len, .. } => {
                     StreamEvent::Gap { origin, len, snapped: false }
                 }
             };
@@ -463,11 +463,13 @@ impl<S: Sink> Handler for Conns<S> {
                 self.finish(flow, conn, why, origin)
             }
             Stage::Http(mut http) => {
-                while let Some(exchange) = http.finish() {
-                    let info = conn.next_attempt(flow);
-                    self.tell(&info, origin, &handshake::judge(exchange))?;
-                }
-                ControlFlow::Continue(())
+                let Some(exchange) = http.finish(&self.limits) else {
+                    return ControlFlow::Continue(());
+                };
+                // A client's frames may be all that was captured of a connection.
+                let step = Step::Unanswered(exchange);
+                self.step(flow, conn, http, step, origin)?;
+                self.finish(flow, conn, why, origin)
             }
             Stage::Ws(mut live) => {
                 let Live { info, session } = &mut *live;

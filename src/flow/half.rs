@@ -5,6 +5,9 @@
 //!   ----------|....hole....|#####|....hole....|####|
 //!   delivered               held (first bytes win)  ^ fin
 //! ```
+//! Bytes wait, too, while the other direction lacks bytes that their sender had acknowledged: an answer
+//! does not come out before its request, even where the capture has them the wrong way round.
+//!
 //! A hole becomes a gap when the receiver has acknowledged past it (and a few more segments did not
 //! fill it), when too much is held behind it, when it has stood too long, or at the end.
 
@@ -68,6 +71,8 @@ pub(super) struct Half {
     acked: u64,
     /// Segments of the connection since `acked` went beyond `next`.
     grace: u32,
+    /// The other direction lacks bytes that this side's sender had seen: nothing is handed on.
+    blocked: bool,
     /// Where FIN stands.
     fin: Option<(u64, Origin)>,
     /// When the hole at `next` was first seen.
@@ -163,7 +168,7 @@ impl Half {
             let at = self.next.saturating_add_signed(ahead).saturating_add(len);
             self.fin = Some((at, piece.origin));
         }
-        if ahead == 0 && self.held.is_empty() {
+        if ahead == 0 && self.held.is_empty() && !self.blocked {
             // The common case: in order, nothing held, nothing copied.
             self.deliver(piece.origin, piece.bytes, u64::from(piece.cut), give)?;
         } else if len > 0 {
@@ -198,15 +203,46 @@ impl Half {
         }
         let end = self.next.saturating_add_signed(ahead).saturating_add(len);
         let cut = end.saturating_sub(at).saturating_sub(bytes.len() as u64);
-        if at == self.next && self.held.is_empty() {
+        if at == self.next && self.held.is_empty() && !self.blocked {
             return self.deliver(piece.origin, bytes, cut, give);
         }
         self.hold(piece.origin, at, bytes, cut, give)?;
         self.drain(give)?;
         while self.held_bytes > limits.hold_bytes || self.held.len() > limits.hold_segments {
+            self.blocked = false;
             self.give_up_hole(piece.origin, give)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// Does the capture lack (so far) bytes that the other side has acknowledged? A single one with
+    /// nothing behind it does not count: see [`Self::give_up_acknowledged`].
+    pub(super) fn lacks(&self) -> bool {
+        let missing = self.acked.saturating_sub(self.next);
+        match self.held.keys().next() {
+            None => missing > 1,
+            Some(&at) => missing > 0 && at > self.next,
+        }
+    }
+
+    /// Holds everything back until [`Self::unblock`], unless the other direction does so.
+    pub(super) fn block_behind(&mut self, other: &Self) {
+        self.blocked |= other.lacks() && !other.blocked;
+    }
+
+    /// Hands on what was held back, once the other direction lacks nothing more.
+    pub(super) fn unblock(&mut self, other: &Self, give: Give<'_>) -> ControlFlow<()> {
+        if !self.blocked || other.lacks() {
+            return ControlFlow::Continue(());
+        }
+        self.blocked = false;
+        self.drain(give)?;
+        self.fin_if_due(give)
+    }
+
+    /// Is anything held back.
+    pub(super) const fn is_blocked(&self) -> bool {
+        self.blocked
     }
 
     /// The other side has everything up to `ack`.
@@ -235,7 +271,7 @@ impl Half {
         limits: &Limits,
         give: Give<'_>,
     ) -> ControlFlow<()> {
-        if self.held.is_empty() && self.acked <= self.next {
+        if self.blocked || self.held.is_empty() && self.acked <= self.next {
             return self.fin_if_due(give);
         }
         if self.acked > self.next {
@@ -266,6 +302,7 @@ impl Half {
         if self.ended {
             return ControlFlow::Continue(());
         }
+        self.blocked = false;
         while !self.held.is_empty() {
             self.give_up_hole(now, give)?;
         }
@@ -288,7 +325,7 @@ impl Half {
 
     fn fin_if_due(&mut self, give: Give<'_>) -> ControlFlow<()> {
         match self.fin {
-            Some((at, origin)) if at <= self.next && !self.ended => {
+            Some((at, origin)) if at <= self.next && !self.ended && !self.blocked => {
                 self.end();
                 give(StreamEvent::Fin { origin })
             }
@@ -329,7 +366,8 @@ impl Half {
 
     /// What is held and now next goes out.
     fn drain(&mut self, give: Give<'_>) -> ControlFlow<()> {
-        while let Some(entry) = self.held.first_entry()
+        while !self.blocked
+            && let Some(entry) = self.held.first_entry()
             && *entry.key() <= self.next
         {
             let held = entry.remove();
@@ -434,6 +472,7 @@ impl Half {
     }
 
     fn flush_held(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
+        self.blocked = false;
         while !self.held.is_empty() {
             self.give_up_hole(now, give)?;
         }

@@ -273,24 +273,32 @@ impl<T: Default> Flow<T> {
             return ControlFlow::Continue(());
         }
         let mut interest = Interest::Keep;
+        let mut give = |from: Side, event: StreamEvent<'_>| -> ControlFlow<()> {
+            if interest == Interest::Keep {
+                interest = handler.stream(info, state, from, event)?;
+            }
+            ControlFlow::Continue(())
+        };
+        let (own, other) = (side, side.flip());
         let mut seq = segment.seq;
         if flags.has(TcpFlags::SYN) {
             half.syn(seq);
             seq = seq.plus(1);
         }
-        let wanted = {
-            let mut own = |event: StreamEvent<'_>| -> ControlFlow<()> {
-                if handler.stream(info, state, side, event)? == Interest::Drop {
-                    interest = Interest::Drop;
-                }
-                ControlFlow::Continue(())
-            };
+        if flags.has(TcpFlags::RST) {
+            // Data of a RST is a diagnostic text at most (RFC 9293 section 3.5.3), and its window is
+            // closed: what is missing now stays missing.
+            flush_both(half, peer, own, segment.origin, &mut give)?;
+            half.end();
+            peer.end();
+            give(own, StreamEvent::Reset { origin: segment.origin })?;
+        } else {
+            if flags.has(TcpFlags::ACK) {
+                peer.acknowledged(segment.ack);
+                half.block_behind(peer);
+            }
             let fin = flags.has(TcpFlags::FIN);
-            if flags.has(TcpFlags::RST) {
-                // Data of a RST is a diagnostic text at most (RFC 9293 section 3.5.3), and its
-                // window is closed: what is missing now stays missing.
-                half.flush(segment.origin, &mut own)?;
-            } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+            if fin || !segment.payload.is_empty() || segment.cut > 0 {
                 let piece = Piece {
                     origin: segment.origin,
                     seq,
@@ -298,37 +306,15 @@ impl<T: Default> Flow<T> {
                     cut: segment.cut,
                     fin,
                 };
-                half.data(piece, limits, &mut own)?;
+                half.data(piece, limits, &mut |event| give(own, event))?;
             } else if half.is_waiting() {
-                half.settle(segment.origin, limits, &mut own)?;
+                half.settle(segment.origin, limits, &mut |event| give(own, event))?;
             }
-            interest
-        };
-        if wanted == Interest::Drop {
-            return self.ignore();
-        }
-        let mut interest = Interest::Keep;
-        {
-            let mut other = |event: StreamEvent<'_>| -> ControlFlow<()> {
-                if handler.stream(info, state, side.flip(), event)? == Interest::Drop {
-                    interest = Interest::Drop;
-                }
-                ControlFlow::Continue(())
-            };
-            if flags.has(TcpFlags::ACK) && !flags.has(TcpFlags::RST) {
-                peer.acknowledged(segment.ack);
+            if peer.is_waiting() {
+                peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
+                peer.unblock(half, &mut |event| give(other, event))?;
             }
-            if flags.has(TcpFlags::RST) {
-                peer.flush(segment.origin, &mut other)?;
-            } else if peer.is_waiting() {
-                peer.settle(segment.origin, limits, &mut other)?;
-            }
-        }
-        if flags.has(TcpFlags::RST) && interest == Interest::Keep {
-            half.end();
-            peer.end();
-            let event = StreamEvent::Reset { origin: segment.origin };
-            interest = handler.stream(info, state, side, event)?;
+            half.unblock(peer, &mut |event| give(own, event))?;
         }
         if interest == Interest::Drop {
             return self.ignore();
@@ -359,20 +345,36 @@ impl<T: Default> Flow<T> {
         self.phase = Phase::Closed;
         let mut state = std::mem::take(&mut self.state);
         let mut wanted = true;
-        for (side, half) in [(Side::A, &mut self.a), (Side::B, &mut self.b)] {
-            half.flush(origin, &mut |event| {
-                if wanted {
-                    let interest = handler.stream(&self.info, &mut state, side, event)?;
-                    wanted = interest == Interest::Keep;
-                }
-                ControlFlow::Continue(())
-            })?;
-            half.drop_held();
-        }
+        let Self { info, a, b, .. } = self;
+        flush_both(a, b, Side::A, origin, &mut |side, event| {
+            if wanted {
+                wanted = handler.stream(info, &mut state, side, event)? == Interest::Keep;
+            }
+            ControlFlow::Continue(())
+        })?;
+        a.drop_held();
+        b.drop_held();
         if wanted {
             handler.finish(&self.info, &mut state, why, origin)
         } else {
             ControlFlow::Continue(())
         }
+    }
+}
+
+/// Gives up all holes of both directions; first those of the one that the other waits for.
+fn flush_both(
+    half: &mut Half,
+    peer: &mut Half,
+    side: Side,
+    origin: Origin,
+    give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    if half.is_blocked() {
+        peer.flush(origin, &mut |event| give(side.flip(), event))?;
+        half.flush(origin, &mut |event| give(side, event))
+    } else {
+        half.flush(origin, &mut |event| give(side, event))?;
+        peer.flush(origin, &mut |event| give(side.flip(), event))
     }
 }

@@ -241,6 +241,32 @@ fn acknowledged_hole_can_still_be_filled_by_the_next_packets() {
 }
 
 #[test]
+fn answer_waits_for_the_request_that_it_acknowledges() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    net.send(false, ACK, 0, 4, b"answer");
+    assert_eq!(net.out.b.bytes, [], "its request is not there yet");
+    net.send(true, ACK, 0, 0, b"ask!");
+    let order: Vec<bool> = net.out.log.iter().map(|line| line.contains(" A ")).collect();
+    assert_eq!(order, [true, false]);
+    assert_eq!(net.end().b.bytes, whole(b"answer"));
+}
+
+#[test]
+fn answer_comes_after_the_gap_where_its_request_was() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    net.send(false, ACK, 0, 4, b"answer");
+    net.send(true, ACK, 4, 6, b"more");
+    net.send(false, ACK, 6, 8, b"!");
+    net.send(true, ACK, 8, 7, b"");
+    let out = net.end();
+    assert_eq!(out.a.bytes[..4], [None; 4]);
+    assert!(out.log[0].contains("Gap"), "{:?}", out.log);
+    assert_eq!(out.b.bytes, whole(b"answer!"));
+}
+
+#[test]
 fn bytes_that_only_an_acknowledgement_tells_of_are_a_gap() {
     let mut net = Net::new();
     net.open(0, 0);
