@@ -1,0 +1,489 @@
+//! How a connection ended, by whom, and why, as far as the packets tell.
+//!
+//! Gets: the facts that [`crate::ws::session`] gathered. Gives: the fields of
+//! [`End`](crate::event::End) and the notes on closing (RFC 6455 section 7). Keeps: nothing.
+
+use std::fmt::Write as _;
+
+use crate::event::EndHow;
+use crate::note::{Blame, Note, NoteCode};
+use crate::units::{Direction, Origin, PacketNo, PerDirection};
+use crate::ws::close::code_meaning;
+
+/// Why a connection is over for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Finish {
+    /// TCP ended: both sides sent FIN, or one RST.
+    Tcp,
+    /// The capture ended first.
+    CaptureEnd,
+    /// It was silent for so long that it was given up.
+    Evicted,
+    /// A new connection took its addresses and ports.
+    Reused,
+}
+
+/// A Close frame that was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseSeen {
+    /// Its status code.
+    pub code: Option<u16>,
+    /// Its reason.
+    pub reason: Option<String>,
+    /// The packet that completed it.
+    pub origin: Origin,
+}
+
+/// The first thing that anybody did to end the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstAct {
+    /// Who.
+    pub dir: Direction,
+    /// The packet.
+    pub origin: Origin,
+    /// The last packet with data before it, whichever way that went.
+    pub before: Option<Origin>,
+}
+
+/// Pings that no pong answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unanswered {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub first: Option<Origin>,
+}
+
+/// What is known of an ending.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The first Close frame of each sender.
+    pub closes: PerDirection<Option<CloseSeen>>,
+    /// Whose came first.
+    pub first_close: Option<Direction>,
+    /// FIN of each sender.
+    pub fins: PerDirection<Option<Origin>>,
+    /// The first RST and its sender.
+    pub reset: Option<(Direction, Origin)>,
+    /// What came first of all these.
+    pub first_act: Option<FirstAct>,
+    /// A direction is not known whole: a Close or a Pong may be among what is missing.
+    pub blind: PerDirection<bool>,
+    /// Pings without pong, by the direction of the ping.
+    pub unanswered: PerDirection<Unanswered>,
+}
+
+/// The ending, explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// How it ended.
+    pub how: EndHow,
+    /// Who began it.
+    pub by: Option<Direction>,
+    /// One sentence.
+    pub cause: String,
+    /// Packets that show it.
+    pub evidence: Vec<PacketNo>,
+    /// Notes on it.
+    pub notes: Vec<Note>,
+}
+
+/// Idle timeouts that people meet, in seconds, and whose they are.
+const TIMEOUTS: [(i64, &str); 11] = [
+    (
+        30,
+        "the default of Google Cloud load balancers' backend services and of many HAProxy examples",
+    ),
+    (50, "the timeout client/server of many HAProxy configurations"),
+    (55, "Heroku's router"),
+    (60, "nginx proxy_read_timeout, httpd ProxyTimeout, AWS ALB, HAProxy timeout of 1m"),
+    (100, "Cloudflare"),
+    (120, "a common timeout of 2 minutes"),
+    (230, "Azure App Service"),
+    (240, "Azure Load Balancer"),
+    (300, "a common timeout of 5 minutes (httpd Timeout in older versions)"),
+    (350, "AWS NLB"),
+    (3600, "HAProxy timeout tunnel of 1h, Cloud Run"),
+];
+
+const SECOND: i64 = 1_000_000_000;
+/// A ping that was sent less than this before the end had no time to be answered.
+pub const PATIENCE: i64 = SECOND;
+
+impl Facts {
+    /// Remembers the first act.
+    pub fn act(&mut self, dir: Direction, origin: Origin, before: Option<Origin>) {
+        self.first_act.get_or_insert(FirstAct { dir, origin, before });
+    }
+
+    /// TCP was seen to end.
+    pub fn tcp_ended(&self) -> bool {
+        self.reset.is_some() || self.fins.to_server.is_some() || self.fins.to_client.is_some()
+    }
+
+    /// Puts it all together.
+    pub fn explain(&self, why: Finish) -> Explained {
+        let closes = (&self.closes.to_server, &self.closes.to_client);
+        let how = match closes {
+            (Some(_), Some(_)) => EndHow::Close,
+            (None, None) => match (self.first_act, self.reset) {
+                (None, _) => EndHow::CaptureEnd,
+                // A RST ends it even where a FIN came first from the other side.
+                (Some(_), Some(_)) => EndHow::Rst,
+                (Some(_), None) => EndHow::Fin,
+            },
+            _ => EndHow::HalfClose,
+        };
+        let by = self.first_act.map(|act| act.dir);
+        let mut cause = match (how, self.first_close) {
+            (EndHow::Close, Some(dir)) => self.closed(dir),
+            (EndHow::HalfClose, Some(dir)) => self.half_closed(dir, why),
+            _ => self.without_close(why),
+        };
+        self.add_pings(&mut cause);
+        Explained { how, by, cause, evidence: self.evidence(), notes: self.notes() }
+    }
+
+    fn closed(&self, dir: Direction) -> String {
+        let mut text = self.close_sentence(dir);
+        let (first, answer) = (&self.closes[dir], &self.closes[dir.flip()]);
+        if let (Some(first), Some(answer)) = (first, answer) {
+            let _ = write!(text, "; the {} answered", dir.flip().sender());
+            if let Some(ns) = since(Some(first.origin), answer.origin) {
+                let _ = write!(text, " {} later", span(ns));
+            }
+            if answer.code != first.code {
+                let _ = match answer.code {
+                    Some(code) => write!(text, " with code {code}"),
+                    None => write!(text, " without a code"),
+                };
+            }
+        }
+        text
+    }
+
+    fn half_closed(&self, dir: Direction, why: Finish) -> String {
+        let other = dir.flip();
+        let mut text = self.close_sentence(dir);
+        let close = self.closes[dir].as_ref().map(|close| close.origin);
+        text.push_str("; ");
+        if self.blind[other] {
+            let _ = write!(
+                text,
+                "whether the {} answered is unknown: bytes of it are missing from the capture",
+                other.sender()
+            );
+        } else if let Some((who, origin)) = self.reset {
+            let _ = write!(text, "no Close came back, and the {} reset TCP", who.sender());
+            self.later(&mut text, close, origin);
+        } else if let Some(origin) = self.fins[other] {
+            let _ = write!(text, "the {} ended TCP instead of answering it", other.sender());
+            self.later(&mut text, close, origin);
+        } else if let Some(origin) = self.fins[dir] {
+            let _ = write!(text, "it ended TCP itself without waiting for the answer");
+            self.later(&mut text, close, origin);
+        } else {
+            text.push_str(match why {
+                Finish::CaptureEnd => "the capture ends before an answer",
+                _ => "no answer was captured",
+            });
+        }
+        text
+    }
+
+    fn later(&self, text: &mut String, from: Option<Origin>, to: Origin) {
+        if let Some(ns) = since(from, to) {
+            let _ = write!(text, " {} later", span(ns));
+        }
+        let _ = write!(text, " (packet {})", to.packet);
+    }
+
+    /// "the server sent Close 1001 (going away: ...) in packet 7 after 60.0 s of silence ..."
+    fn close_sentence(&self, dir: Direction) -> String {
+        let mut text = format!("the {} closed the connection", dir.sender());
+        if let Some(close) = &self.closes[dir] {
+            let _ = match close.code {
+                Some(code) => write!(text, " with code {code} ({})", code_meaning(code)),
+                None => write!(text, " without a code"),
+            };
+            if let Some(reason) = close.reason.as_deref().filter(|reason| !reason.is_empty()) {
+                let _ = write!(text, ", reason \"{reason}\"");
+            }
+        }
+        self.add_silence(&mut text);
+        text
+    }
+
+    fn without_close(&self, why: Finish) -> String {
+        let Some(act) = self.first_act else {
+            return match why {
+                Finish::CaptureEnd => "unknown: the capture ends while the connection is open",
+                Finish::Evicted => {
+                    "unknown: nothing more of it was captured, for so long that it was given up"
+                }
+                Finish::Reused => {
+                    "unknown: its end is not in the capture; a new connection took its ports"
+                }
+                Finish::Tcp => "unknown: its end is not in the capture",
+            }
+            .to_owned();
+        };
+        let how = match self.reset {
+            Some((dir, origin)) if dir == act.dir && origin == act.origin => "reset TCP (RST)",
+            _ => "ended TCP (FIN)",
+        };
+        let who = act.dir.sender();
+        let mut text =
+            format!("the {who} {how} in packet {} without a Close frame", act.origin.packet);
+        if self.blind[act.dir] {
+            text.push_str(" that the capture holds (bytes are missing from it)");
+        }
+        self.add_silence(&mut text);
+        if let Some((dir, origin)) = self.reset
+            && origin != act.origin
+        {
+            let _ = write!(text, "; the {} then reset it (packet {})", dir.sender(), origin.packet);
+        }
+        let _ = write!(text, "; on this leg that is the {who} itself or a proxy in its place");
+        text
+    }
+
+    /// How long nothing was said before the first act, where that is worth telling.
+    fn add_silence(&self, text: &mut String) {
+        let Some(act) = self.first_act else { return };
+        let Some(ns) = since(act.before, act.origin).filter(|ns| *ns >= 5 * SECOND) else { return };
+        let _ = write!(text, " after {} of silence", span(ns));
+        if let Some((seconds, whose)) = usual_timeout(ns) {
+            let _ = write!(text, ", which matches an idle timeout of {seconds} s ({whose})");
+        }
+    }
+
+    fn add_pings(&self, cause: &mut String) {
+        for dir in Direction::BOTH {
+            let pings = self.unanswered[dir];
+            if pings.count > 0 && !self.blind[dir.flip()] && self.tcp_ended() {
+                let plural = if pings.count == 1 { "" } else { "s" };
+                let _ = write!(
+                    cause,
+                    "; the {} left {} ping{plural} of the {} unanswered before that",
+                    dir.flip().sender(),
+                    pings.count,
+                    dir.sender()
+                );
+            }
+        }
+    }
+
+    fn evidence(&self) -> Vec<PacketNo> {
+        let mut packets: Vec<PacketNo> = Vec::new();
+        packets.extend(self.first_act.and_then(|act| act.before).map(|o| o.packet));
+        for dir in Direction::BOTH {
+            packets.extend(self.closes[dir].as_ref().map(|close| close.origin.packet));
+            packets.extend(self.fins[dir].map(|origin| origin.packet));
+            packets.extend(self.unanswered[dir].first.map(|origin| origin.packet));
+        }
+        packets.extend(self.reset.map(|(_, origin)| origin.packet));
+        packets.sort_unstable();
+        packets.dedup();
+        if self.first_act.is_none() { Vec::new() } else { packets }
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let mut notes = Vec::new();
+        let both = self.closes.to_server.is_some() && self.closes.to_client.is_some();
+        if let Some((dir, origin)) = self.reset
+            && !both
+        {
+            notes.push(Note::new(
+                NoteCode::Reset,
+                dir.into(),
+                format!("the {} reset TCP in packet {}", dir.sender(), origin.packet),
+            ));
+        }
+        if !self.tcp_ended() {
+            return notes;
+        }
+        match self.first_close {
+            // RFC 6455 section 5.5.1: a Close is answered with a Close.
+            Some(dir) if !both && !self.blind[dir.flip()] => {
+                let packet = self.closes[dir].as_ref().map_or(PacketNo(0), |c| c.origin.packet);
+                notes.push(Note::new(
+                    NoteCode::CloseUnanswered,
+                    dir.flip().into(),
+                    format!(
+                        "the {}'s Close (packet {packet}) was not answered by the {}",
+                        dir.sender(),
+                        dir.flip().sender()
+                    ),
+                ));
+            }
+            // Section 7.1.2: ending begins with a Close frame.
+            None if !self.blind.to_server && !self.blind.to_client => {
+                if let Some(act) = self.first_act {
+                    notes.push(Note::new(
+                        NoteCode::NoCloseFrame,
+                        act.dir.into(),
+                        format!(
+                            "the {} ended TCP in packet {}; neither side had sent a Close frame",
+                            act.dir.sender(),
+                            act.origin.packet
+                        ),
+                    ));
+                }
+            }
+            _ => {}
+        }
+        for dir in Direction::BOTH {
+            let pings = self.unanswered[dir];
+            // Section 5.5.2: a pong answers each ping, unless a Close was already received.
+            if let Some(first) = pings.first
+                && !self.blind[dir.flip()]
+            {
+                notes.push(Note::new(
+                    NoteCode::PingUnanswered,
+                    Blame::from(dir.flip()),
+                    format!(
+                        "{} of the {}'s pings had no pong, the first in packet {}",
+                        pings.count,
+                        dir.sender(),
+                        first.packet
+                    ),
+                ));
+            }
+        }
+        notes
+    }
+}
+
+/// Nanoseconds between two packets, where both have a time and it did not run backwards.
+pub fn since(from: Option<Origin>, to: Origin) -> Option<i64> {
+    let ns = to.time?.since(from?.time?);
+    (ns >= 0).then_some(ns)
+}
+
+/// The usual idle timeout that a silence matches: timers fire a little late, never early.
+fn usual_timeout(ns: i64) -> Option<(i64, &'static str)> {
+    TIMEOUTS
+        .into_iter()
+        .find(|(seconds, _)| (-SECOND / 4..=SECOND * 3 / 2).contains(&(ns - seconds * SECOND)))
+}
+
+/// A span of time with the precision that matters.
+fn span(ns: i64) -> String {
+    let tenths = ns / (SECOND / 10);
+    if ns >= SECOND {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    } else if ns >= 1_000_000 {
+        format!("{} ms", ns / 1_000_000)
+    } else {
+        format!("{} µs", ns / 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Timestamp;
+
+    const C: Direction = Direction::ToServer;
+    const S: Direction = Direction::ToClient;
+
+    fn at(packet: u64, ms: i64) -> Origin {
+        Origin { packet: PacketNo(packet), time: Some(Timestamp(ms * 1_000_000)) }
+    }
+
+    fn close(code: u16, origin: Origin) -> Option<CloseSeen> {
+        Some(CloseSeen { code: Some(code), reason: None, origin })
+    }
+
+    fn codes(explained: &Explained) -> Vec<&'static str> {
+        explained.notes.iter().map(|n| n.code.as_str()).collect()
+    }
+
+    #[test]
+    fn a_clean_close_names_who_began() {
+        let mut facts = Facts { first_close: Some(C), ..Facts::default() };
+        facts.closes.to_server = close(1000, at(10, 1000));
+        facts.closes.to_client = close(1000, at(11, 1002));
+        facts.act(C, at(10, 1000), Some(at(9, 900)));
+        facts.fins.to_client = Some(at(12, 1003));
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!((got.how, got.by), (EndHow::Close, Some(C)));
+        assert_eq!(
+            got.cause,
+            "the client closed the connection with code 1000 (normal closure); the server answered \
+             2 ms later"
+        );
+        assert_eq!(got.evidence, [9, 10, 11, 12].map(PacketNo));
+        assert!(got.notes.is_empty());
+    }
+
+    #[test]
+    fn a_fin_after_a_minute_of_silence_is_a_timeout_of_somebody() {
+        let mut facts = Facts::default();
+        facts.fins.to_client = Some(at(12, 61_400));
+        facts.act(S, at(12, 61_400), Some(at(9, 1300)));
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!((got.how, got.by), (EndHow::Fin, Some(S)));
+        assert!(
+            got.cause.contains("after 60.1 s of silence, which matches an idle timeout of 60 s")
+        );
+        assert!(got.cause.contains("proxy_read_timeout"), "{}", got.cause);
+        assert_eq!(codes(&got), ["no-close-frame"]);
+    }
+
+    #[test]
+    fn other_silences_are_only_told() {
+        for ms in [43_000, 59_000, 62_000] {
+            let mut facts = Facts::default();
+            facts.fins.to_client = Some(at(12, ms));
+            facts.act(S, at(12, ms), Some(at(9, 0)));
+            let cause = facts.explain(Finish::Tcp).cause;
+            assert!(cause.contains("silence") && !cause.contains("timeout"), "{cause}");
+        }
+    }
+
+    #[test]
+    fn an_unanswered_close_is_noted_unless_the_answer_may_be_missing() {
+        let mut facts = Facts { first_close: Some(C), ..Facts::default() };
+        facts.closes.to_server = close(1000, at(10, 1000));
+        facts.act(C, at(10, 1000), None);
+        facts.fins.to_client = Some(at(12, 1003));
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!((got.how, codes(&got)), (EndHow::HalfClose, vec!["close-unanswered"]));
+        facts.blind.to_client = true;
+        let got = facts.explain(Finish::Tcp);
+        assert!(got.notes.is_empty());
+        assert!(got.cause.contains("unknown"), "{}", got.cause);
+    }
+
+    #[test]
+    fn a_close_at_the_end_of_the_capture_is_not_unanswered() {
+        let mut facts = Facts { first_close: Some(C), ..Facts::default() };
+        facts.closes.to_server = close(1000, at(10, 1000));
+        facts.act(C, at(10, 1000), None);
+        let got = facts.explain(Finish::CaptureEnd);
+        assert!(got.notes.is_empty());
+        assert!(got.cause.ends_with("the capture ends before an answer"), "{}", got.cause);
+    }
+
+    #[test]
+    fn a_reset_names_its_sender() {
+        let mut facts = Facts::default();
+        facts.reset = Some((C, at(12, 5)));
+        facts.act(C, at(12, 5), Some(at(11, 4)));
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!((got.how, got.by), (EndHow::Rst, Some(C)));
+        assert_eq!(codes(&got), ["reset", "no-close-frame"]);
+        assert!(got.cause.starts_with("the client reset TCP (RST) in packet 12"), "{}", got.cause);
+    }
+
+    #[test]
+    fn an_end_that_was_not_captured_is_unknown() {
+        for why in [Finish::CaptureEnd, Finish::Evicted, Finish::Reused] {
+            let got = Facts::default().explain(why);
+            assert_eq!((got.how, got.by), (EndHow::CaptureEnd, None));
+            assert!(got.cause.starts_with("unknown") && got.evidence.is_empty());
+        }
+    }
+}

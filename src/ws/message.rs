@@ -1,0 +1,340 @@
+//! Messages: frames put together, inflated and checked.
+//!
+//! Gets: the unmasked payload of a message's frames from [`crate::ws::session`]. Gives:
+//! [`Event::Message`]. Keeps: the payload of a message until its last frame, within a budget.
+
+use std::ops::ControlFlow;
+
+use crate::event::{Cx, Event, Message, MessageKind, Payload, Sink};
+use crate::note::{Blame, Note, NoteCode};
+use crate::units::{Direction, MessageNo, Origin};
+use crate::ws::deflate::{Inflated, Inflater, Loss, Outcome};
+use crate::ws::rules::Notes;
+use crate::ws::{Out, mask};
+
+/// What is known of a message besides its bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub(super) kind: MessageKind,
+    /// Its bytes are compressed still.
+    pub(super) compressed: bool,
+    /// It was compressed on the wire.
+    pub(super) shown_compressed: bool,
+    pub(super) wire_len: u64,
+    pub(super) frames: u32,
+    pub(super) begin: Origin,
+    /// Nothing of it is missing.
+    pub(super) whole: bool,
+    /// Over the limit: its bytes were not kept.
+    pub(super) over: bool,
+}
+
+/// A message whose last frame has not come yet.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) head: Head,
+    pub(super) bytes: Vec<u8>,
+    pub(super) notes: Notes,
+}
+
+impl Open {
+    /// Takes payload bytes of a frame, `phase` bytes into it.
+    pub(super) fn take(&mut self, bytes: &[u8], key: Option<[u8; 4]>, phase: u64, limit: usize) {
+        if self.head.over {
+            return;
+        }
+        if self.bytes.len().saturating_add(bytes.len()) > limit {
+            self.head.over = true;
+            self.bytes = Vec::new();
+        } else {
+            mask::append(&mut self.bytes, bytes, key, phase);
+        }
+    }
+}
+
+/// Numbers and state of a direction that its messages share.
+#[derive(Debug)]
+pub(super) struct Counter {
+    pub(super) dir: Direction,
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+    pub(super) inflater: Option<Inflater>,
+    /// What was agreed is known, so a sender may be blamed for not keeping to it.
+    pub(super) judged: bool,
+}
+
+impl Counter {
+    pub(super) fn next(&mut self) -> MessageNo {
+        self.messages += 1;
+        MessageNo(self.messages)
+    }
+
+    pub(super) fn lose_context(&mut self, loss: Loss) {
+        if let Some(inflater) = &mut self.inflater {
+            inflater.lose(loss);
+        }
+    }
+
+    /// Hands a data message on.
+    pub(super) fn data<S: Sink>(
+        &mut self,
+        mut head: Head,
+        bytes: &[u8],
+        mut notes: Notes,
+        origin: Origin,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        let no = self.next();
+        let budget = out.limits.notes;
+        if !out.wants.payload {
+            let len = if head.compressed || head.shown_compressed { 0 } else { head.wire_len };
+            self.bytes = self.bytes.saturating_add(len);
+            return self.emit(no, &head, len, Payload::Skipped, &mut notes, origin, out);
+        }
+        if head.over {
+            notes.push(self.over_limit(no, head.wire_len, out.limits.message_bytes), budget);
+            self.lose_if(head.compressed, Loss::Failure);
+            self.bytes = self.bytes.saturating_add(head.wire_len);
+            head.whole = false;
+            return self.emit(no, &head, head.wire_len, Payload::Skipped, &mut notes, origin, out);
+        }
+        if !head.compressed {
+            self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+            let payload = self.checked(no, &head, bytes, &mut notes, budget);
+            return self.emit(no, &head, bytes.len() as u64, payload, &mut notes, origin, out);
+        }
+        if !head.whole {
+            self.lose_if(true, Loss::Capture);
+            return self.emit(no, &head, 0, Payload::Data(&[]), &mut notes, origin, out);
+        }
+        let mut inflated = std::mem::take(&mut out.scratch.inflated);
+        let got = self.inflate(&head, bytes, &mut inflated, out);
+        self.note_inflated(no, &got, &mut notes, out.limits);
+        head.whole = got.outcome == Outcome::Whole;
+        let plain = inflated.get(..got.len).unwrap_or(&[]);
+        self.bytes = self.bytes.saturating_add(plain.len() as u64);
+        let payload = if got.outcome == Outcome::OverLimit {
+            Payload::Skipped
+        } else {
+            self.checked(no, &head, plain, &mut notes, budget)
+        };
+        let flow = self.emit(no, &head, plain.len() as u64, payload, &mut notes, origin, out);
+        out.scratch.inflated = inflated;
+        out.scratch.shrink();
+        flow
+    }
+
+    fn inflate<S>(
+        &mut self,
+        head: &Head,
+        bytes: &[u8],
+        to: &mut Vec<u8>,
+        out: &mut Out<'_, S>,
+    ) -> Inflated {
+        let text = head.kind == MessageKind::Text;
+        let limit = out.limits.inflate_bytes;
+        match &mut self.inflater {
+            Some(inflater) => inflater.message(bytes, text, limit, &mut out.scratch.inflater, to),
+            None => Inflated {
+                len: 0,
+                outcome: Outcome::ContextLost(Loss::Capture),
+                took_over: false,
+                too_far: None,
+            },
+        }
+    }
+
+    /// Inflates one frame of `x-webkit-deflate-frame` and replaces its bytes, from `start` on.
+    pub(super) fn inflate_frame<S>(&mut self, open: &mut Open, start: usize, out: &mut Out<'_, S>) {
+        let mut inflated = std::mem::take(&mut out.scratch.inflated);
+        let frame = open.bytes.get(start..).unwrap_or(&[]);
+        // Where a character may be cut by the frame, UTF-8 says nothing of one frame.
+        let head = Head { kind: MessageKind::Binary, ..open.head.clone() };
+        let got = if open.head.whole {
+            self.inflate(&head, frame, &mut inflated, out)
+        } else {
+            self.lose_if(true, Loss::Capture);
+            Inflated {
+                len: 0,
+                outcome: Outcome::ContextLost(Loss::Capture),
+                took_over: false,
+                too_far: None,
+            }
+        };
+        if open.head.whole {
+            let mut notes = std::mem::take(&mut open.notes);
+            self.note_inflated(MessageNo(self.messages + 1), &got, &mut notes, out.limits);
+            open.notes = notes;
+            open.head.whole = got.outcome == Outcome::Whole;
+        }
+        open.bytes.truncate(start);
+        if open.bytes.len().saturating_add(got.len) > out.limits.message_bytes {
+            open.head.over = true;
+            open.bytes = Vec::new();
+        } else {
+            open.bytes.extend_from_slice(inflated.get(..got.len).unwrap_or(&[]));
+        }
+        out.scratch.inflated = inflated;
+        out.scratch.shrink();
+    }
+
+    fn lose_if(&mut self, compressed: bool, loss: Loss) {
+        if compressed {
+            self.lose_context(loss);
+        }
+    }
+
+    /// Text is UTF-8 (RFC 6455 section 8.1): of a whole message that is judged, of a part it only
+    /// decides how to show it.
+    fn checked<'a>(
+        &self,
+        no: MessageNo,
+        head: &Head,
+        bytes: &'a [u8],
+        notes: &mut Notes,
+        budget: usize,
+    ) -> Payload<'a> {
+        if head.kind != MessageKind::Text {
+            return Payload::Data(bytes);
+        }
+        if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+            return Payload::Text(text);
+        }
+        if head.whole {
+            let at = simdutf8::compat::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to());
+            let byte = bytes.get(at).copied().unwrap_or(0);
+            notes.push(
+                self.note(
+                    NoteCode::Utf8Invalid,
+                    format!(
+                        "{} text message {no} is not UTF-8 at byte {at} of {} ({byte:#04x})",
+                        self.dir.sender(),
+                        bytes.len()
+                    ),
+                ),
+                budget,
+            );
+        }
+        Payload::Data(bytes)
+    }
+
+    fn note_inflated(
+        &self,
+        no: MessageNo,
+        got: &Inflated,
+        notes: &mut Notes,
+        limits: &crate::limits::Limits,
+    ) {
+        let who = self.dir.sender();
+        let mut push = |note| notes.push(note, limits.notes);
+        match got.outcome {
+            Outcome::Whole => {}
+            Outcome::Corrupt => push(self.note_if_agreed(
+                NoteCode::InflateFailed,
+                format!(
+                    "{who} message {no} can not be inflated: invalid data after {} bytes",
+                    got.len
+                ),
+            )),
+            Outcome::EndsEarly => push(self.note_if_agreed(
+                NoteCode::InflateFailed,
+                format!(
+                    "{who} message {no} can not be inflated to its end: its compressed data stops \
+                     in the midst of a block, after {} bytes",
+                    got.len
+                ),
+            )),
+            Outcome::OverLimit => push(Note::new(
+                NoteCode::InflateLimit,
+                Blame::Capture,
+                format!(
+                    "{who} message {no} inflates to more than {} bytes, the limit",
+                    limits.inflate_bytes
+                ),
+            )),
+            Outcome::ContextLost(loss) => push(Note::new(
+                NoteCode::InflateContextLost,
+                Blame::Capture,
+                format!(
+                    "{who} message {no} refers to earlier messages, {}",
+                    match loss {
+                        Loss::Capture => "which are missing from the capture",
+                        Loss::Failure => "one of which could not be inflated",
+                    }
+                ),
+            )),
+        }
+        let Some(inflater) = self.inflater.as_ref().filter(|_| self.judged) else { return };
+        if got.took_over {
+            push(self.note(
+                NoteCode::TakeoverViolated,
+                format!(
+                    "{who} message {no} refers to an earlier message although \
+                     {who}_no_context_takeover was agreed"
+                ),
+            ));
+        }
+        if let Some(far) = got.too_far {
+            let bits = inflater.side().window_bits;
+            push(self.note(
+                NoteCode::WindowExceeded,
+                format!(
+                    "{who} message {no} refers {} bytes back at byte {}; {who}_max_window_bits={bits} \
+                     allows {}",
+                    far.distance,
+                    far.at,
+                    1_u32 << bits.min(15)
+                ),
+            ));
+        }
+    }
+
+    fn over_limit(&self, no: MessageNo, wire: u64, limit: usize) -> Note {
+        Note::new(
+            NoteCode::MessageLimit,
+            Blame::Capture,
+            format!(
+                "{} message {no} of {wire} bytes is over the limit of {limit}: its bytes are skipped",
+                self.dir.sender()
+            ),
+        )
+    }
+
+    fn note(&self, code: NoteCode, text: String) -> Note {
+        Note::new(code, self.dir.into(), text)
+    }
+
+    fn note_if_agreed(&self, code: NoteCode, text: String) -> Note {
+        let blame = if self.judged { self.dir.into() } else { Blame::Capture };
+        Note::new(code, blame, text)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call that ends all the ways above")]
+    fn emit<S: Sink>(
+        &self,
+        no: MessageNo,
+        head: &Head,
+        len: u64,
+        payload: Payload<'_>,
+        notes: &mut Notes,
+        origin: Origin,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        let message = Message {
+            dir: self.dir,
+            no,
+            kind: head.kind,
+            len,
+            wire_len: head.wire_len,
+            frames: head.frames,
+            compressed: head.compressed || head.shown_compressed,
+            complete: head.whole,
+            begin: head.begin,
+            payload,
+            close_code: None,
+            close_reason: None,
+            notes: notes.close(),
+        };
+        out.sink.event(&Cx { conn: out.conn, origin }, &Event::Message(&message))
+    }
+}

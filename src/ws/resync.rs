@@ -1,0 +1,499 @@
+//! Where does the next frame begin: after a lost header, and in connections whose beginning was not
+//! captured.
+//!
+//! Gets: the segments of one direction that follow. Gives: an offset at which a frame begins, once
+//! the evidence for it is strong. Keeps: those segments, bounded by a budget.
+//!
+//! A header has few bits that can be wrong, so one alone proves nothing. What counts is a chain: each
+//! header leads to the next, and frames tend to end where segments end. The evidence of a chain is
+//! added up in bits: *n* bits mean that random bytes look like this once in 2^n places.
+//!
+//! ```text
+//!   gap ][ segment ............ ][ segment ..... ][ segment
+//!        ^header--payload--------^header-payload--^         each lands on a segment's end
+//! ```
+//!
+//! A frame is given out only when what was added up *before and with* it is enough: a chance header
+//! whose length happens to lead to a true one must not become a message.
+
+use crate::event::Opcode;
+use crate::units::Origin;
+use crate::ws::close::{CloseBody, code_fault};
+use crate::ws::frame::Header;
+use crate::ws::mask;
+
+/// What headers of this direction look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// The mask bit: set from clients, clear from servers.
+    pub masked: bool,
+    /// RSV1 may be set: compression was agreed, or is not ruled out.
+    pub rsv1: bool,
+    /// RSV1 may also be set on continuations (`x-webkit-deflate-frame`).
+    pub rsv1_anywhere: bool,
+}
+
+/// What became of the search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// A frame begins this far into what is kept.
+    Found(usize),
+    /// Not yet.
+    NeedMore,
+}
+
+/// Looks for a frame's beginning in one direction.
+#[derive(Debug)]
+pub struct Finder {
+    shape: Shape,
+    /// Evidence, in bits, that the first byte given is a frame's: what is known from elsewhere.
+    prior: u32,
+    bytes: Vec<u8>,
+    /// Ends of the segments in `bytes`, ascending; the last is its length.
+    ends: Vec<usize>,
+    origins: Vec<Origin>,
+    /// Starts of segments that may still prove to be starts of frames.
+    alive: Vec<usize>,
+    /// Size at which all offsets are looked at the next time.
+    next_sweep: usize,
+    /// Bytes given up because the budget was full.
+    dropped: u64,
+}
+
+/// Bits of evidence with which a frame at a segment's start is believed.
+const AT_SEGMENT: u32 = 22;
+/// And anywhere else, where there are as many places for chance as there are bytes (2^20 at most).
+const ANYWHERE: u32 = 48;
+/// Starts of segments followed at once; each new segment is tried against the chains of these.
+const ALIVE: usize = 64;
+/// Headers of one chain looked at in one go.
+const CHAIN: usize = 256;
+/// The first size at which every offset is tried; then at each doubling.
+const FIRST_SWEEP: usize = 4096;
+
+impl Finder {
+    /// Looks for frames of this shape. `prior`: see [`prior`].
+    pub fn new(shape: Shape, prior: u32) -> Self {
+        Self {
+            shape,
+            prior,
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            origins: Vec::new(),
+            alive: Vec::new(),
+            next_sweep: FIRST_SWEEP,
+            dropped: 0,
+        }
+    }
+
+    /// Adds a segment, and looks.
+    pub fn push(&mut self, origin: Origin, segment: &[u8], budget: usize) -> Search {
+        if segment.is_empty() {
+            return Search::NeedMore;
+        }
+        if self.bytes.len().saturating_add(segment.len()) > budget {
+            self.forget();
+        }
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(segment);
+        self.ends.push(self.bytes.len());
+        self.origins.push(origin);
+        if self.alive.len() < ALIVE {
+            self.alive.push(start);
+        }
+        self.look(false)
+    }
+
+    /// The direction ended here: no more segments, and the end is a border too.
+    pub fn finish(&mut self) -> Search {
+        self.look(true)
+    }
+
+    /// Bytes that were searched and are not kept any more, and those that still are.
+    pub fn searched(&self) -> u64 {
+        self.dropped.saturating_add(self.bytes.len() as u64)
+    }
+
+    /// What is kept from `offset` on, by segment: what is to be read as frames.
+    pub fn segments_from(&self, offset: usize) -> impl Iterator<Item = (Origin, &[u8])> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        self.origins.iter().zip(starts.zip(&self.ends)).filter_map(
+            move |(origin, (start, &end))| {
+                let part = self.bytes.get(start.max(offset)..end)?;
+                (!part.is_empty()).then_some((*origin, part))
+            },
+        )
+    }
+
+    /// The budget is full: the older half goes, and what was learnt about it.
+    fn forget(&mut self) {
+        let keep = self.ends.partition_point(|end| *end <= self.bytes.len() / 2);
+        let at = self.ends.get(keep).copied().unwrap_or(self.bytes.len());
+        self.bytes.drain(..at);
+        self.ends.drain(..self.ends.len().min(keep + 1));
+        self.origins.drain(..self.origins.len().min(keep + 1));
+        for end in &mut self.ends {
+            *end -= at;
+        }
+        self.dropped = self.dropped.saturating_add(at as u64);
+        self.alive.clear();
+        self.next_sweep = self.bytes.len() + FIRST_SWEEP;
+        self.prior = 0;
+    }
+
+    fn look(&mut self, ended: bool) -> Search {
+        let mut alive = std::mem::take(&mut self.alive);
+        let mut found = None;
+        alive.retain(|&start| {
+            let prior = if start == 0 && self.dropped == 0 { self.prior } else { 0 };
+            match self.follow(start, prior, AT_SEGMENT) {
+                _ if found.is_some() => true,
+                Follow::Believed(at) => {
+                    found = Some(at);
+                    true
+                }
+                Follow::Open => true,
+                Follow::Refuted => false,
+            }
+        });
+        self.alive = alive;
+        if found.is_none() && (self.bytes.len() >= self.next_sweep || ended) {
+            self.next_sweep = self.bytes.len().saturating_mul(2).max(FIRST_SWEEP);
+            found = (0..self.bytes.len()).find_map(|start| match self.follow(start, 0, ANYWHERE) {
+                Follow::Believed(at) => Some(at),
+                _ => None,
+            });
+        }
+        found.map_or(Search::NeedMore, Search::Found)
+    }
+
+    /// Follows the chain that starts here as far as the bytes go.
+    fn follow(&self, start: usize, prior: u32, enough: u32) -> Follow {
+        let mut chain = Chain { bits: prior, open: None, seen: [0; 4], next: 0 };
+        let mut at = start;
+        for _ in 0..CHAIN {
+            let Some(rest) = self.bytes.get(at..).filter(|rest| !rest.is_empty()) else {
+                return Follow::Open;
+            };
+            if !self.may_start(rest) {
+                return Follow::Refuted;
+            }
+            let Some((header, rest)) = Header::split(rest) else { return Follow::Open };
+            if !chain.allows(&header) {
+                return Follow::Refuted;
+            }
+            let Some(payload) = usize::try_from(header.len).ok().and_then(|len| rest.get(..len))
+            else {
+                return Follow::Open;
+            };
+            let Some(content) = content_bits(&header, payload) else { return Follow::Refuted };
+            let end = at + usize::from(header.size) + payload.len();
+            chain.add(&header, content, self.landing(&header, at, end));
+            if chain.bits >= enough {
+                return Follow::Believed(at);
+            }
+            at = end;
+        }
+        Follow::Open
+    }
+
+    /// Can these bytes be the start of a header: all that holds for one header alone.
+    fn may_start(&self, bytes: &[u8]) -> bool {
+        let Some(&first) = bytes.first() else { return true };
+        let (opcode, fin) = (Opcode::from_bits(first), first & 0x80 != 0);
+        let rsv1 = self.shape.rsv1
+            && (matches!(opcode, Opcode::Text | Opcode::Binary)
+                || self.shape.rsv1_anywhere && opcode == Opcode::Continuation);
+        let rsv_fits = match (first >> 4) & 0x7 {
+            0 => true,
+            4 => rsv1,
+            _ => false,
+        };
+        if matches!(opcode, Opcode::Reserved(_)) || !rsv_fits || opcode.is_control() && !fin {
+            return false;
+        }
+        let Some(&second) = bytes.get(1) else { return true };
+        if (second & 0x80 != 0) != self.shape.masked || opcode.is_control() && second & 0x7f > 125 {
+            return false;
+        }
+        if opcode == Opcode::Close && second & 0x7f == 1 {
+            return false;
+        }
+        // A length of more than 2^40 bytes, or not in its shortest form, is no evidence of sanity.
+        Header::split(bytes).is_none_or(|(header, _)| header.is_minimal() && header.len < 1 << 40)
+    }
+
+    /// Evidence from where a frame ends: on a segment's end, which a random length rarely hits.
+    fn landing(&self, header: &Header, at: usize, end: usize) -> u32 {
+        if self.ends.binary_search(&end).is_err() {
+            // Others follow in the segment. A long form of the length is rare in random bytes.
+            return if header.length_bytes() == 0 { 0 } else { 5 };
+        }
+        let (bits, reach) = if header.length_bytes() == 0 { (7, 127) } else { (23, 65_535) };
+        let targets = self.ends.partition_point(|e| *e <= at.saturating_add(reach))
+            - self.ends.partition_point(|e| *e <= at);
+        bits - targets.max(1).ilog2().min(bits - 1)
+    }
+}
+
+/// What following a chain gave.
+enum Follow {
+    /// Believed, from the frame that begins here on.
+    Believed(usize),
+    /// Nothing speaks against it.
+    Open,
+    /// It leads to what is no header.
+    Refuted,
+}
+
+/// A chain of headers, and what was added up.
+struct Chain {
+    bits: u32,
+    /// Is a fragmented message open; `None` while that is not known.
+    open: Option<bool>,
+    /// First two bytes of headers met, the last four kinds.
+    seen: [u16; 4],
+    next: usize,
+}
+
+impl Chain {
+    /// Fragments follow one another (RFC 6455 section 5.4).
+    fn allows(&mut self, header: &Header) -> bool {
+        if header.opcode.is_control() {
+            return true;
+        }
+        let continues = header.opcode == Opcode::Continuation;
+        let fits = self.open.is_none_or(|open| open == continues);
+        self.open = Some(!header.fin);
+        fits
+    }
+
+    fn add(&mut self, header: &Header, content: u32, landing: u32) {
+        let kind = u16::from(header.opcode.bits())
+            | u16::from(header.fin) << 4
+            | u16::from(header.rsv) << 5
+            | u16::try_from(header.len & 0x7f).unwrap_or(0) << 8
+            | 0x8000;
+        if self.seen.contains(&kind) {
+            // What repeats itself may be a pattern in somebody's data, a picture of one colour for
+            // one: the second time says little, and landing only as much as its period is long.
+            let period = (header.len + u64::from(header.size)).ilog2();
+            self.bits += landing.min(period).min(8) + content.min(4);
+            return;
+        }
+        if let Some(slot) = self.seen.get_mut(self.next % 4) {
+            *slot = kind;
+        }
+        self.next += 1;
+        // Of 256 first bytes 9 to 13 can begin a data frame and three a control frame; the mask bit
+        // halves it. Frames that carry nothing and end nothing are what zeros look like.
+        let own = match (header.opcode.is_control(), header.fin, header.len) {
+            (true, ..) => 7,
+            (_, true, 1..) => 5,
+            (_, true, 0) => 3,
+            (_, false, 1..) => 2,
+            (_, false, 0) => return,
+        };
+        self.bits += own + landing + content;
+    }
+}
+
+/// Evidence from a payload; `None` when it refutes the header.
+fn content_bits(header: &Header, payload: &[u8]) -> Option<u32> {
+    match header.opcode {
+        Opcode::Close if !payload.is_empty() => {
+            let mut body = Vec::with_capacity(payload.len());
+            mask::append(&mut body, payload, header.mask, 0);
+            let read = CloseBody::read(&body);
+            let sound = read.code.is_some_and(|code| code_fault(code).is_none());
+            // Some 5,000 of 65,536 codes may be sent; the dozen of RFC 6455 nearly always is.
+            let usual = read.code.is_some_and(|code| code < 3000);
+            (sound && read.not_utf8_at.is_none()).then_some(if usual { 10 } else { 3 })
+        }
+        Opcode::Text if header.fin && header.rsv == 0 => text_bits(header, payload),
+        _ => Some(0),
+    }
+}
+
+/// A bit for every byte of text without control characters, up to a dozen. Those matter: where the
+/// key is only taken from masked text, "unmasking" gives one text XOR another, which is ASCII too,
+/// but half of it control characters.
+fn text_bits(header: &Header, payload: &[u8]) -> Option<u32> {
+    const LOOK: usize = 4096;
+    let (look, cut) = payload.split_at(payload.len().min(LOOK));
+    let mut text = Vec::with_capacity(look.len());
+    mask::append(&mut text, look, header.mask, 0);
+    let valid = match std::str::from_utf8(&text) {
+        Ok(_) => true,
+        // The last character may be cut by our looking at a part only.
+        Err(e) => !cut.is_empty() && e.error_len().is_none(),
+    };
+    if !valid {
+        return None;
+    }
+    let printable = text.iter().all(|b| *b >= 0x20 || matches!(b, b'\t' | b'\n' | b'\r'));
+    Some(if printable { u32::try_from(look.len()).unwrap_or(u32::MAX).min(12) } else { 0 })
+}
+
+/// What is known beforehand, in bits, of the first byte behind a gap: in a direction whose segments
+/// always began with a frame the next one will too, and the more so if what is missing was no full
+/// segment (those are where long frames are cut).
+pub fn prior(aligned: u64, unaligned: u64, gap: u64) -> u32 {
+    const SHORT: u64 = 1_200;
+    let history = if unaligned > 0 {
+        ((aligned + 1) / (unaligned + 1)).max(1).ilog2().min(6)
+    } else if aligned > 0 {
+        (4 + 2 * aligned.ilog2()).min(10)
+    } else {
+        0
+    };
+    history + if (1..SHORT).contains(&gap) { 4 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: Shape = Shape { masked: false, rsv1: false, rsv1_anywhere: false };
+    const CLIENT: Shape = Shape { masked: true, rsv1: false, rsv1_anywhere: false };
+    const BUDGET: usize = 1 << 20;
+
+    fn noise(n: usize, mut state: u64) -> Vec<u8> {
+        (0..n)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56).to_le_bytes()[0]
+            })
+            .collect()
+    }
+
+    fn search(shape: Shape, segments: &[&[u8]]) -> Search {
+        let mut finder = Finder::new(shape, 0);
+        for segment in segments {
+            if let found @ Search::Found(_) = finder.push(Origin::default(), segment, BUDGET) {
+                return found;
+            }
+        }
+        finder.finish()
+    }
+
+    fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+        let bit = if key.is_some() { 0x80 } else { 0 };
+        let mut out = vec![first];
+        match payload.len() {
+            n @ 0..126 => out.push(bit | u8::try_from(n).unwrap()),
+            n @ 126..65536 => {
+                out.push(bit | 126);
+                out.extend_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
+            }
+            n => {
+                out.push(bit | 127);
+                out.extend_from_slice(&(n as u64).to_be_bytes());
+            }
+        }
+        out.extend(key.into_iter().flatten());
+        mask::append(&mut out, payload, key, 0);
+        out
+    }
+
+    #[test]
+    fn a_text_in_a_segment_of_its_own_is_believed() {
+        assert_eq!(search(SERVER, &[&frame(0x81, None, b"hello, world!")]), Search::Found(0));
+        let masked = frame(0x81, Some([9, 8, 7, 6]), b"hello, world!");
+        assert_eq!(search(CLIENT, &[&masked]), Search::Found(0));
+    }
+
+    #[test]
+    fn the_other_directions_mask_bit_is_not() {
+        assert_eq!(search(CLIENT, &[&frame(0x81, None, b"hello, world!")]), Search::NeedMore);
+    }
+
+    #[test]
+    fn a_close_frame_alone_is_believed() {
+        assert_eq!(search(SERVER, &[&[0x88, 0x02, 0x03, 0xe8]]), Search::Found(0));
+        assert_eq!(search(SERVER, &[&[0x88, 0x02, 0x03, 0xed]]), Search::NeedMore, "1005");
+    }
+
+    #[test]
+    fn the_rest_of_a_long_frame_is_passed_over() {
+        let tail = noise(5000, 1);
+        let next = frame(0x82, None, &noise(3000, 2));
+        let last = frame(0x82, None, &noise(20, 3));
+        let mut segments: Vec<&[u8]> = tail.chunks(1448).collect();
+        segments.extend(next.chunks(1448));
+        segments.push(&last);
+        assert_eq!(search(SERVER, &segments), Search::Found(5000));
+    }
+
+    #[test]
+    fn a_short_binary_frame_alone_needs_what_is_known_beforehand() {
+        let bytes = frame(0x82, None, &[1, 2]);
+        assert_eq!(search(SERVER, &[&bytes]), Search::NeedMore);
+        let mut finder = Finder::new(SERVER, prior(8, 0, 100));
+        assert_eq!(finder.push(Origin::default(), &bytes, BUDGET), Search::Found(0));
+    }
+
+    #[test]
+    fn patterns_are_not_frames() {
+        let zeros = vec![0; 100_000];
+        let empty_texts = [0x81, 0x00].repeat(50_000);
+        let counted: Vec<u8> = (0..50_000_u16).flat_map(u16::to_be_bytes).collect();
+        let pixels = [0x82, 0x02, 0xaa, 0xbb].repeat(20_000);
+        for data in [zeros, empty_texts, counted, pixels] {
+            let segments: Vec<&[u8]> = data.chunks(1448).collect();
+            assert_eq!(search(SERVER, &segments), Search::NeedMore, "{:02x?}", &data[..8]);
+        }
+    }
+
+    #[test]
+    fn noise_is_not_frames() {
+        for seed in 0..200 {
+            let data = noise(20_000 + 37 * usize::try_from(seed).unwrap(), seed);
+            let segments: Vec<&[u8]> = data.chunks(1448).collect();
+            for shape in [SERVER, CLIENT, Shape { rsv1: true, ..SERVER }] {
+                assert_eq!(search(shape, &segments), Search::NeedMore, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_chance_header_that_leads_to_a_true_one_is_not_given_out() {
+        // The end of a lost frame happens to look like a binary frame of 2 bytes.
+        let mut segment = vec![0x82, 0x02, 0xaa, 0xbb];
+        segment.extend(frame(0x81, None, b"{\"a\":\"true message\"}"));
+        let next = frame(0x81, None, b"{\"b\":\"true message\"}");
+        assert_eq!(search(SERVER, &[&segment, &next]), Search::Found(4));
+    }
+
+    #[test]
+    fn masked_text_does_not_pass_for_a_text_frame() {
+        let text: Vec<u8> = b"The quick brown fox jumps over the lazy dog, and again. ".repeat(400);
+        for seed in 0..50 {
+            let key = <[u8; 4]>::try_from(noise(4, seed)).unwrap();
+            let masked = &frame(0x81, Some(key), &text)[100..];
+            let segments: Vec<&[u8]> = masked.chunks(1448).collect();
+            assert_eq!(search(CLIENT, &segments), Search::NeedMore, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn the_budget_bounds_what_is_kept() {
+        let mut finder = Finder::new(SERVER, 0);
+        let data = noise(1000, 5);
+        for _ in 0..500 {
+            finder.push(Origin::default(), &data, 20_000);
+            assert!(finder.bytes.len() <= 20_000);
+        }
+        assert_eq!(finder.searched(), 500_000);
+    }
+
+    #[test]
+    fn segments_are_given_back_from_the_offset_on() {
+        let mut finder = Finder::new(SERVER, 0);
+        for segment in [&b"abc"[..], b"defg", b"h"] {
+            finder.push(Origin::default(), segment, BUDGET);
+        }
+        let parts: Vec<&[u8]> = finder.segments_from(4).map(|(_, bytes)| bytes).collect();
+        assert_eq!(parts, [&b"efg"[..], b"h"]);
+    }
+}

@@ -1,0 +1,278 @@
+//! One WebSocket connection, from behind its handshake to its end.
+//!
+//! Gets: bytes, gaps, FIN and RST of both directions, in stream order. Gives: frames, messages, gaps
+//! and the end, as [`Event`]s. Keeps: per direction the frame at hand, an unfinished message, and
+//! pings without pong; all within [`Limits`](crate::limits::Limits).
+
+use std::ops::ControlFlow;
+
+use crate::event::{DeflateAgreement, End, Event, Gap, Sink};
+use crate::note::{Blame, Note, NoteCode};
+use crate::units::{Direction, Origin, PerDirection, Timestamp};
+use crate::ws::Out;
+pub use crate::ws::ending::Finish;
+use crate::ws::ending::{Facts, since};
+use crate::ws::half::Half;
+use crate::ws::rules::{Notes, Rsv1};
+
+/// What is known when the frames begin.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// The agreed compression.
+    pub deflate: Option<DeflateAgreement>,
+    /// Time of the connection's first packet.
+    pub begin: Option<Timestamp>,
+    /// The first byte given is the first of a frame. False where the capture starts in
+    /// mid-connection, or lost the answer: the first border is then looked for.
+    pub synced: PerDirection<bool>,
+    /// The handshake was captured, so that what was not agreed in it is a fault.
+    pub handshake_known: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            deflate: None,
+            begin: None,
+            synced: PerDirection { to_server: true, to_client: true },
+            handshake_known: true,
+        }
+    }
+}
+
+impl Setup {
+    /// What RSV1 stands for.
+    pub(super) fn rsv1(&self) -> Rsv1 {
+        match self.deflate {
+            Some(deflate) if deflate.per_frame => Rsv1::Frame,
+            Some(_) => Rsv1::Message,
+            None if self.handshake_known => Rsv1::Fault,
+            None => Rsv1::Unknown,
+        }
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Session {
+    halves: PerDirection<Half>,
+    common: Common,
+    over: bool,
+}
+
+/// What both directions write to.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub(super) setup: Setup,
+    pub(super) rsv1: Rsv1,
+    pub(super) facts: Facts,
+    /// Notes that belong to no message.
+    pub(super) notes: Notes,
+    /// The latest packet with data, and the latest other one before it.
+    pub(super) now: Option<Origin>,
+    pub(super) before: Option<Origin>,
+    /// The latest time of any packet.
+    last: Option<Timestamp>,
+}
+
+impl Common {
+    /// The last packet with data before this one.
+    pub(super) fn data_before(&self, origin: Origin) -> Option<Origin> {
+        if self.now.is_some_and(|now| now.packet == origin.packet) { self.before } else { self.now }
+    }
+
+    fn active(&mut self, origin: Origin) {
+        if self.now.is_none_or(|now| now.packet != origin.packet) {
+            self.before = self.now;
+            self.now = Some(origin);
+            self.last = self.last.max(origin.time);
+        }
+    }
+}
+
+impl Session {
+    /// A connection whose frames come next.
+    pub fn new(setup: Setup) -> Self {
+        let half = |dir| Half::new(dir, &setup);
+        Self {
+            halves: PerDirection {
+                to_server: half(Direction::ToServer),
+                to_client: half(Direction::ToClient),
+            },
+            common: Common {
+                setup,
+                rsv1: setup.rsv1(),
+                facts: Facts {
+                    blind: PerDirection {
+                        to_server: !setup.synced.to_server,
+                        to_client: !setup.synced.to_client,
+                    },
+                    ..Facts::default()
+                },
+                notes: Notes::default(),
+                now: None,
+                before: None,
+                last: None,
+            },
+            over: false,
+        }
+    }
+
+    /// The next bytes of a direction, from one segment.
+    pub fn data<S: Sink>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        bytes: &[u8],
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if self.over || bytes.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        self.common.active(origin);
+        let (half, other) = self.split(dir);
+        half.1.segment(half.0, other, origin, bytes, out)
+    }
+
+    /// Bytes of a direction that the capture lacks: `snapped` when the snapshot length cut them off.
+    pub fn gap<S: Sink>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        len: u64,
+        snapped: bool,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if self.over || len == 0 {
+            return ControlFlow::Continue(());
+        }
+        self.common.facts.blind[dir] = true;
+        out.event(origin, &Event::Gap(Gap { dir, bytes: len }))?;
+        let text = format!(
+            "{len} bytes of the {} are missing from the capture before packet {}{}",
+            dir.sender(),
+            origin.packet,
+            if snapped { ": packets were cut by the snapshot length" } else { "" }
+        );
+        let code = if snapped { NoteCode::Snapped } else { NoteCode::BytesMissing };
+        let note = Note::new(code, Blame::Capture, text);
+        let (half, other) = self.split(dir);
+        half.1.gap(half.0, other, origin, len, note, out)
+    }
+
+    /// The sender of this direction sends no more.
+    pub fn fin<S: Sink>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if self.over || self.common.facts.fins[dir].is_some() {
+            return ControlFlow::Continue(());
+        }
+        let before = self.common.data_before(origin);
+        self.common.last = self.common.last.max(origin.time);
+        self.common.facts.fins[dir] = Some(origin);
+        self.common.facts.act(dir, origin, before);
+        let (half, other) = self.split(dir);
+        half.1.end(half.0, other, Some(dir), origin, out)
+    }
+
+    /// The sender of this direction reset the connection: nothing more comes from either.
+    pub fn reset<S: Sink>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if self.over || self.common.facts.reset.is_some() {
+            return ControlFlow::Continue(());
+        }
+        let before = self.common.data_before(origin);
+        self.common.last = self.common.last.max(origin.time);
+        self.common.facts.reset = Some((dir, origin));
+        self.common.facts.act(dir, origin, before);
+        for way in Direction::BOTH {
+            let (half, other) = self.split(way);
+            half.1.end(half.0, other, Some(dir), origin, out)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Nothing more comes. What is unfinished is given out, then [`Event::End`]; once only.
+    pub fn finish<S: Sink>(
+        &mut self,
+        why: Finish,
+        origin: Origin,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if self.over {
+            return ControlFlow::Continue(());
+        }
+        if why == Finish::Tcp {
+            self.common.last = self.common.last.max(origin.time);
+        }
+        for dir in Direction::BOTH {
+            let (half, other) = self.split(dir);
+            half.1.end(half.0, other, None, origin, out)?;
+        }
+        self.over = true;
+        let end = self.summary(why, out.limits.notes);
+        out.event(origin, &Event::End(&end))
+    }
+
+    fn summary(&mut self, why: Finish, budget: usize) -> End {
+        let common = &mut self.common;
+        for dir in Direction::BOTH {
+            let half = &mut self.halves[dir];
+            half.last_words(&mut common.notes, budget);
+            common.facts.blind[dir] |= half.is_blind();
+            let stop =
+                [common.facts.fins[dir.flip()], common.facts.reset.map(|(_, origin)| origin)]
+                    .into_iter()
+                    .chain([common.facts.closes[dir.flip()].as_ref().map(|close| close.origin)])
+                    .flatten()
+                    .min_by_key(|origin| origin.packet)
+                    .or(common.now);
+            common.facts.unanswered[dir] = half.unanswered(|ping| {
+                stop.is_some_and(|stop| since(Some(ping), stop) >= Some(super::ending::PATIENCE))
+            });
+        }
+        let explained = common.facts.explain(why);
+        for note in explained.notes {
+            common.notes.push(note, budget);
+        }
+        let begin = common.setup.begin;
+        End {
+            how: explained.how,
+            by: explained.by,
+            cause: explained.cause,
+            evidence: explained.evidence,
+            begin,
+            duration_ns: begin.zip(common.last.max(begin)).map(|(from, to)| to.since(from)),
+            messages: PerDirection {
+                to_server: self.halves.to_server.messages(),
+                to_client: self.halves.to_client.messages(),
+            },
+            bytes: PerDirection {
+                to_server: self.halves.to_server.bytes(),
+                to_client: self.halves.to_client.bytes(),
+            },
+            notes: common.notes.close().to_vec(),
+        }
+    }
+
+    /// A direction with what is common, and the other direction.
+    fn split(&mut self, dir: Direction) -> ((&mut Common, &mut Half), &mut Half) {
+        let Self { halves: PerDirection { to_server, to_client }, common, .. } = self;
+        match dir {
+            Direction::ToServer => ((common, to_server), to_client),
+            Direction::ToClient => ((common, to_client), to_server),
+        }
+    }
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,450 @@
+use super::*;
+use crate::event::{DeflateSide, EndHow, MessageKind, Wants};
+use crate::limits::Limits;
+use crate::ws::fuzzing::{Recorder, Step, run};
+use crate::ws::mask;
+
+pub(super) const C: Direction = Direction::ToServer;
+pub(super) const S: Direction = Direction::ToClient;
+
+/// A frame with a header as given: first byte, payload; masked with a key of its own when from C.
+pub(super) fn frame(dir: Direction, first: u8, payload: &[u8]) -> Vec<u8> {
+    let n = u8::try_from(payload.len() % 251).unwrap();
+    let key = [0x11 ^ n, 0x22 ^ first, 0x33, payload.first().copied().unwrap_or(9) | 1];
+    framed(first, (dir == C).then_some(key), payload)
+}
+
+pub(super) fn framed(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+    let bit = if key.is_some() { 0x80 } else { 0 };
+    let mut out = vec![first];
+    match payload.len() {
+        n @ 0..126 => out.push(bit | u8::try_from(n).unwrap()),
+        n @ 126..65536 => {
+            out.push(bit | 126);
+            out.extend_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
+        }
+        n => {
+            out.push(bit | 127);
+            out.extend_from_slice(&(n as u64).to_be_bytes());
+        }
+    }
+    out.extend(key.into_iter().flatten());
+    mask::append(&mut out, payload, key, 0);
+    out
+}
+
+pub(super) fn deflate(takeover: bool, bits: u8) -> Setup {
+    let side = DeflateSide { context_takeover: takeover, window_bits: bits };
+    Setup {
+        deflate: Some(DeflateAgreement {
+            sides: PerDirection { to_server: side, to_client: side },
+            per_frame: false,
+            presumed: false,
+        }),
+        ..Setup::default()
+    }
+}
+
+fn given(setup: Setup, steps: &[Step]) -> Recorder {
+    run(setup, Wants::ALL, &Limits::default(), steps, false)
+}
+
+/// What a direction that sends these bytes and then ends gives.
+fn sends(dir: Direction, bytes: &[u8]) -> Recorder {
+    given(Setup::default(), &[Step::Data(dir, bytes.to_vec())])
+}
+
+fn kinds(got: &Recorder) -> Vec<(MessageKind, &[u8], bool)> {
+    got.messages.iter().map(|m| (m.kind, m.payload.as_slice(), m.complete)).collect()
+}
+
+use MessageKind::{Binary, Close, Ping, Pong, Text};
+
+#[test]
+fn hello_masked_and_unmasked() {
+    let got = sends(C, &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    assert_eq!(kinds(&got), [(Text, &b"Hello"[..], true)]);
+    let got = sends(S, &[0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
+    assert_eq!(kinds(&got), [(Text, &b"Hello"[..], true)]);
+    assert!(got.codes.is_empty());
+}
+
+#[test]
+fn fragments_with_a_ping_between() {
+    let bytes = [frame(S, 0x01, b"Hel"), frame(S, 0x89, b"?"), frame(S, 0x80, b"lo")];
+    let got = sends(S, &bytes.concat());
+    assert_eq!(kinds(&got), [(Ping, &b"?"[..], true), (Text, b"Hello", true)]);
+    assert!(got.codes.is_empty());
+    let end = got.end.unwrap();
+    assert_eq!((end.messages.to_client, end.bytes.to_client), (2, 6));
+}
+
+#[test]
+fn text_may_be_cut_inside_a_character() {
+    let euro = "€".as_bytes();
+    let bytes = [frame(C, 0x01, &euro[..1]), frame(C, 0x80, &euro[1..])].concat();
+    let got = sends(C, &bytes);
+    assert_eq!(kinds(&got), [(Text, euro, true)]);
+    assert!(got.codes.is_empty());
+}
+
+/// A fault between two sound messages: those stay, and the codes are exactly these.
+#[track_caller]
+fn fault(dir: Direction, fault: &[u8], codes: &[&str], between: &[(MessageKind, &[u8], bool)]) {
+    let bytes = [&frame(dir, 0x81, b"before")[..], fault, &frame(dir, 0x81, b"after")].concat();
+    let got = sends(dir, &bytes);
+    assert_eq!(got.codes, codes, "{:?}", got.texts);
+    let mut want = vec![(Text, &b"before"[..], true)];
+    want.extend_from_slice(between);
+    want.push((Text, b"after", true));
+    assert_eq!(kinds(&got), want);
+}
+
+#[test]
+fn single_faults_are_noted_and_reading_goes_on() {
+    let key = Some([1, 2, 3, 4]);
+    fault(C, &framed(0x81, None, b"x"), &["client-unmasked"], &[(Text, b"x", true)]);
+    fault(S, &framed(0x81, key, b"x"), &["server-masked"], &[(Text, b"x", true)]);
+    fault(C, &framed(0x81, Some([0; 4]), b"x"), &["mask-zero"], &[(Text, b"x", true)]);
+    fault(S, &framed(0xa1, None, b"x"), &["rsv-set"], &[(Text, b"x", true)]);
+    fault(S, &framed(0xc1, None, b"x"), &["rsv-set"], &[(Text, b"x", true)]);
+    fault(S, &framed(0x83, None, b"x"), &["opcode-reserved"], &[]);
+    fault(S, &framed(0x8b, None, b"x"), &["opcode-reserved"], &[]);
+    fault(S, &framed(0x09, None, b"x"), &["control-fragmented"], &[(Ping, b"x", true)]);
+    let long = [b'p'; 126];
+    fault(S, &framed(0x89, None, &long), &["control-too-long"], &[(Ping, &long, true)]);
+    fault(S, &framed(0x80, None, b"x"), &["continuation-unexpected"], &[]);
+    let padded = [0x81, 0x7e, 0x00, 0x01, b'x'];
+    fault(S, &padded, &["length-not-minimal"], &[(Text, b"x", true)]);
+    let bad = b"ab\xff";
+    fault(S, &framed(0x81, None, bad), &["utf8-invalid"], &[(Text, bad, true)]);
+}
+
+#[test]
+fn the_same_key_twice_is_noted_but_not_keys_that_differ() {
+    let key = Some([1, 2, 3, 4]);
+    let bytes = [framed(0x81, key, b"a"), framed(0x81, key, b"b"), framed(0x81, key, b"c")];
+    let got = sends(C, &bytes.concat());
+    assert_eq!(got.codes, ["mask-reused", "mask-reused"], "once on a message, once as a sum");
+    assert!(got.texts[0].contains("client frame 2 (packet 2)"), "{:?}", got.texts);
+    assert!(got.texts[1].contains("2 frames"), "{:?}", got.texts);
+    let other = [framed(0x81, key, b"a"), framed(0x81, Some([1, 2, 3, 5]), b"b")];
+    assert!(sends(C, &other.concat()).codes.is_empty());
+}
+
+#[test]
+fn a_message_begun_inside_another_ends_that_one() {
+    let bytes = [
+        frame(S, 0x01, b"unfinished "),
+        frame(S, 0x81, b"new"),
+        frame(S, 0x80, b"tail"),
+        frame(S, 0x81, b"after"),
+    ];
+    let got = sends(S, &bytes.concat());
+    assert_eq!(
+        kinds(&got),
+        [(Text, &b"unfinished "[..], false), (Text, b"new", true), (Text, b"after", true)]
+    );
+    assert_eq!(got.codes, ["message-interleaved", "continuation-unexpected"]);
+}
+
+#[test]
+fn close_bodies_are_judged() {
+    for (body, codes) in [
+        (&[][..], &[][..]),
+        (&[0x03, 0xe8], &[]),
+        (&[0x03, 0xf4], &[]), // 1012
+        (&[0x03], &["close-length"]),
+        (&[0x03, 0xed], &["close-code-invalid"]), // 1005
+        (&[0x03, 0xe8, 0xff], &["close-reason-utf8"]),
+    ] {
+        let got = sends(S, &frame(S, 0x88, body));
+        assert_eq!(got.codes, codes, "{body:02x?}");
+        assert_eq!(kinds(&got), [(Close, body, true)]);
+    }
+}
+
+#[test]
+fn frames_after_a_close_are_shown_and_noted() {
+    let bytes = [frame(C, 0x88, &[0x03, 0xe8]), frame(C, 0x81, b"more"), frame(C, 0x89, b"")];
+    let got = sends(C, &bytes.concat());
+    assert_eq!(got.codes, ["data-after-close", "control-after-close"]);
+    assert_eq!(got.messages.len(), 3);
+    // The other direction may go on until it has answered.
+    let steps = [
+        Step::Data(C, frame(C, 0x88, &[0x03, 0xe8])),
+        Step::Data(S, frame(S, 0x81, b"last words")),
+        Step::Data(S, frame(S, 0x88, &[0x03, 0xe8])),
+        Step::Fin(S),
+    ];
+    let got = given(Setup::default(), &steps);
+    assert!(got.codes.is_empty(), "{:?}", got.codes);
+    let end = got.end.unwrap();
+    assert_eq!((end.how, end.by), (EndHow::Close, Some(C)));
+}
+
+#[test]
+fn a_length_with_the_top_bit_set_ends_reading() {
+    let mut bytes = frame(S, 0x81, b"before");
+    bytes.extend_from_slice(&[0x82, 0x7f, 0x80, 0, 0, 0, 0, 0, 0, 10]);
+    bytes.extend_from_slice(&frame(S, 0x81, b"not to be read"));
+    let got = sends(S, &bytes);
+    assert_eq!(got.codes, ["length-overflow"]);
+    assert_eq!(kinds(&got), [(Text, &b"before"[..], true), (Binary, b"", false)]);
+    assert!(got.events.iter().any(|e| e.contains("Frame") && e.contains("9223372036854775818")));
+}
+
+#[test]
+fn frames_and_messages_cut_by_tcp_are_noted_but_not_those_cut_by_the_captures_end() {
+    let cut_frame = [&[0x81, 0x64][..], &[b'c'; 60]].concat();
+    let cut_header = vec![0x82];
+    let unfinished = [frame(S, 0x01, b"begun"), frame(S, 0x00, b" and not ended")].concat();
+    for (bytes, code) in
+        [(cut_frame, "frame-cut"), (cut_header, "frame-cut"), (unfinished, "message-unfinished")]
+    {
+        let data = Step::Data(S, bytes);
+        let close = Step::Data(S, frame(S, 0x88, b""));
+        let got = given(Setup::default(), &[data.clone(), Step::Fin(S)]);
+        assert_eq!(got.codes, [code, "no-close-frame"], "{:?}", got.texts);
+        assert!(got.complete().next().is_none());
+        let got = given(Setup::default(), &[data.clone(), Step::Reset(C)]);
+        assert_eq!(got.codes, [code, "reset", "no-close-frame"]);
+        let got = given(Setup::default(), std::slice::from_ref(&data));
+        assert!(got.codes.is_empty(), "{:?}", got.codes);
+        drop(close);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_frames_are_given_up() {
+    let got = sends(C, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(got.codes, ["not-websocket"], "{:?}", got.texts);
+    assert!(got.messages.is_empty());
+}
+
+#[test]
+fn pings_and_pongs_are_matched() {
+    let ping = |b: &[u8]| Step::Data(C, frame(C, 0x89, b));
+    let pong = |b: &[u8]| Step::Data(S, frame(S, 0x8a, b));
+    assert!(given(Setup::default(), &[ping(b"1"), ping(b"2"), pong(b"2")]).codes.is_empty());
+    let got = given(Setup::default(), &[ping(b"1"), pong(b"other")]);
+    assert_eq!(got.codes, ["pong-unsolicited"]);
+    let got = given(Setup::default(), &[Step::Gap(C, 10), pong(b"1")]);
+    assert_eq!(got.codes, ["bytes-missing"], "the ping may be among the missing bytes");
+}
+
+#[test]
+fn pings_without_pong_are_noted_when_there_was_time() {
+    let mut steps = vec![Step::Data(C, frame(C, 0x89, b"1"))];
+    let silent = [steps.clone(), vec![Step::Fin(S)]].concat();
+    assert_eq!(given(Setup::default(), &silent).codes, ["no-close-frame"]);
+    // A packet each millisecond: two seconds.
+    steps.extend((0..2000).map(|_| Step::Data(C, frame(C, 0x81, b"x"))));
+    let open = given(Setup::default(), &steps);
+    assert!(!open.codes.contains(&"ping-unanswered"), "the capture ended, not the connection");
+    steps.push(Step::Fin(S));
+    let got = given(Setup::default(), &steps);
+    assert!(got.codes.contains(&"ping-unanswered"), "{:?}", got.texts);
+}
+
+#[test]
+fn a_hole_in_a_payload_spoils_that_message_only() {
+    let steps = [
+        Step::Data(C, frame(C, 0x82, &[7; 3000])[..1000].to_vec()),
+        Step::Gap(C, 1000),
+        Step::Data(C, frame(C, 0x82, &[7; 3000])[2000..].to_vec()),
+        Step::Data(C, frame(C, 0x81, b"next")),
+    ];
+    let got = given(Setup::default(), &steps);
+    assert_eq!(got.messages[0].codes, ["bytes-missing"]);
+    assert!(!got.messages[0].complete);
+    assert_eq!(got.messages[0].payload, vec![7; 2000], "the mask goes on in phase");
+    assert_eq!(got.complete().collect::<Vec<_>>(), [(C, Text, &b"next"[..])]);
+}
+
+#[test]
+fn after_a_lost_header_frames_are_found_again() {
+    let lost = frame(C, 0x81, b"this one is lost");
+    let steps = [
+        Step::Data(C, frame(C, 0x81, b"before the gap")),
+        Step::Gap(C, lost.len() as u64),
+        Step::Data(C, frame(C, 0x81, b"hello again")),
+        Step::Data(C, frame(C, 0x81, b"and again")),
+    ];
+    let got = given(Setup::default(), &steps);
+    let texts: Vec<&[u8]> = got.complete().map(|m| m.2).collect();
+    assert_eq!(texts, [&b"before the gap"[..], b"hello again", b"and again"]);
+    assert_eq!(got.messages[1].codes, ["resynchronised"]);
+    assert_eq!(got.end.unwrap().notes[0].code, NoteCode::BytesMissing);
+}
+
+#[test]
+fn a_continuation_after_a_loss_is_nobodys_fault() {
+    let steps = [
+        Step::Gap(S, 100),
+        Step::Data(S, frame(S, 0x80, b"end of something")),
+        Step::Data(S, frame(S, 0x81, b"a new message, then")),
+        Step::Data(S, frame(S, 0x81, b"and another one too")),
+    ];
+    let got = given(Setup::default(), &steps);
+    assert!(!got.codes.contains(&"continuation-unexpected"), "{:?}", got.codes);
+    let texts: Vec<&[u8]> = got.complete().map(|m| m.2).collect();
+    assert_eq!(texts, [&b"a new message, then"[..], b"and another one too"]);
+}
+
+#[test]
+fn a_midstream_start_finds_the_first_border() {
+    let setup =
+        Setup { synced: PerDirection::default(), handshake_known: false, ..Setup::default() };
+    let steps =
+        [Step::Data(S, vec![0xcc; 700]), Step::Data(S, frame(S, 0x81, b"{\"id\":1,\"x\":2}"))];
+    let got = given(setup, &steps);
+    assert_eq!(got.complete().count(), 1);
+    assert!(got.end.unwrap().notes.is_empty());
+}
+
+#[test]
+fn messages_over_the_limit_keep_the_step() {
+    let limits = Limits { message_bytes: 100, ..Limits::default() };
+    let steps = [
+        Step::Data(C, frame(C, 0x82, &[7; 3000])[..1000].to_vec()),
+        Step::Data(C, frame(C, 0x82, &[7; 3000])[1000..].to_vec()),
+        Step::Data(C, frame(C, 0x82, &[8; 3000])),
+        Step::Data(C, frame(C, 0x81, b"next")),
+    ];
+    let got = run(Setup::default(), Wants::ALL, &limits, &steps, false);
+    assert_eq!(got.codes, ["message-limit", "message-limit"]);
+    assert_eq!(got.complete().collect::<Vec<_>>(), [(C, Text, &b"next"[..])]);
+    assert_eq!(got.end.unwrap().bytes.to_server, 6004);
+}
+
+#[test]
+fn compressed_messages_of_rfc_7692() {
+    let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    let steps = [
+        Step::Data(S, frame(S, 0xc1, &hello)),
+        Step::Data(S, frame(S, 0x81, b"plain")),
+        // Fragmented, 7.2.3.1.
+        Step::Data(S, [0x41, 0x03, 0xf2, 0x48, 0xcd, 0x80, 0x04, 0xc9, 0xc9, 0x07, 0x00].to_vec()),
+        Step::Data(S, frame(S, 0xc1, &[0xf2, 0x00, 0x11, 0x00, 0x00])),
+    ];
+    let got = given(deflate(true, 15), &steps);
+    let texts: Vec<&[u8]> = got.complete().map(|m| m.2).collect();
+    assert_eq!(texts, [&b"Hello"[..], b"plain", b"Hello", b"Hello"]);
+    assert!(got.codes.is_empty());
+}
+
+#[test]
+fn compression_faults_are_noted() {
+    let corrupt = frame(C, 0xc1, b"\xff\xff\xff\xff\xff\xff this is not deflate");
+    let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    let again = [0xf2, 0x00, 0x11, 0x00, 0x00];
+    let after = frame(C, 0x81, b"after");
+    let codes = |setup, frames: &[Vec<u8>]| {
+        let got = given(setup, &[Step::Data(C, frames.concat())]);
+        assert_eq!(got.messages.last().unwrap().payload, b"after");
+        got.codes
+    };
+    let on = deflate(true, 15);
+    assert_eq!(codes(on, &[corrupt.clone(), after.clone()]), ["inflate-failed"]);
+    let cut = frame(C, 0xc1, &hello[..3]);
+    assert_eq!(codes(on, &[cut, after.clone()]), ["inflate-failed"]);
+    assert_eq!(codes(on, &[frame(C, 0xc9, b"x"), after.clone()]), ["compressed-control"]);
+    let split = [frame(C, 0x41, &hello[..3]), frame(C, 0xc0, &hello[3..]), after.clone()];
+    assert_eq!(codes(on, &split), ["compressed-continuation"]);
+    let took = [frame(C, 0xc1, &hello), frame(C, 0xc1, &again), after.clone()];
+    assert_eq!(codes(deflate(false, 15), &took), ["takeover-violated"]);
+    assert!(codes(on, &took).is_empty());
+    assert_eq!(
+        codes(on, &[corrupt, frame(C, 0xc1, &again), after]),
+        ["inflate-failed", "inflate-context-lost"]
+    );
+}
+
+#[test]
+fn presumed_parameters_blame_nobody() {
+    let mut setup = deflate(false, 15);
+    setup.deflate = setup.deflate.map(|d| DeflateAgreement { presumed: true, ..d });
+    let steps = [
+        Step::Data(C, frame(C, 0xc1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00])),
+        Step::Data(C, frame(C, 0xc1, &[0xf2, 0x00, 0x11, 0x00, 0x00])),
+    ];
+    let got = given(setup, &steps);
+    assert_eq!(got.complete().count(), 2);
+    assert!(got.codes.is_empty());
+}
+
+#[test]
+fn after_a_gap_in_a_compressed_direction_the_context_is_lost() {
+    let hello = frame(S, 0xc1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]);
+    let again = frame(S, 0xc1, &[0xf2, 0x00, 0x11, 0x00, 0x00]);
+    let steps = [
+        Step::Data(S, hello.clone()),
+        Step::Data(S, hello[..4].to_vec()),
+        Step::Gap(S, 5),
+        Step::Data(S, again.clone()),
+        Step::Data(S, hello),
+        Step::Data(S, again),
+    ];
+    let got = given(deflate(true, 15), &steps);
+    let complete: Vec<bool> = got.messages.iter().map(|m| m.complete).collect();
+    assert_eq!(complete, [true, false, false, true, true]);
+    assert_eq!(got.messages[1].codes, ["bytes-missing"]);
+    assert_eq!(got.messages[2].codes, ["inflate-context-lost"]);
+}
+
+#[test]
+fn frames_compressed_each_by_itself() {
+    let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    let mut setup = deflate(true, 15);
+    setup.deflate = setup.deflate.map(|d| DeflateAgreement { per_frame: true, ..d });
+    let steps = [
+        Step::Data(C, frame(C, 0xc1, &hello)),
+        Step::Data(C, frame(C, 0x41, &hello)),
+        Step::Data(C, frame(C, 0x00, b", plain, ")),
+        Step::Data(C, frame(C, 0xc0, &[0xf2, 0x00, 0x11, 0x00, 0x00])),
+    ];
+    let got = given(setup, &steps);
+    let texts: Vec<&[u8]> = got.complete().map(|m| m.2).collect();
+    assert_eq!(texts, [&b"Hello"[..], b"Hello, plain, Hello"]);
+    assert!(got.codes.is_empty(), "{:?}", got.texts);
+}
+
+#[test]
+fn a_bomb_is_stopped_and_the_step_kept() {
+    let mut z = flate2::Compress::new(flate2::Compression::new(9), false);
+    let mut bomb = vec![0; 100_000];
+    z.compress(&vec![0; 5 << 20], &mut bomb, flate2::FlushCompress::Sync).unwrap();
+    bomb.truncate(usize::try_from(z.total_out()).unwrap() - 4);
+    let limits = Limits { inflate_bytes: 1 << 20, ..Limits::default() };
+    let steps = [Step::Data(S, frame(S, 0xc2, &bomb)), Step::Data(S, frame(S, 0x81, b"next"))];
+    let got = run(deflate(true, 15), Wants::ALL, &limits, &steps, false);
+    assert_eq!(got.codes, ["inflate-limit"]);
+    assert_eq!(got.complete().collect::<Vec<_>>(), [(S, Text, &b"next"[..])]);
+}
+
+#[test]
+fn notes_without_number_are_summed_up() {
+    let bytes = frame(S, 0x83, b"").repeat(1000);
+    let got = sends(S, &bytes);
+    assert_eq!(got.codes.len(), Limits::default().notes);
+    assert!(got.texts.last().unwrap().ends_with("(and 936 notes more)"), "{:?}", got.texts.last());
+}
+
+#[test]
+fn a_close_without_answer_is_noted_once_tcp_is_over() {
+    let close = Step::Data(C, frame(C, 0x88, &[0x03, 0xe9]));
+    let got = given(Setup::default(), &[close.clone(), Step::Fin(S)]);
+    assert_eq!(got.codes, ["close-unanswered"]);
+    assert_eq!(got.end.unwrap().how, EndHow::HalfClose);
+    assert!(given(Setup::default(), &[close]).codes.is_empty());
+}
+
+#[test]
+fn pongs_are_messages() {
+    let got = given(
+        Setup::default(),
+        &[Step::Data(S, frame(S, 0x89, b"hi")), Step::Data(C, frame(C, 0x8a, b"hi"))],
+    );
+    assert_eq!(kinds(&got), [(Ping, &b"hi"[..], true), (Pong, b"hi", true)]);
+}
