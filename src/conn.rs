@@ -18,9 +18,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-use crate::event::{
-    ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, Wants,
-};
+use crate::event::{ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, Wants};
 use crate::flow::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent};
 use crate::http::{Answer, CutBy, HeldPiece, Http1, Step};
 use crate::limits::Limits;
@@ -159,16 +157,14 @@ impl<S: Sink> Conns<S> {
             StreamEvent::Fin { origin } => session.fin(dir, origin, &mut out),
             StreamEvent::Reset { origin } => session.reset(dir, origin, &mut out),
             StreamEvent::Conflict { origin, len } => {
-                session.note(Note::new(
-                    NoteCode::OverlapConflict,
-                    Blame::Capture,
-                    format!(
-                        "Packet {} repeats {len} bytes of the {} and says otherwise; the first \
-                         copy stands.",
-                        origin.packet,
-                        dir.sender(),
-                    ),
-                ));
+                let text = format!(
+                    "packet {} repeats {len} bytes of the {} with other content; the first copy \
+                     stands",
+                    origin.packet,
+                    dir.sender(),
+                );
+                let note = Note::new(NoteCode::OverlapConflict, Blame::Capture, text);
+                session.note(note, out.limits);
                 ControlFlow::Continue(())
             }
         }
@@ -191,7 +187,12 @@ impl<S: Sink> Conns<S> {
                         Some(again) => http = again,
                         None if bytes.is_empty() => return ControlFlow::Continue(()),
                         None => {
-                            return self.feed(flow, conn, side, StreamEvent::Data { origin, bytes });
+                            return self.feed(
+                                flow,
+                                conn,
+                                side,
+                                StreamEvent::Data { origin, bytes },
+                            );
                         }
                     }
                 }
@@ -402,7 +403,7 @@ fn unseen(info: &ConnInfo) -> Handshake {
             NoteCode::HandshakeUnseen,
             Blame::Capture,
             format!(
-                "The capture has frames between {} and {}, but not their opening handshake.",
+                "the capture has frames between {} and {}, but not their opening handshake",
                 info.client, info.server
             ),
         )],
@@ -485,4 +486,3 @@ impl<S: Sink> Handler for Conns<S> {
         }
     }
 }
-

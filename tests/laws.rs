@@ -38,7 +38,10 @@ fn clean() -> Vec<(String, Vec<Packet>)> {
 fn every_packet_twice_gives_the_same_messages() {
     for (name, packets) in clean() {
         let once = run(packets.clone()).0;
-        assert!(!once.messages.is_empty() || name.contains("curl") || name.contains("nginx-bad"), "{name}");
+        assert!(
+            !once.messages.is_empty() || name.contains("curl") || name.contains("nginx-bad"),
+            "{name}"
+        );
         let twice = run(packets.into_iter().flat_map(|p| [p.clone(), p])).0;
         assert_eq!(heard(&once), heard(&twice), "{name}");
     }
@@ -67,21 +70,23 @@ fn is_subsequence(part: &[&Got], whole: &[&Got]) -> bool {
 
 #[test]
 fn any_one_packet_lost_invents_nothing_and_costs_only_what_it_touched() {
-    for name in ["story-direct.pcapng", "control-pings.pcapng", "graphql-ws.pcapng", "evil-rewrite.pcapng"] {
+    for name in
+        ["story-direct.pcapng", "control-pings.pcapng", "graphql-ws.pcapng", "evil-rewrite.pcapng"]
+    {
         let packets = common::packets(&samples().join(name));
         let whole = run(packets.clone()).0;
         for lost in 0..packets.len() {
-            let rest = packets.iter().enumerate().filter(|(i, _)| *i != lost).map(|(_, p)| p.clone());
+            let rest =
+                packets.iter().enumerate().filter(|(i, _)| *i != lost).map(|(_, p)| p.clone());
             let got = run(rest).0;
             let no = lost as u64 + 1;
             for dir in Direction::BOTH {
                 // The connection's number may change with its first packet: compare by content.
-                let all: Vec<&Got> = whole.messages.iter().filter(|m| m.dir == dir && m.complete).collect();
-                let have: Vec<&Got> = got.messages.iter().filter(|m| m.dir == dir && m.complete).collect();
-                let untouched = all
-                    .iter()
-                    .filter(|m| !(m.begin.0..=m.end.0).contains(&no))
-                    .count();
+                let all: Vec<&Got> =
+                    whole.messages.iter().filter(|m| m.dir == dir && m.complete).collect();
+                let have: Vec<&Got> =
+                    got.messages.iter().filter(|m| m.dir == dir && m.complete).collect();
+                let untouched = all.iter().filter(|m| !(m.begin.0..=m.end.0).contains(&no)).count();
                 let mut contents: HashMap<(&str, &[u8]), i64> = HashMap::new();
                 for m in &all {
                     *contents.entry((m.kind, &m.bytes)).or_default() += 1;

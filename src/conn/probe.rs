@@ -218,13 +218,7 @@ impl Probe {
     }
 
     /// Are there frames that are consistent with each other?
-    fn by_frames(
-        &mut self,
-        side: Side,
-        origin: Origin,
-        bytes: &[u8],
-        limits: &Limits,
-    ) -> Verdict {
+    fn by_frames(&mut self, side: Side, origin: Origin, bytes: &[u8], limits: &Limits) -> Verdict {
         if !self.mid_connection() {
             return Verdict::Undecided;
         }

@@ -71,6 +71,7 @@ fn row_law(link: u16, mut data: &[u8]) {
 
 fn record(link: u16, bytes: &[u8], wire: usize, no: u64) -> PacketRecord<'_> {
     PacketRecord {
+        interface: crate::capture::InterfaceId(0),
         no: PacketNo(no),
         at: FileOffset(0),
         time: Some(Timestamp(0)),

@@ -57,9 +57,10 @@ impl<S> KeyWatch<S> {
     /// Remembers this use; gives an earlier one that can not be a leg of the same connection.
     fn register(&mut self, key: &[u8], this: Use) -> Option<Use> {
         if let Some(uses) = self.uses.get_mut(key) {
-            let reused = uses.iter().rev().find(|other| {
-                other.flow != this.flow && !this.holds(other) && !other.holds(&this)
-            });
+            let reused = uses
+                .iter()
+                .rev()
+                .find(|other| other.flow != this.flow && !this.holds(other) && !other.holds(&this));
             let reused = reused.copied();
             if uses.len() >= USES {
                 uses.remove(0);
@@ -91,7 +92,7 @@ impl<S> KeyWatch<S> {
             Blame::Client,
             format!(
                 "Sec-WebSocket-Key \"{}\" was used before, by the request in packet {}; each \
-                 connection needs a new random one.",
+                 connection needs a new random one",
                 crate::event::header_text(key),
                 earlier.from,
             ),

@@ -10,18 +10,7 @@ use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin, PacketNo, PerDirection};
 use crate::ws::close::code_meaning;
 
-/// Why a connection is over for us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Finish {
-    /// TCP ended: both sides sent FIN, or one RST.
-    Tcp,
-    /// The capture ended first.
-    CaptureEnd,
-    /// It was silent for so long that it was given up.
-    Evicted,
-    /// A new connection took its addresses and ports.
-    Reused,
-}
+pub use crate::flow::Finish;
 
 /// A Close frame that was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 use std::ops::ControlFlow;
 
 use crate::event::{DeflateAgreement, End, Event, Gap, Sink};
+use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin, PerDirection, Timestamp};
 use crate::ws::Out;
@@ -197,6 +198,11 @@ impl Session {
             half.1.end(half.0, other, Some(dir), origin, out)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// A remark on the connection from a lower layer; it goes with [`Event::End`].
+    pub fn note(&mut self, note: Note, limits: &Limits) {
+        self.common.notes.push(note, limits.notes);
     }
 
     /// Nothing more comes. What is unfinished is given out, then [`Event::End`]; once only.
