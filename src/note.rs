@@ -3,6 +3,9 @@
 //! Gets: nothing. Gives: [`NoteCode`] (one table of code, severity, blame and reference, which feeds
 //! JSON, `explain` and the docs) and [`Note`], a remark with the values of the case at hand.
 
+pub mod explain;
+pub mod pages;
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -1,0 +1,80 @@
+//! NDJSON: one object a line, as scripts read it.
+//!
+//! Gets: events. Gives: a line for each, and the `capture` line at the end. Keeps: the output buffer
+//! and the numbers of open connections.
+//!
+//! ```text
+//! {"event":"handshake","conn":1,"time":"2026-11-22T16:00:00.000412000Z","packet":6,...}
+//! {"event":"message","conn":1,"dir":"c2s","time":"...","packet":8,"n":1,"kind":"text",...}
+//! {"event":"end","conn":1,...}
+//! {"event":"capture","packets":14,...}
+//! ```
+//!
+//! The lines themselves are pure functions in [`line`], so that several threads can render them.
+
+pub mod line;
+pub mod write;
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+
+use crate::event::{Cx, Event, Sink, Wants};
+use crate::sink::outlet::Outlet;
+use crate::sink::{Numbers, Output, Summary, Tally};
+
+/// Writes NDJSON.
+#[derive(Debug)]
+pub struct JsonSink<W> {
+    out: Outlet<W>,
+    numbers: Numbers,
+    tally: Tally,
+    wants: Wants,
+}
+
+impl<W: Write> JsonSink<W> {
+    /// To a writer; with `frames`, a line for each frame too.
+    pub fn new(writer: W, frames: bool) -> Self {
+        Self {
+            out: Outlet::new(writer),
+            numbers: Numbers::new(),
+            tally: Tally::default(),
+            wants: Wants { frames, payload: true },
+        }
+    }
+
+    /// The writer, when the run is over.
+    pub fn into_inner(self) -> W {
+        self.out.into_inner()
+    }
+}
+
+impl<W: Write> Sink for JsonSink<W> {
+    fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        self.tally.count(event);
+        let no = self.numbers.of(cx.conn.key, event);
+        line::event(self.out.buf(), no, cx, event);
+        self.out.line_done()
+    }
+}
+
+impl<W: Write> Output for JsonSink<W> {
+    fn flush(&mut self) -> ControlFlow<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, end: &Summary<'_>) -> io::Result<()> {
+        line::capture(self.out.buf(), end, &self.tally);
+        self.out.finish()
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,313 @@
+//! The lines of NDJSON, each a pure function of its event and its connection's number.
+//!
+//! Gets: an event. Gives: one line with its line feed, appended to a buffer. Keeps: nothing.
+
+use crate::event::{
+    Cx, End, Event, Fields, Frame, Gap, Handshake, Message, MessageKind, Payload, RequestHead,
+    ResponseHead, header_text,
+};
+use crate::note::Note;
+use crate::sink::json::write::{
+    base64, boolean, null, number, opt_number, opt_string, raw, string, time,
+};
+use crate::sink::{Summary, Tally};
+use crate::units::{ConnNo, Direction, PerDirection};
+
+/// The line of any event.
+pub fn event(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, event: &Event<'_>) {
+    match event {
+        Event::Message(m) => message(buf, no, cx, m),
+        Event::Frame(f) => frame(buf, no, cx, f),
+        Event::Handshake(h) => handshake(buf, no, cx, h),
+        Event::Gap(g) => gap(buf, no, cx, *g),
+        Event::End(e) => end(buf, no, cx, e),
+    }
+}
+
+/// The line of a message.
+pub fn message(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, message: &Message<'_>) {
+    begin_directed(buf, "{\"event\":\"message\",\"conn\":", no, cx, message.dir);
+    raw(buf, ",\"n\":");
+    number(buf, message.no.0);
+    raw(buf, ",\"kind\":\"");
+    raw(buf, message.kind.name());
+    raw(buf, "\",\"len\":");
+    number(buf, message.len);
+    raw(buf, ",\"wire_len\":");
+    number(buf, message.wire_len);
+    raw(buf, ",\"frames\":");
+    number(buf, message.frames);
+    raw(buf, ",\"compressed\":");
+    boolean(buf, message.compressed);
+    raw(buf, ",\"complete\":");
+    boolean(buf, message.complete);
+    payload(buf, message.kind, message.payload);
+    raw(buf, ",\"close_code\":");
+    opt_number(buf, message.close_code);
+    raw(buf, ",\"close_reason\":");
+    opt_string(buf, message.close_reason);
+    finish_with_notes(buf, message.notes);
+}
+
+/// The line of a frame.
+pub fn frame(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, frame: &Frame<'_>) {
+    begin_directed(buf, "{\"event\":\"frame\",\"conn\":", no, cx, frame.dir);
+    raw(buf, ",\"n\":");
+    number(buf, frame.no.0);
+    raw(buf, ",\"fin\":");
+    boolean(buf, frame.fin);
+    raw(buf, ",\"rsv\":");
+    number(buf, frame.rsv);
+    raw(buf, ",\"opcode\":");
+    number(buf, frame.opcode.bits());
+    raw(buf, ",\"masked\":");
+    boolean(buf, frame.mask.is_some());
+    raw(buf, ",\"mask\":");
+    match frame.mask {
+        Some(mask) => hex_key(buf, mask),
+        None => null(buf),
+    }
+    raw(buf, ",\"len\":");
+    number(buf, frame.len);
+    raw(buf, ",\"payload\":");
+    base64(buf, frame.payload);
+    raw(buf, ",\"complete\":");
+    boolean(buf, frame.complete);
+    finish_with_notes(buf, frame.notes);
+}
+
+/// The line of a gap.
+pub fn gap(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, gap: Gap) {
+    begin_directed(buf, "{\"event\":\"gap\",\"conn\":", no, cx, gap.dir);
+    raw(buf, ",\"bytes\":");
+    number(buf, gap.bytes);
+    raw(buf, "}\n");
+}
+
+/// The line of a handshake.
+pub fn handshake(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, handshake: &Handshake) {
+    begin(buf, "{\"event\":\"handshake\",\"conn\":", no, cx);
+    raw(buf, ",\"tcp_stream\":");
+    number(buf, cx.conn.stream.0);
+    raw(buf, ",\"client\":");
+    string(buf, &cx.conn.client.to_string());
+    raw(buf, ",\"server\":");
+    string(buf, &cx.conn.server.to_string());
+    raw(buf, ",\"http\":\"");
+    raw(buf, handshake.http.name());
+    raw(buf, "\",\"tls\":null,\"outcome\":\"");
+    raw(buf, handshake.outcome.name());
+    raw(buf, "\",\"request\":");
+    match &handshake.request {
+        Some(head) => request(buf, head),
+        None => null(buf),
+    }
+    raw(buf, ",\"response\":");
+    match &handshake.response {
+        Some(head) => response(buf, head),
+        None => null(buf),
+    }
+    raw(buf, ",\"subprotocol\":");
+    opt_string(buf, handshake.subprotocol.as_deref());
+    raw(buf, ",\"extensions\":");
+    opt_string(buf, handshake.extensions.as_deref());
+    finish_with_notes(buf, &handshake.notes);
+}
+
+/// The line of a connection's end.
+pub fn end(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, end: &End) {
+    begin(buf, "{\"event\":\"end\",\"conn\":", no, cx);
+    raw(buf, ",\"how\":\"");
+    raw(buf, end.how.name());
+    raw(buf, "\",\"by\":");
+    opt_string(buf, end.by.map(Direction::sender));
+    raw(buf, ",\"cause\":");
+    string(buf, &end.cause);
+    raw(buf, ",\"evidence\":[");
+    separated(buf, &end.evidence, |buf, packet| number(buf, packet.0));
+    raw(buf, "],\"duration_ns\":");
+    opt_number(buf, end.duration_ns);
+    raw(buf, ",\"messages\":");
+    per_direction(buf, &end.messages);
+    raw(buf, ",\"bytes\":");
+    per_direction(buf, &end.bytes);
+    finish_with_notes(buf, &end.notes);
+}
+
+/// The last line: the capture as a whole.
+pub fn capture(buf: &mut Vec<u8>, end: &Summary<'_>, tally: &Tally) {
+    let totals = end.totals;
+    raw(buf, "{\"event\":\"capture\",\"packets\":");
+    number(buf, totals.packets);
+    raw(buf, ",\"bytes\":");
+    number(buf, totals.bytes);
+    raw(buf, ",\"first_time\":");
+    time(buf, totals.first_time);
+    raw(buf, ",\"last_time\":");
+    time(buf, totals.last_time);
+    raw(buf, ",\"tcp_streams\":");
+    number(buf, totals.tcp_streams);
+    raw(buf, ",\"connections\":");
+    number(buf, tally.connections);
+    raw(buf, ",\"messages\":");
+    number(buf, tally.messages);
+    raw(buf, ",\"notes\":{\"error\":");
+    number(buf, tally.errors);
+    raw(buf, ",\"warning\":");
+    number(buf, tally.warnings);
+    raw(buf, ",\"info\":");
+    number(buf, tally.infos);
+    raw(buf, "},\"unread\":{\"tls\":");
+    number(buf, totals.unread.tls);
+    raw(buf, ",\"http2\":");
+    number(buf, totals.unread.http2);
+    raw(buf, ",\"other\":");
+    number(buf, totals.unread.other);
+    raw(buf, "},\"skipped\":{");
+    separated(buf, &totals.skipped, |buf, (reason, count)| {
+        string(buf, reason);
+        raw(buf, ":");
+        number(buf, *count);
+    });
+    raw(buf, "},\"dropped\":");
+    opt_number(buf, end.dropped);
+    raw(buf, ",\"truncated\":");
+    opt_string(buf, end.truncated);
+    raw(buf, "}\n");
+}
+
+/// A note as an object.
+pub fn note(buf: &mut Vec<u8>, note: &Note) {
+    raw(buf, "{\"code\":\"");
+    raw(buf, note.code.as_str());
+    raw(buf, "\",\"severity\":\"");
+    raw(buf, note.severity().name());
+    raw(buf, "\",\"blame\":\"");
+    raw(buf, note.blame.name());
+    raw(buf, "\",\"text\":");
+    string(buf, &note.text);
+    raw(buf, ",\"ref\":");
+    string(buf, note.code.reference());
+    raw(buf, "}");
+}
+
+/// `[a,b,c]` without the brackets.
+pub(crate) fn separated<T>(
+    buf: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut put: impl FnMut(&mut Vec<u8>, T),
+) {
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            buf.push(b',');
+        }
+        put(buf, item);
+    }
+}
+
+/// `open`, the number, time and packet.
+fn begin(buf: &mut Vec<u8>, open: &str, no: ConnNo, cx: &Cx<'_>) {
+    raw(buf, open);
+    number(buf, no.0);
+    when(buf, cx);
+}
+
+fn begin_directed(buf: &mut Vec<u8>, open: &str, no: ConnNo, cx: &Cx<'_>, dir: Direction) {
+    raw(buf, open);
+    number(buf, no.0);
+    raw(buf, ",\"dir\":\"");
+    raw(buf, dir.name());
+    raw(buf, "\"");
+    when(buf, cx);
+}
+
+fn when(buf: &mut Vec<u8>, cx: &Cx<'_>) {
+    raw(buf, ",\"time\":");
+    time(buf, cx.origin.time);
+    raw(buf, ",\"packet\":");
+    number(buf, cx.origin.packet.0);
+}
+
+/// `text` for text that is UTF-8, `data` for anything else, and both null for what was not kept.
+fn payload(buf: &mut Vec<u8>, kind: MessageKind, payload: Payload<'_>) {
+    raw(buf, ",\"text\":");
+    match (kind, payload) {
+        (MessageKind::Text, Payload::Text(text)) => {
+            string(buf, text);
+            raw(buf, ",\"data\":null");
+        }
+        (_, Payload::Skipped) => raw(buf, "null,\"data\":null"),
+        (_, payload) => {
+            raw(buf, "null,\"data\":");
+            base64(buf, payload.bytes());
+        }
+    }
+}
+
+fn finish_with_notes(buf: &mut Vec<u8>, notes: &[Note]) {
+    raw(buf, ",\"notes\":[");
+    separated(buf, notes, note);
+    raw(buf, "]}\n");
+}
+
+fn request(buf: &mut Vec<u8>, head: &RequestHead) {
+    raw(buf, "{\"method\":");
+    string(buf, &head.method);
+    raw(buf, ",\"target\":");
+    string(buf, &head.target);
+    raw(buf, ",\"version\":");
+    string(buf, &head.version);
+    fields(buf, &head.fields);
+    raw(buf, ",\"packet\":");
+    number(buf, head.origin.packet.0);
+    raw(buf, ",\"time\":");
+    time(buf, head.origin.time);
+    raw(buf, "}");
+}
+
+fn response(buf: &mut Vec<u8>, head: &ResponseHead) {
+    raw(buf, "{\"status\":");
+    number(buf, head.status);
+    raw(buf, ",\"reason\":");
+    string(buf, &head.reason);
+    raw(buf, ",\"version\":");
+    string(buf, &head.version);
+    fields(buf, &head.fields);
+    raw(buf, ",\"packet\":");
+    number(buf, head.origin.packet.0);
+    raw(buf, ",\"time\":");
+    time(buf, head.origin.time);
+    raw(buf, "}");
+}
+
+fn fields(buf: &mut Vec<u8>, fields: &Fields) {
+    raw(buf, ",\"headers\":[");
+    separated(buf, &fields.0, |buf, field| {
+        raw(buf, "[");
+        string(buf, &header_text(&field.name));
+        raw(buf, ",");
+        string(buf, &header_text(&field.value));
+        raw(buf, "]");
+    });
+    raw(buf, "]");
+}
+
+fn per_direction(buf: &mut Vec<u8>, value: &PerDirection<u64>) {
+    raw(buf, "{\"c2s\":");
+    number(buf, value.to_server);
+    raw(buf, ",\"s2c\":");
+    number(buf, value.to_client);
+    raw(buf, "}");
+}
+
+/// A masking key as 8 hex digits.
+fn hex_key(buf: &mut Vec<u8>, mask: [u8; 4]) {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    buf.push(b'"');
+    for byte in mask {
+        for nibble in [byte >> 4, byte & 0xf] {
+            buf.push(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0'));
+        }
+    }
+    buf.push(b'"');
+}

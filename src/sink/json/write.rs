@@ -1,0 +1,204 @@
+//! JSON written by hand into a byte buffer: no tree, no allocation.
+//!
+//! Gets: values. Gives: their JSON text, appended. Keeps: nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::sink::escape::is_unsafe;
+use crate::units::Timestamp;
+
+/// Appends a string in quotes.
+///
+/// Control and format characters are escaped beyond what JSON demands (RFC 8259 section 7), so that a
+/// line may be shown on a terminal.
+pub fn string(buf: &mut Vec<u8>, text: &str) {
+    buf.push(b'"');
+    string_inside(buf, text);
+    buf.push(b'"');
+}
+
+/// Appends a string or null.
+pub fn opt_string(buf: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => string(buf, text),
+        None => null(buf),
+    }
+}
+
+/// Appends bytes as a string in base64.
+pub fn base64(buf: &mut Vec<u8>, bytes: &[u8]) {
+    buf.push(b'"');
+    let begin = buf.len();
+    buf.resize(begin.saturating_add(bytes.len().div_ceil(3).saturating_mul(4)), 0);
+    let written = buf.get_mut(begin..).and_then(|to| STANDARD.encode_slice(bytes, to).ok());
+    // The room is exactly that of the padded text.
+    buf.truncate(begin + written.unwrap_or(0));
+    buf.push(b'"');
+}
+
+/// Appends a whole number.
+pub fn number(buf: &mut Vec<u8>, value: impl itoa::Integer) {
+    buf.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends a whole number or null.
+pub fn opt_number(buf: &mut Vec<u8>, value: Option<impl itoa::Integer>) {
+    match value {
+        Some(value) => number(buf, value),
+        None => null(buf),
+    }
+}
+
+/// Appends `true` or `false`.
+pub fn boolean(buf: &mut Vec<u8>, value: bool) {
+    buf.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+/// Appends a time in RFC 3339, or null.
+pub fn time(buf: &mut Vec<u8>, time: Option<Timestamp>) {
+    let Some(time) = time else { return null(buf) };
+    buf.push(b'"');
+    buf.extend_from_slice(time.rfc3339().as_str().as_bytes());
+    buf.push(b'"');
+}
+
+/// Appends `null`.
+pub fn null(buf: &mut Vec<u8>) {
+    buf.extend_from_slice(b"null");
+}
+
+/// Appends raw JSON text: keys and punctuation.
+pub fn raw(buf: &mut Vec<u8>, text: &str) {
+    buf.extend_from_slice(text.as_bytes());
+}
+
+fn string_inside(buf: &mut Vec<u8>, text: &str) {
+    // Bytes up to `from` are written; clean stretches are copied at once.
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..)
+        && !rest.is_empty()
+    {
+        at += clean_prefix(rest);
+        let Some(c) = text.get(at..).and_then(|tail| tail.chars().next()) else { break };
+        let after = at + c.len_utf8();
+        if needs_escape(c) {
+            buf.extend_from_slice(bytes.get(from..at).unwrap_or(&[]));
+            escape(buf, c);
+            from = after;
+        }
+        at = after;
+    }
+    buf.extend_from_slice(bytes.get(from..).unwrap_or(&[]));
+}
+
+/// Bytes at the front that need no look: a block at a time, which compiles to vector code.
+fn clean_prefix(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 32;
+    let blocks = bytes
+        .chunks_exact(BLOCK)
+        .take_while(|block| !block.iter().fold(false, |any, &b| any | looks_special(b)))
+        .count();
+    let skip = blocks * BLOCK;
+    let rest = bytes.get(skip..).unwrap_or(&[]);
+    skip + rest.iter().position(|&b| looks_special(b)).unwrap_or(rest.len())
+}
+
+/// Needs escaping, or begins a UTF-8 sequence that may.
+const fn looks_special(byte: u8) -> bool {
+    // C2: C1 controls, soft hyphen. D8 to DC, E0 to E2, EF, F0, F3: format characters.
+    byte < 0x20
+        || byte == b'"'
+        || byte == b'\\'
+        || byte == 0x7f
+        || byte == 0xc2
+        || (byte >= 0xd8 && byte <= 0xe2)
+        || byte == 0xef
+        || byte == 0xf0
+        || byte == 0xf3
+}
+
+const fn needs_escape(c: char) -> bool {
+    matches!(c, '"' | '\\') || is_unsafe(c)
+}
+
+fn escape(buf: &mut Vec<u8>, c: char) {
+    match c {
+        '"' => raw(buf, "\\\""),
+        '\\' => raw(buf, "\\\\"),
+        '\n' => raw(buf, "\\n"),
+        '\r' => raw(buf, "\\r"),
+        '\t' => raw(buf, "\\t"),
+        '\x08' => raw(buf, "\\b"),
+        '\x0c' => raw(buf, "\\f"),
+        _ => c.encode_utf16(&mut [0; 2]).iter().for_each(|&unit| escape_unit(buf, unit)),
+    }
+}
+
+/// `\u` and four hex digits.
+fn escape_unit(buf: &mut Vec<u8>, unit: u16) {
+    raw(buf, "\\u");
+    for shift in [12, 8, 4, 0] {
+        let digit = u32::from((unit >> shift) & 0xf);
+        buf.push(char::from_digit(digit, 16).map_or(b'0', |c| u8::try_from(c).unwrap_or(b'0')));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn written(text: &str) -> String {
+        let mut buf = Vec::new();
+        string(&mut buf, text);
+        String::from_utf8(buf).unwrap()
+    }
+
+    #[test]
+    fn every_character_reads_back() {
+        for c in '\0'..=char::MAX {
+            let text = format!("a{c}b");
+            let json = written(&text);
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text, "{c:?}");
+        }
+    }
+
+    #[test]
+    fn no_unsafe_character_is_written_raw() {
+        for c in ('\0'..=char::MAX).filter(|c| is_unsafe(*c)) {
+            assert!(!written(&c.to_string()).contains(c), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_those_of_rfc_8259() {
+        assert_eq!(
+            written("\"\\\n\r\t\x08\x0c\x1b\u{e0001}"),
+            r#""\"\\\n\r\t\b\f\u001b\udb40\udc01""#
+        );
+        assert_eq!(written("/ Grüße 日本 🚀"), "\"/ Grüße 日本 🚀\"");
+    }
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        // RFC 4648 section 10.
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
+            let mut buf = b"x".to_vec();
+            base64(&mut buf, bytes.as_bytes());
+            assert_eq!(buf, format!("x\"{text}\"").into_bytes());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_reads_back(text in "\\PC*|(.|\n|\"|\\\\){0,200}") {
+            let json = written(&text);
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The last lines: what was seen, and what was not.
+
+use super::count::{counted, grouped};
+use crate::note::Severity;
+use crate::sink::escape::Escaped;
+use crate::sink::paint::{Paint, Part};
+use crate::sink::{Summary, Tally};
+
+/// An empty line, then a line for what was seen and one for each kind of loss.
+pub(super) fn lines(end: &Summary<'_>, tally: &Tally, paint: Paint) -> String {
+    let mut out = String::from("\n");
+    paint.put(&mut out, Part::Strong, &seen(end, tally));
+    out.push('\n');
+    for line in lost(end, tally) {
+        paint.put(&mut out, Part::Note(Severity::Warning), &line);
+        out.push('\n');
+    }
+    for line in unread(end) {
+        paint.put(&mut out, Part::Dim, &line);
+        out.push('\n');
+    }
+    out
+}
+
+/// `14 packets, 1 WebSocket connection, 4 messages, no notes`.
+pub(crate) fn seen(end: &Summary<'_>, tally: &Tally) -> String {
+    format!(
+        "{}, {}, {}, {}",
+        counted(end.totals.packets, "packet"),
+        counted(tally.connections, "WebSocket connection"),
+        counted(tally.messages, "message"),
+        notes(tally),
+    )
+}
+
+/// `1 error, 2 warnings, 3 remarks` without those that are none.
+pub(crate) fn notes(tally: &Tally) -> String {
+    let parts: Vec<String> =
+        [(tally.errors, "error"), (tally.warnings, "warning"), (tally.infos, "remark")]
+            .into_iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| counted(n, what))
+            .collect();
+    if parts.is_empty() { "no notes".to_owned() } else { parts.join(", ") }
+}
+
+fn lost(end: &Summary<'_>, tally: &Tally) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(dropped) = end.dropped.filter(|n| *n > 0) {
+        lines.push(format!(
+            "{} dropped by the kernel: a larger buffer (-B) or a narrower filter (-f) helps",
+            counted(dropped, "packet")
+        ));
+    }
+    if tally.gap_bytes > 0 {
+        lines.push(format!("{} of TCP missing from the capture", counted(tally.gap_bytes, "byte")));
+    }
+    if let Some(truncated) = end.truncated {
+        lines.push(format!("not read to its end: {}", Escaped(truncated)));
+    }
+    lines
+}
+
+fn unread(end: &Summary<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let unread = end.totals.unread;
+    if unread.tls > 0 {
+        lines.push(format!(
+            "{} encrypted with TLS: what they carry could not be read",
+            counted(unread.tls, "TCP connection")
+        ));
+    }
+    if unread.http2 > 0 {
+        lines.push(format!("{} with HTTP/2, not read", counted(unread.http2, "TCP connection")));
+    }
+    if unread.other > 0 {
+        let what = counted(unread.other, "TCP connection");
+        lines.push(format!("{what} with something other than HTTP or WebSocket"));
+    }
+    if !end.totals.skipped.is_empty() {
+        let reasons: Vec<String> =
+            end.totals.skipped.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
+        lines.push(format!("packets that are no TCP: {}", reasons.join(", ")));
+    }
+    lines
+}
