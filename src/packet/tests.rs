@@ -60,6 +60,7 @@ fn ipv6(next_header: u8, rest: &[u8]) -> Vec<u8> {
 
 fn record(link: u16, bytes: &[u8]) -> PacketRecord<'_> {
     PacketRecord {
+        interface: crate::capture::InterfaceId(0),
         no: PacketNo(3),
         at: FileOffset(0),
         time: Some(Timestamp(1)),

@@ -164,16 +164,25 @@ pub fn capture(buf: &mut Vec<u8>, end: &Summary<'_>, tally: &Tally) {
     raw(buf, ",\"other\":");
     number(buf, totals.unread.other);
     raw(buf, "},\"skipped\":{");
-    separated(buf, &totals.skipped, |buf, (reason, count)| {
-        string(buf, reason);
-        raw(buf, ":");
-        number(buf, *count);
-    });
+    reasons(buf, totals, true);
+    raw(buf, "},\"no_tcp\":{");
+    reasons(buf, totals, false);
     raw(buf, "},\"dropped\":");
     opt_number(buf, end.dropped);
     raw(buf, ",\"truncated\":");
     opt_string(buf, end.truncated);
     raw(buf, "}\n");
+}
+
+/// Packets without a TCP segment by reason: those that could not be decoded, or those that are
+/// something else and none the worse for it.
+fn reasons(buf: &mut Vec<u8>, totals: &crate::pipeline::Totals, trouble: bool) {
+    let some = totals.skipped.iter().filter(|(reason, _)| reason.is_trouble() == trouble);
+    separated(buf, some, |buf, (reason, count)| {
+        string(buf, reason.as_str());
+        raw(buf, ":");
+        number(buf, *count);
+    });
 }
 
 /// A note as an object.

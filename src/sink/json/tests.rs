@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::event::{Frame, Message, MessageKind, Opcode, Payload};
+use crate::packet::Skip;
 use crate::pipeline::Totals;
 use crate::sink::samples;
 use crate::units::Direction;
@@ -94,6 +95,7 @@ enum Line {
         notes: Severities,
         unread: Value,
         skipped: Value,
+        no_tcp: Value,
         dropped: Option<u64>,
         truncated: Option<String>,
     },
@@ -310,17 +312,19 @@ fn capture_line_counts_and_names_what_was_skipped() {
     let mut sink = JsonSink::new(Vec::new(), false);
     let handshake = samples::rejected();
     samples::feed(&mut sink, &[(6, 412, Event::Handshake(&handshake))]);
-    let totals = Totals { skipped: [("arp", 3), ("udp", 40)].into(), ..samples::totals() };
+    let skipped = vec![(Skip::BadTcpHeader, 3), (Skip::Udp, 40)];
+    let totals = Totals { skipped, ..samples::totals() };
     let end = Summary { totals: &totals, dropped: Some(2), truncated: Some("cut at packet 15") };
     sink.finish(&end).unwrap();
     let text = String::from_utf8(sink.into_inner()).unwrap();
     let last: Line = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    let Line::Capture { connections, notes, skipped, dropped, truncated, .. } = last else {
+    let Line::Capture { connections, notes, skipped, no_tcp, dropped, truncated, .. } = last else {
         panic!("the last line is not the capture's")
     };
     assert_eq!((connections, dropped), (1, Some(2)));
     assert_eq!(notes, Severities { error: 0, warning: 1, info: 0 });
-    assert_eq!(skipped, serde_json::json!({"arp": 3, "udp": 40}));
+    assert_eq!(skipped, serde_json::json!({"bad-tcp-header": 3}));
+    assert_eq!(no_tcp, serde_json::json!({"udp": 40}));
     assert_eq!(truncated.as_deref(), Some("cut at packet 15"));
 }
 

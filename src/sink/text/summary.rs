@@ -77,10 +77,19 @@ fn unread(end: &Summary<'_>) -> Vec<String> {
         let what = counted(unread.other, "TCP connection");
         lines.push(format!("{what} with something other than HTTP or WebSocket"));
     }
-    if !end.totals.skipped.is_empty() {
-        let reasons: Vec<String> =
-            end.totals.skipped.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
-        lines.push(format!("packets that are no TCP: {}", reasons.join(", ")));
+    for (trouble, what) in
+        [(true, "packets that could not be decoded"), (false, "packets that are no TCP")]
+    {
+        let reasons: Vec<String> = end
+            .totals
+            .skipped
+            .iter()
+            .filter(|(why, _)| why.is_trouble() == trouble)
+            .map(|(why, n)| format!("{} {why}", grouped(*n)))
+            .collect();
+        if !reasons.is_empty() {
+            lines.push(format!("{what}: {}", reasons.join(", ")));
+        }
     }
     lines
 }

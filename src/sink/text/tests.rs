@@ -1,5 +1,6 @@
 use super::*;
 use crate::event::{ConnInfo, Frame, Handshake};
+use crate::packet::Skip;
 use crate::pipeline::Totals;
 use crate::sink::samples;
 use crate::units::{Direction, MessageNo};
@@ -126,7 +127,7 @@ fn frames_and_gaps_have_their_lines() {
 fn what_is_lost_or_unread_is_said_at_the_end() {
     let mut totals = samples::totals();
     totals.unread.tls = 2;
-    totals.skipped = [("arp", 3), ("udp", 1040)].into();
+    totals.skipped = vec![(Skip::TunnelDepth, 7), (Skip::Arp, 3), (Skip::Udp, 1040)];
     let mut sink = TextSink::new(Vec::new(), TextOptions::default());
     let end = Summary { totals: &totals, dropped: Some(1), truncated: Some("cut\x1b") };
     sink.finish(&end).unwrap();
@@ -134,6 +135,7 @@ fn what_is_lost_or_unread_is_said_at_the_end() {
     assert!(text.contains("1 packet dropped by the kernel"));
     assert!(text.contains("not read to its end: cut\\x1b\n"));
     assert!(text.contains("2 TCP connections encrypted with TLS"));
+    assert!(text.contains("packets that could not be decoded: 7 tunnel-depth\n"));
     assert!(text.contains("packets that are no TCP: 3 arp, 1,040 udp\n"));
 }
 
