@@ -55,6 +55,8 @@ struct Flow<T> {
     a: Half,
     b: Half,
     last: Origin,
+    /// A RST came from this side, before all that was sent ahead of it.
+    reset: Option<(Side, Origin)>,
     phase: Phase,
     state: T,
 }
@@ -214,6 +216,7 @@ impl<T: Default> Flow<T> {
             a: Half::default(),
             b: Half::default(),
             last: segment.origin,
+            reset: None,
             phase: Phase::Open,
             state: T::default(),
         }
@@ -239,6 +242,8 @@ impl<T: Default> Flow<T> {
         let (Some(now), Some(last)) = (now.time, self.last.time) else { return false };
         let idle = now.since(last);
         match self.phase {
+            // What would still have come before the RST does not come any more.
+            Phase::Open if self.reset.is_some() => idle > limits.hold_ns,
             Phase::Open if self.a.is_silent() && self.b.is_silent() => idle > limits.idle_ns,
             Phase::Open => idle > limits.idle_websocket_ns,
             Phase::Ignored => idle > limits.idle_ns,
@@ -264,7 +269,7 @@ impl<T: Default> Flow<T> {
             let opener = if flags.has(TcpFlags::ACK) { side.flip() } else { side };
             self.info.opener = Some(opener);
         }
-        let Self { info, a, b, state, .. } = self;
+        let Self { info, a, b, state, reset, .. } = self;
         let (half, peer) = match side {
             Side::A => (a, b),
             Side::B => (b, a),
@@ -285,41 +290,39 @@ impl<T: Default> Flow<T> {
             half.syn(seq);
             seq = seq.plus(1);
         }
-        if flags.has(TcpFlags::RST) {
-            // Data of a RST is a diagnostic text at most (RFC 9293 section 3.5.3), and its window is
-            // closed: what is missing now stays missing.
-            flush_both(half, peer, own, segment.origin, &mut give)?;
-            half.end();
-            peer.end();
-            give(own, StreamEvent::Reset { origin: segment.origin })?;
-        } else {
-            if flags.has(TcpFlags::ACK) {
-                peer.acknowledged(segment.ack);
-                half.block_behind(peer);
-            }
-            let fin = flags.has(TcpFlags::FIN);
-            if fin || !segment.payload.is_empty() || segment.cut > 0 {
-                let piece = Piece {
-                    origin: segment.origin,
-                    seq,
-                    bytes: segment.payload,
-                    cut: segment.cut,
-                    fin,
-                };
-                half.data(piece, limits, &mut |event| give(own, event))?;
-            } else if half.is_waiting() {
-                half.settle(segment.origin, limits, &mut |event| give(own, event))?;
-            }
-            if peer.is_waiting() {
-                peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
-                peer.unblock(half, &mut |event| give(other, event))?;
-            }
-            half.unblock(peer, &mut |event| give(own, event))?;
+        if flags.has(TcpFlags::ACK) {
+            peer.acknowledged(segment.ack);
+            half.block_behind(peer);
         }
+        let fin = flags.has(TcpFlags::FIN);
+        if flags.has(TcpFlags::RST) {
+            // RFC 9293 section 3.10.7.4: a RST takes effect at its place in the sequence; in a capture
+            // what was sent before it may stand behind it. Data of its own is a diagnostic text at
+            // most (section 3.5.3).
+            half.acknowledged(seq);
+            reset.get_or_insert((side, segment.origin));
+        } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+            let piece = Piece {
+                origin: segment.origin,
+                seq,
+                bytes: segment.payload,
+                cut: segment.cut,
+                fin,
+            };
+            half.data(piece, limits, &mut |event| give(own, event))?;
+        } else if half.is_waiting() {
+            half.settle(segment.origin, limits, &mut |event| give(own, event))?;
+        }
+        if peer.is_waiting() {
+            peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
+            peer.unblock(half, &mut |event| give(other, event))?;
+        }
+        half.unblock(peer, &mut |event| give(own, event))?;
+        let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
             return self.ignore();
         }
-        if self.a.is_ended() && self.b.is_ended() {
+        if reset_is_due || self.a.is_ended() && self.b.is_ended() {
             return self.finish(Finish::Tcp, segment.origin, handler);
         }
         ControlFlow::Continue(())
@@ -345,13 +348,18 @@ impl<T: Default> Flow<T> {
         self.phase = Phase::Closed;
         let mut state = std::mem::take(&mut self.state);
         let mut wanted = true;
-        let Self { info, a, b, .. } = self;
-        flush_both(a, b, Side::A, origin, &mut |side, event| {
+        let Self { info, a, b, reset, .. } = self;
+        let (why, origin) = reset.map_or((why, origin), |(_, at)| (Finish::Tcp, at));
+        let mut give = |side: Side, event: StreamEvent<'_>| {
             if wanted {
                 wanted = handler.stream(info, &mut state, side, event)? == Interest::Keep;
             }
             ControlFlow::Continue(())
-        })?;
+        };
+        flush_both(a, b, Side::A, origin, &mut give)?;
+        if let Some((side, origin)) = *reset {
+            give(side, StreamEvent::Reset { origin })?;
+        }
         a.drop_held();
         b.drop_held();
         if wanted {
