@@ -383,11 +383,11 @@ mod tests {
         match payload.len() {
             n @ 0..126 => out.push(bit | u8::try_from(n).unwrap()),
             n @ 126..65536 => {
-                out.push(bit | 126);
+                out.push(bit | 0x7e);
                 out.extend_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
             }
             n => {
-                out.push(bit | 127);
+                out.push(bit | 0x7f);
                 out.extend_from_slice(&(n as u64).to_be_bytes());
             }
         }
@@ -447,7 +447,7 @@ mod tests {
 
     #[test]
     fn noise_is_not_frames() {
-        for seed in 0..200 {
+        for seed in 0..40 {
             let data = noise(20_000 + 37 * usize::try_from(seed).unwrap(), seed);
             let segments: Vec<&[u8]> = data.chunks(1448).collect();
             for shape in [SERVER, CLIENT, Shape { rsv1: true, ..SERVER }] {
