@@ -91,7 +91,7 @@ fn is_within<T: PartialEq>(few: &[T], many: &[T]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_written_is_read(items in prop::collection::vec(item(), 1..12), compressing: bool) {
