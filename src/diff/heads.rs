@@ -17,8 +17,8 @@ use sha1::{Digest, Sha1};
 
 use super::collect::Leg;
 use super::{Alteration, Found};
-use crate::event::{Fields, RequestHead, ResponseHead, header_text};
-use crate::note::NoteCode;
+use crate::event::{EndHow, Fields, RequestHead, ResponseHead, header_text};
+use crate::note::{Blame, NoteCode};
 use crate::units::Direction;
 
 use known::Kind;
@@ -50,6 +50,40 @@ pub(crate) fn compare(client: &Leg, server: &Leg, found: &mut Found) {
         };
         side.fields(&before.fields, &after.fields, found);
     }
+    one_answer(client, server, found);
+}
+
+/// An answer on one leg only: made by the proxy itself, or not passed on. Nothing is said where
+/// the capture may lack the other.
+fn one_answer(client: &Leg, server: &Leg, found: &mut Found) {
+    let silent = |leg: &Leg| {
+        let lacking =
+            |h: &crate::event::Handshake| h.notes.iter().any(|n| n.blame == Blame::Capture);
+        let ended = leg.end.as_ref().is_some_and(|end| end.how != EndHow::CaptureEnd);
+        let whole = leg.gaps.to_client.is_empty() && !leg.handshake.as_ref().is_none_or(lacking);
+        leg.request().is_some() && leg.response().is_none() && whole && ended
+    };
+    let (before, after, text) = match (client.response(), server.response()) {
+        (Some(r), None) if silent(server) => {
+            let text =
+                format!("The server did not answer: {} is the proxy's own answer.", r.status);
+            (json!(r.status), Value::Null, text)
+        }
+        (None, Some(r)) if silent(client) => {
+            let text = format!("The server answered {}, the client was told nothing.", r.status);
+            (Value::Null, json!(r.status), text)
+        }
+        _ => return,
+    };
+    found.push(Alteration {
+        code: NoteCode::StatusChanged,
+        dir: Direction::ToClient,
+        what: "response".to_owned(),
+        before,
+        after,
+        text: text.into(),
+        expected: false,
+    });
 }
 
 /// Does a proxy pass this header on as it is, so that it tells legs of one connection?
@@ -414,10 +448,9 @@ impl Side<'_> {
                 (true, "it tells what way the request took")
             }
             Kind::Trace => (false, "what earlier hops said is lost"),
-            Kind::Coding => (true, "of no matter to a WebSocket"),
+            Kind::Coding if change != Change::Removed => (true, "of no matter to a WebSocket"),
             Kind::Gateway if self.dir == Direction::ToClient => match change {
-                Change::Added => (true, "a gateway may say its own"),
-                Change::Changed if name == "server" => (true, "a gateway may say its own"),
+                Change::Added | Change::Changed => (true, "a gateway may say its own"),
                 _ => (false, "it is the server's to say"),
             },
             Kind::Subprotocol if self.dir == Direction::ToServer => {
