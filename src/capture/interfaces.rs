@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::CaptureError;
-use super::live;
+use super::live::open as live;
 
 /// An interface of this machine.
 #[expect(clippy::struct_excessive_bools, reason = "flags that the system has for an interface")]

@@ -15,19 +15,23 @@
 //! passed. libpcap's immediate mode would save those milliseconds, but it has a slot of the full
 //! snapshot length for each packet: 32 MiB would hold 500 packets of the loopback interface.
 
+mod mover;
+pub(super) mod open;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use ::pcap::{Active, Capture, Packet};
+use ::pcap::{Active, Capture};
 
-use super::interfaces;
+use self::mover::{Batch, Counts, Message, Mover, TICK};
+use self::open::{activate, link_type};
 use super::summary::{Interface, Summary};
-use super::{CaptureError, InterfaceId, LinkType, PacketRecord, PacketSource};
-use crate::units::{FileOffset, PacketNo, Timestamp};
+use super::{CaptureError, InterfaceId, PacketRecord, PacketSource};
+use crate::units::{FileOffset, PacketNo};
 
 /// How to capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,19 +102,6 @@ struct Link {
     counts: Arc<Counts>,
     /// Empty batches on their way back.
     empty: Option<SyncSender<Batch>>,
-}
-
-/// What is counted on an interface; drops as of the last tenth of a second.
-#[derive(Debug, Default)]
-struct Counts {
-    received: AtomicU64,
-    dropped: AtomicU64,
-}
-
-enum Message {
-    Batch(usize, Batch),
-    /// An interface failed.
-    Failed(String, String),
 }
 
 impl LiveSource {
@@ -339,321 +330,18 @@ impl fmt::Debug for LiveSource {
     }
 }
 
-/// Packets in one piece of memory.
-#[derive(Debug, Default)]
-struct Batch {
-    arena: Vec<u8>,
-    heads: Vec<Head>,
-    /// Packets already given.
-    given: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    time: Timestamp,
-    orig_len: u32,
-    start: usize,
-    end: usize,
-}
-
-impl Batch {
-    fn push(&mut self, packet: &Packet<'_>) {
-        let start = self.arena.len();
-        self.arena.extend_from_slice(packet.data);
-        let end = self.arena.len();
-        let captured = u32::try_from(end - start).unwrap_or(u32::MAX);
-        let orig_len = packet.header.len.max(captured);
-        self.heads.push(Head { time: time(packet.header), orig_len, start, end });
-    }
-
-    fn peek(&self) -> Option<&Head> {
-        self.heads.get(self.given)
-    }
-
-    fn take(&mut self) -> Option<(Head, &[u8])> {
-        let head = *self.peek()?;
-        self.given += 1;
-        Some((head, self.arena.get(head.start..head.end)?))
-    }
-
-    fn is_full(&self) -> bool {
-        self.arena.len() >= BATCH || self.heads.len() >= BATCH / 64
-    }
-
-    fn clear(&mut self) {
-        self.arena.clear();
-        // A batch that was once stretched by a giant packet does not stay so.
-        self.arena.shrink_to(2 * BATCH);
-        self.heads.clear();
-        self.given = 0;
-    }
-}
-
-fn time(header: &::pcap::PacketHeader) -> Timestamp {
-    #[allow(clippy::useless_conversion, reason = "these are narrower on some systems")]
-    let (seconds, fraction) = (i64::from(header.ts.tv_sec), i64::from(header.ts.tv_usec));
-    let unit = if NANOSECONDS { 1 } else { 1000 };
-    Timestamp(seconds.saturating_mul(1_000_000_000).saturating_add(fraction.saturating_mul(unit)))
-}
-
-/// The thread of an interface: moves packets from the kernel to the queue.
-struct Mover {
-    place: usize,
-    name: String,
-    batch: Batch,
-    /// An empty one.
-    spare: Option<Batch>,
-    queue: SyncSender<Message>,
-    emptied: Receiver<Batch>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Mover {
-    fn run(mut self, mut capture: Capture<Active>, counts: &Counts, latency: Duration) {
-        let mut counter = Counter::default();
-        let mut stopping: Option<Instant> = None;
-        loop {
-            let moved = capture.dispatch(Some(DISPATCH), |packet| self.push(&packet));
-            let quiet = matches!(moved, Ok(0));
-            // libpcap's own count has loopback packets twice.
-            counts.received.fetch_add(*moved.as_ref().unwrap_or(&0) as u64, Ordering::Relaxed);
-            if let Err(error) = moved
-                && !self.failed(&error)
-            {
-                break;
-            }
-            if !self.hand_over(quiet) {
-                break;
-            }
-            counter.update(&mut capture, counts, stopping.is_some());
-            // After the signal: what the kernel gathers for its latency still comes.
-            let since = self
-                .stop
-                .load(Ordering::Relaxed)
-                .then(|| *stopping.get_or_insert_with(Instant::now));
-            match since.map(|since| since.elapsed()) {
-                Some(past) if past > 2 * latency && quiet || past > LAST_CALL => break,
-                _ => {}
-            }
-            if quiet {
-                wait_for(&capture, if since.is_some() { latency } else { TICK });
-            }
-        }
-        self.hand_over(true);
-        counter.update(&mut capture, counts, true);
-    }
-
-    fn push(&mut self, packet: &Packet<'_>) {
-        self.batch.push(packet);
-        if self.batch.is_full() {
-            self.hand_over(true);
-        }
-    }
-
-    /// Puts the batch into the queue. With `patient` it waits for room (and the kernel's buffer
-    /// takes what comes meanwhile); otherwise a batch that is not full is kept and added to.
-    /// False when nobody takes it any more.
-    fn hand_over(&mut self, patient: bool) -> bool {
-        while !self.batch.heads.is_empty() {
-            let next = self.spare.take().or_else(|| self.emptied.try_recv().ok());
-            let next = next.unwrap_or_default();
-            let batch = std::mem::replace(&mut self.batch, next);
-            match self.queue.try_send(Message::Batch(self.place, batch)) {
-                Ok(()) => return true,
-                Err(TrySendError::Full(Message::Batch(_, batch))) => {
-                    self.spare = Some(std::mem::replace(&mut self.batch, batch));
-                    if !patient && !self.batch.is_full() {
-                        return true;
-                    }
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Err(_) => {
-                    self.batch.clear();
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
-    /// Tells of a failure; true when it may pass, as when an interface goes down.
-    fn failed(&mut self, error: &::pcap::Error) -> bool {
-        if matches!(error, ::pcap::Error::TimeoutExpired) {
-            return true;
-        }
-        let text = message(error);
-        let passes = text.contains("went down");
-        let told = self.queue.send(Message::Failed(self.name.clone(), text)).is_ok();
-        if passes {
-            std::thread::sleep(TICK);
-        }
-        told && passes
-    }
-}
-
-/// Sums up the kernel's drops, which libpcap counts in 32 bits that wrap.
-#[derive(Debug, Default)]
-struct Counter {
-    last: Option<Instant>,
-    dropped: u32,
-}
-
-impl Counter {
-    fn update(&mut self, capture: &mut Capture<Active>, counts: &Counts, now: bool) {
-        if !now && self.last.is_some_and(|last| last.elapsed() < COUNT_EVERY) {
-            return;
-        }
-        self.last = Some(Instant::now());
-        let Ok(stats) = capture.stats() else { return };
-        let dropped = stats.dropped.wrapping_add(stats.if_dropped);
-        let more = u64::from(dropped.wrapping_sub(self.dropped));
-        counts.dropped.fetch_add(more, Ordering::Relaxed);
-        self.dropped = dropped;
-    }
-}
-
-/// Sleeps until there are packets, at most this long.
-#[cfg(unix)]
-fn wait_for(capture: &Capture<Active>, timeout: Duration) {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use std::os::fd::AsFd;
-    let fd = capture.as_fd();
-    let timeout = Timespec::try_from(timeout).ok();
-    // An interrupted call only makes us look earlier.
-    let _ = poll(&mut [PollFd::new(&fd, PollFlags::IN)], timeout.as_ref());
-}
-
-/// There, the call that moves packets waits itself.
-#[cfg(not(unix))]
-fn wait_for(_: &Capture<Active>, _: Duration) {}
-
-/// Opens an interface and sets its filter.
-fn activate(name: &str, options: &LiveOptions) -> Result<Capture<Active>, CaptureError> {
-    let loopback = interfaces::is_loopback(name);
-    let promiscuous = options.promiscuous && !loopback && name != "any";
-    let size = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    let millis = i32::try_from(options.latency.as_millis()).unwrap_or(i32::MAX);
-    let failed = |error| open_error(name, &error);
-    let inactive = Capture::from_device(name).map_err(failed)?;
-    let inactive = inactive
-        .snaplen(size(options.snaplen as usize))
-        .buffer_size(size(options.buffer_bytes))
-        .promisc(promiscuous)
-        .timeout(millis.max(1));
-    let inactive = if NANOSECONDS { inactive.precision(::pcap::Precision::Nano) } else { inactive };
-    let mut capture = inactive.open().map_err(failed)?;
-    if name == "any" {
-        // The newer header tells which interface it was; where it is missing the older one does.
-        let _ = capture.set_datalink(::pcap::Linktype(SLL2));
-    }
-    set_filter(&mut capture, options.filter.as_deref())?;
-    if cfg!(unix) { capture.setnonblock().map_err(failed) } else { Ok(capture) }
-}
-
-/// Opens an interface only to see whether that can be done.
-pub(super) fn try_open(name: &str) -> Result<(), CaptureError> {
-    let failed = |error| open_error(name, &error);
-    let inactive = Capture::from_device(name).map_err(failed)?;
-    inactive.snaplen(64).buffer_size(1 << 16).open().map_err(failed).map(drop)
-}
-
-fn open_error(name: &str, error: &::pcap::Error) -> CaptureError {
-    let name = name.to_owned();
-    let message = message(error);
-    let lower = message.to_lowercase();
-    if ["permission", "not permitted", "cap_net_raw"].iter().any(|p| lower.contains(p)) {
-        return CaptureError::Permission { name };
-    }
-    let have = interfaces::names();
-    if !have.contains(&name) && name != "any" {
-        return CaptureError::NoInterface { name, have };
-    }
-    CaptureError::Interface { name, message }
-}
-
-/// libpcap's own words.
-pub(super) fn message(error: &::pcap::Error) -> String {
-    match error {
-        ::pcap::Error::PcapError(text) if text.is_empty() => "no reason given".to_owned(),
-        ::pcap::Error::PcapError(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Compiles the filter into the kernel.
-fn set_filter(capture: &mut Capture<Active>, expression: Option<&str>) -> Result<(), CaptureError> {
-    let Some(expression) = expression.map(str::trim).filter(|e| !e.is_empty()) else {
-        return Ok(());
-    };
-    // On loopback each packet is in the kernel's buffer twice, going out and coming in, and libpcap
-    // drops the first copy. `and inbound` would keep it out of the buffer, but libpcap applies a new
-    // filter by itself to the first block, where it does not know directions, and loses that block.
-    capture.filter(expression, true).map_err(|error| filter_error(capture, expression, &error))
-}
-
-/// libpcap tells what is wrong, but not where: that is behind the longest beginning that it takes.
-fn filter_error(
-    capture: &Capture<Active>,
-    expression: &str,
-    error: &::pcap::Error,
-) -> CaptureError {
-    let message = message(error);
-    let quoted = message.split('\'').nth(1).filter(|word| !word.is_empty());
-    let at = match quoted.and_then(|word| expression.find(word)) {
-        Some(at) => Some(at),
-        None => stops_at(expression, |part| capture.compile(part, false).is_ok()),
-    };
-    let column = at.and_then(|at| expression.get(..at)).map(|before| before.chars().count() + 1);
-    CaptureError::Filter { expression: expression.to_owned(), message, column }
-}
-
-/// The start of the first word that cannot be in any expression that begins so.
-fn stops_at(expression: &str, takes: impl Fn(&str) -> bool) -> Option<usize> {
-    let starts = expression.match_indices(char::is_whitespace).map(|(at, _)| at);
-    let ends: Vec<_> = starts.take(WORDS).collect();
-    let good = ends.iter().rev().find_map(|&end| expression.get(..end).filter(|part| takes(part)));
-    let rest = expression.get(good.map_or(0, str::len)..)?;
-    Some(expression.len() - rest.trim_start().len())
-}
-
-/// `DLT_` numbers, which libpcap uses in memory, to `LINKTYPE_` numbers, which files have. They
-/// differ only where systems once disagreed.
-fn link_type(dlt: i32) -> LinkType {
-    LinkType(match dlt {
-        11 => 100,
-        12 if cfg!(target_os = "openbsd") => 108,
-        12 => 101,
-        14 if cfg!(target_os = "openbsd") => 101,
-        other => u16::try_from(other).unwrap_or_default(),
-    })
-}
-
-/// Systems on which libpcap gives nanoseconds whatever the interface.
-const NANOSECONDS: bool = cfg!(target_os = "linux");
-/// `DLT_LINUX_SLL2`
-const SLL2: i32 = 276;
-/// How often a thread that waits looks for the stop signal.
-const TICK: Duration = Duration::from_millis(50);
-/// How often drops are counted.
-const COUNT_EVERY: Duration = Duration::from_millis(100);
-/// How long a busy interface is still read after the stop signal.
-const LAST_CALL: Duration = Duration::from_millis(60);
-/// Bytes of a batch. Half of a second-level cache: the reader finds it warm.
-const BATCH: usize = 256 << 10;
 /// Batches in the queue: 64 MiB, beside the kernel's buffer.
 const QUEUE: usize = 256;
 /// Empty batches that are kept.
 const SPARE: usize = 32;
-/// Packets moved before the stop signal is looked for.
-const DISPATCH: usize = 4096;
-/// Words of a filter looked at for the place of an error.
-const WORDS: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream, UdpSocket};
 
+    use super::super::{LinkType, interfaces};
+    use super::open::NANOSECONDS;
     use super::*;
 
     fn lo(filter: &str) -> LiveOptions {
@@ -798,7 +486,7 @@ mod tests {
         for (filter, column) in [
             ("tcp port 80 adn port 90", Some(13)),
             ("tcp port nosuchservice", Some(10)),
-            ("  tcp foo", Some(5)),
+            ("  tcp port 80 $x", Some(13)),
         ] {
             match LiveSource::open(&lo(filter)) {
                 Err(CaptureError::Permission { .. }) => return eprintln!("skipped: no permission"),

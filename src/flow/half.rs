@@ -23,7 +23,7 @@ use crate::units::{Origin, SeqNo, Timestamp};
 pub(super) type Give<'a> = &'a mut dyn FnMut(StreamEvent<'_>) -> ControlFlow<()>;
 
 /// Segments of which the hash is remembered, to tell an honest retransmission from a conflict.
-const RECENT: usize = 16;
+const RECENT: usize = 8;
 
 /// Beyond the largest window that TCP can scale to in practice: such a segment is not of this stream.
 const FAR: i32 = 64 << 20;
@@ -49,7 +49,8 @@ impl Held {
 /// A stretch that was delivered.
 #[derive(Debug, Clone, Copy, Default)]
 struct Recent {
-    at: u64,
+    /// Stream offset, modulo 2^32: what is remembered is never that far back.
+    at: u32,
     len: u32,
     hash: u64,
 }
@@ -83,7 +84,7 @@ pub(super) struct Half {
     held: BTreeMap<u64, Held>,
     held_bytes: usize,
     recent: Option<Box<[Recent; RECENT]>>,
-    recent_at: usize,
+    recent_at: u8,
 }
 
 /// A segment's part in one direction.
@@ -481,15 +482,16 @@ impl Half {
 
     fn remember(&mut self, bytes: &[u8]) {
         let entry = Recent {
-            at: self.next,
+            #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
+            at: self.next as u32,
             len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
             hash: hash(bytes),
         };
         let recent = self.recent.get_or_insert_with(Box::default);
-        if let Some(slot) = recent.get_mut(self.recent_at % RECENT) {
+        if let Some(slot) = recent.get_mut(usize::from(self.recent_at) % RECENT) {
             *slot = entry;
         }
-        self.recent_at = (self.recent_at + 1) % RECENT;
+        self.recent_at = self.recent_at.wrapping_add(1);
     }
 
     /// A retransmission that begins `old` bytes before `next`: does it say what was delivered?
@@ -504,11 +506,9 @@ impl Half {
         let Some(from) = self.next.checked_sub(old) else { return ControlFlow::Continue(()) };
         let mut conflict = 0;
         for stretch in self.recent.as_deref().into_iter().flatten() {
-            let part = stretch
-                .at
-                .checked_sub(from)
-                .and_then(|skip| usize::try_from(skip).ok())
-                .and_then(|skip| bytes.get(skip..skip.checked_add(stretch.len as usize)?));
+            #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
+            let skip = stretch.at.wrapping_sub(from as u32) as usize;
+            let part = bytes.get(skip..skip.saturating_add(stretch.len as usize));
             if stretch.len > 0 && part.is_some_and(|part| hash(part) != stretch.hash) {
                 conflict += u64::from(stretch.len);
             }

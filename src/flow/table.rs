@@ -1,7 +1,11 @@
 //! The connections that are open, and which of them a segment belongs to.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::ops::ControlFlow;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::half::{Half, Piece};
 use super::key::FlowKey;
@@ -20,7 +24,8 @@ const SWEEP_NS: i64 = 10_000_000_000;
 /// Packet time that a closed connection is kept, to absorb its last acknowledgements.
 const CLOSED_NS: i64 = 60_000_000_000;
 
-type Map = HashMap<FlowKey, u32, foldhash::fast::RandomState>;
+/// Closed connections kept per part, whatever their age.
+const CLOSED: usize = 512;
 
 /// Puts the segments of all connections in order.
 #[derive(Debug)]
@@ -32,9 +37,13 @@ pub struct Table<H: Handler> {
 
 #[derive(Debug)]
 struct Part<T> {
-    index: Map,
+    /// Places in `flows` by the key found there: 4 bytes each, so that the index stays in the cache.
+    index: HashTable<u32>,
+    hasher: RandomState,
     flows: Vec<Option<Flow<T>>>,
     free: Vec<u32>,
+    /// Closed connections, the longest closed first.
+    closed: VecDeque<(u32, FlowId)>,
     /// The last segment's connection: most segments are followed by one of the same.
     last: Option<(FlowKey, u32)>,
     swept: Option<Timestamp>,
@@ -42,7 +51,15 @@ struct Part<T> {
 
 impl<T> Default for Part<T> {
     fn default() -> Self {
-        Self { index: Map::default(), flows: Vec::new(), free: Vec::new(), last: None, swept: None }
+        Self {
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            flows: Vec::new(),
+            free: Vec::new(),
+            closed: VecDeque::new(),
+            last: None,
+            swept: None,
+        }
     }
 }
 
@@ -90,7 +107,7 @@ impl<H: Handler> Table<H> {
         part.sweep(segment.origin, &self.limits, handler)?;
         let found = match part.last {
             Some((last, at)) if last == key => Some(at),
-            _ => part.index.get(&key).copied(),
+            _ => part.find(&key),
         };
         let at = match found {
             Some(at) if !part.flow(at).is_some_and(|f| f.is_reused_by(segment, src_first)) => at,
@@ -104,10 +121,14 @@ impl<H: Handler> Table<H> {
             }
         };
         part.last = Some((key, at));
-        match part.flow(at) {
-            Some(flow) => flow.push(segment, src_first, &self.limits, handler),
-            None => ControlFlow::Continue(()),
+        let Some(flow) = part.flow(at) else { return ControlFlow::Continue(()) };
+        let was = flow.phase;
+        flow.push(segment, src_first, &self.limits, handler)?;
+        if flow.phase == Phase::Closed && was != Phase::Closed {
+            let id = flow.info.id;
+            part.retire(at, id);
         }
+        ControlFlow::Continue(())
     }
 
     /// The capture is over: flushes every connection, in the order of their first packets.
@@ -129,6 +150,24 @@ impl<T: Default> Part<T> {
         self.flows.get_mut(at as usize)?.as_mut()
     }
 
+    fn find(&self, key: &FlowKey) -> Option<u32> {
+        let is_it = |at: &u32| {
+            self.flows.get(*at as usize).and_then(Option::as_ref).is_some_and(|f| f.key == *key)
+        };
+        self.index.find(self.hasher.hash_one(key), is_it).copied()
+    }
+
+    /// A connection was closed: it is kept a while to absorb what still comes of it.
+    fn retire(&mut self, at: u32, id: FlowId) {
+        self.closed.push_back((at, id));
+        if self.closed.len() > CLOSED
+            && let Some((at, id)) = self.closed.pop_front()
+            && self.flow(at).is_some_and(|f| f.info.id == id && f.phase == Phase::Closed)
+        {
+            self.forget(at);
+        }
+    }
+
     fn insert(&mut self, flow: Flow<T>) -> u32 {
         let key = flow.key;
         let at = if let Some(at) = self.free.pop() {
@@ -140,7 +179,11 @@ impl<T: Default> Part<T> {
             self.flows.push(Some(flow));
             u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
         };
-        self.index.insert(key, at);
+        let Self { index, hasher, flows, .. } = self;
+        index.insert_unique(hasher.hash_one(key), at, |at| {
+            let flow = flows.get(*at as usize).and_then(Option::as_ref);
+            flow.map_or(0, |f| hasher.hash_one(f.key))
+        });
         at
     }
 
@@ -151,13 +194,21 @@ impl<T: Default> Part<T> {
         origin: Origin,
         handler: &mut H,
     ) -> ControlFlow<()> {
-        let Some(mut flow) = self.flows.get_mut(at as usize).and_then(Option::take) else {
-            return ControlFlow::Continue(());
-        };
-        self.index.remove(&flow.key);
+        match self.forget(at) {
+            Some(mut flow) => flow.finish(why, origin, handler),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn forget(&mut self, at: u32) -> Option<Flow<T>> {
+        let flow = self.flows.get_mut(at as usize).and_then(Option::take)?;
+        let hash = self.hasher.hash_one(flow.key);
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == at) {
+            entry.remove();
+        }
         self.free.push(at);
         self.last = None;
-        flow.finish(why, origin, handler)
+        Some(flow)
     }
 
     /// Drops connections that were idle too long, and the longest idle ones when there are too many.
