@@ -366,9 +366,8 @@ impl<T: Default> Flow<T> {
         }
         if peer.is_waiting() {
             peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
-            peer.unblock(half, &mut |event| give(other, event))?;
         }
-        half.unblock(peer, &mut |event| give(own, event))?;
+        take_turns(half, peer, own, &mut give)?;
         let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
             return self.ignore();
@@ -421,6 +420,37 @@ impl<T: Default> Flow<T> {
     }
 }
 
+/// Hands on what one direction held back, once the other lacks nothing more that was acknowledged: from
+/// there on, packet by packet.
+fn take_turns(
+    half: &mut Half,
+    peer: &mut Half,
+    side: Side,
+    give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let lacking = match (half.is_blocked(), peer.is_blocked()) {
+        (true, _) => &*peer,
+        (_, true) => &*half,
+        (false, false) => return ControlFlow::Continue(()),
+    };
+    if lacking.lacks() {
+        return ControlFlow::Continue(());
+    }
+    half.release();
+    peer.release();
+    loop {
+        let (next, from) = match (half.due(), peer.due()) {
+            (None, None) => break,
+            (Some(mine), Some(theirs)) if theirs < mine => (&mut *peer, side.flip()),
+            (None, Some(_)) => (&mut *peer, side.flip()),
+            (Some(_), _) => (&mut *half, side),
+        };
+        next.hand_on(&mut |event| give(from, event))?;
+    }
+    half.fin_if_due(&mut |event| give(side, event))?;
+    peer.fin_if_due(&mut |event| give(side.flip(), event))
+}
+
 /// Gives up all holes of both directions; first those of the one that the other waits for.
 fn flush_both(
     half: &mut Half,
@@ -430,10 +460,11 @@ fn flush_both(
     give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     if half.is_blocked() {
-        peer.flush(origin, &mut |event| give(side.flip(), event))?;
-        half.flush(origin, &mut |event| give(side, event))
-    } else {
-        half.flush(origin, &mut |event| give(side, event))?;
-        peer.flush(origin, &mut |event| give(side.flip(), event))
+        peer.give_up_acknowledged(origin, &mut |event| give(side.flip(), event))?;
+    } else if peer.is_blocked() {
+        half.give_up_acknowledged(origin, &mut |event| give(side, event))?;
     }
+    take_turns(half, peer, side, give)?;
+    half.flush(origin, &mut |event| give(side, event))?;
+    peer.flush(origin, &mut |event| give(side.flip(), event))
 }

@@ -319,6 +319,21 @@ fn reset_flushes_what_is_held_and_ends_both_sides() {
 }
 
 #[test]
+fn what_waited_for_a_gap_comes_out_packet_by_packet() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    // The request, 3 bytes, is lost. Everything after it is there.
+    net.send(false, ACK, 0, 3, b"answer");
+    net.send(true, ACK, 3, 6, b"ping");
+    net.send(false, ACK, 6, 7, b"pong");
+    net.send(true, ACK, 7, 10, b"more");
+    let out = net.end();
+    let sides: Vec<&str> = out.log.iter().filter_map(|line| line.get(2..8)).collect();
+    assert_eq!(sides, ["A Gap ", "B Data", "A Data", "B Data", "A Data"]);
+    assert_eq!(out.b.bytes, whole(b"answerpong"));
+}
+
+#[test]
 fn reset_takes_effect_at_its_place_in_the_sequence() {
     let mut net = Net::new();
     net.open(0, 0);
