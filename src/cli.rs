@@ -9,10 +9,12 @@
 
 mod args;
 mod check;
+mod diff;
 mod error;
 mod explain;
 mod feed;
 mod generate;
+mod interfaces;
 mod options;
 mod print;
 mod progress;
@@ -32,7 +34,7 @@ use error::CliError;
 enum Found {
     /// Nothing to complain of.
     Nothing,
-    /// `check`: a note of severity error.
+    /// `check`: a note of severity error; `diff`: an alteration.
     Fault,
     /// An input could not be read whole; said already.
     Unread,
@@ -61,6 +63,8 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
     match args.command {
         Some(Command::Print(args)) => print::print(args),
         Some(Command::Check(args)) => check::check(args),
+        Some(Command::Diff(args)) => diff::diff(&args),
+        Some(Command::Interfaces(args)) => interfaces::interfaces(args),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Completions(args)) => generate::completions(&args),
         Some(Command::Man(args)) => generate::man(&args),

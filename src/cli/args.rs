@@ -31,12 +31,13 @@ const EXAMPLES: &str = "\
 Examples:
   wstap print capture.pcapng            what was said, one line an event
   wstap check capture.pcapng            what is wrong, and whose fault it is
+  wstap diff proxied.pcapng             what a proxy between the two ends changed
   wstap print -i lo tcp port 8088       live, on loopback, as tcpdump takes filters
   ssh host tcpdump -U -w - | wstap -    what happens on another machine
   wstap explain accept-mismatch         what a note means, and how to fix it
 
-Exit status: 0 done; 1 check found an error; 2 wrong usage, or an input that could not be
-read whole (what could be read is printed all the same).";
+Exit status: 0 done; 1 check found an error, or diff an alteration; 2 wrong usage, or an
+input that could not be read whole (what could be read is printed all the same).";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -45,6 +46,10 @@ pub(super) enum Command {
     Print(PrintArgs),
     /// Judge each connection: a verdict, its notes, and the handshake side by side
     Check(CheckArgs),
+    /// Compare the legs of a proxy: what did it alter, lose, inject, delay
+    Diff(DiffArgs),
+    /// List what can be captured on, loopback first
+    Interfaces(InterfacesArgs),
     /// Say what a note means, what causes it, and how to fix it; without CODE, list all
     Explain(ExplainArgs),
     /// Write the completions of a shell to standard output
@@ -170,6 +175,32 @@ pub(super) struct CheckArgs {
 
     /// The same as --format json
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub(super) json: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(super) struct DiffArgs {
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(super) look: LookArgs,
+
+    /// NDJSON: an object for each pair of legs
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+
+    /// Count what any correct proxy does too
+    #[arg(long, help_heading = "Output")]
+    pub(super) strict: bool,
+}
+
+/// Arguments of `interfaces`.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(super) struct InterfacesArgs {
+    /// NDJSON: an object for each interface
+    #[arg(long)]
     pub(super) json: bool,
 }
 

@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::options::{ReadOptions, format, paint, verbosity};
 use super::run::{Ran, run};
 use super::screen::Screen;
+use crate::sink::Output;
 use crate::sink::check::{CheckOptions, CheckSink};
 
 pub(super) fn check(args: CheckArgs) -> Result<Found, CliError> {
@@ -20,9 +21,9 @@ pub(super) fn check(args: CheckArgs) -> Result<Found, CliError> {
         verbosity: verbosity(args.look),
         capture: read.from.name(),
     };
-    let Ran { tally, found } = run(read, CheckSink::new(io::stdout(), options))?;
+    let Ran { output, found } = run(read, CheckSink::new(io::stdout(), options))?;
     Ok(match found {
-        Found::Nothing if tally.errors > 0 => Found::Fault,
+        Found::Nothing if output.tally().errors > 0 => Found::Fault,
         found => found,
     })
 }

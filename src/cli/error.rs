@@ -31,9 +31,6 @@ pub(super) enum CliError {
     /// Standard output can not be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
-    /// Ctrl-C can not be caught.
-    #[error("cannot catch Ctrl-C: {0}")]
-    Signal(#[from] ctrlc::Error),
 }
 
 impl CliError {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args::{ColorWhen, FormatArg, LookArgs, PrintArgs, ReadArgs, TimeArg};
 use super::error::CliError;
 use super::screen::Screen;
-use crate::capture::Input;
+use crate::capture::{Input, LiveOptions};
 use crate::filter::Filter;
 use crate::limits::Limits;
 use crate::sink::check::Format;
@@ -31,6 +31,8 @@ pub(super) struct ReadOptions {
 pub(super) enum From {
     /// Files or standard input.
     Inputs(Vec<Input>),
+    /// Interfaces.
+    Live(LiveOptions),
 }
 
 impl From {
@@ -40,6 +42,7 @@ impl From {
             Self::Inputs(inputs) => {
                 inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
             }
+            Self::Live(live) => live.interfaces.join(" "),
         }
     }
 }
@@ -73,12 +76,15 @@ impl TryFrom<ReadArgs> for ReadOptions {
 }
 
 fn from(args: &ReadArgs) -> Result<From, CliError> {
+    if !args.interfaces.is_empty() {
+        return live(args).map(From::Live);
+    }
     for (given, flag) in [
         (args.capture_filter.is_some(), "-f"),
         (args.snaplen.is_some(), "-s"),
         (args.buffer_mib.is_some(), "-B"),
     ] {
-        if given && args.interfaces.is_empty() {
+        if given {
             return Err(CliError::usage(
                 format!("{flag} is for live capture, and no interface is named"),
                 "name one with -i; to select from a file, use -Y",
@@ -92,6 +98,32 @@ fn from(args: &ReadArgs) -> Result<From, CliError> {
         ));
     }
     Ok(From::Inputs(args.words.iter().cloned().map(|word: OsString| Input::from(word)).collect()))
+}
+
+/// With -i, trailing words are a capture filter, as tcpdump has it.
+fn live(args: &ReadArgs) -> Result<LiveOptions, CliError> {
+    let mut options = LiveOptions::on(args.interfaces.iter().cloned());
+    let words: Vec<_> = args.words.iter().map(|word| word.to_string_lossy()).collect();
+    options.filter = match (&args.capture_filter, words.as_slice()) {
+        (Some(_), [_, ..]) => {
+            return Err(CliError::usage(
+                "a capture filter both behind -f and as trailing words",
+                "keep one of them; a file can not be read together with an interface",
+            ));
+        }
+        (Some(filter), []) => Some(filter.clone()),
+        (None, []) => None,
+        (None, words) => Some(words.join(" ")),
+    };
+    if let Some(bytes) = args.snaplen.filter(|bytes| *bytes > 0) {
+        options.snaplen = bytes;
+    }
+    if let Some(mib) = args.buffer_mib {
+        let mib = usize::try_from(mib).unwrap_or(usize::MAX);
+        // libpcap takes an int.
+        options.buffer_bytes = mib.saturating_mul(1 << 20).clamp(1 << 16, 2047 << 20);
+    }
+    Ok(options)
 }
 
 /// How lines for people look on this screen.
@@ -153,6 +185,23 @@ mod tests {
         let options = ReadOptions::try_from(files(&["a.pcap", "-"])).unwrap();
         assert_eq!(options.from, From::Inputs(vec!["a.pcap".into(), Input::Stdin]));
         assert_eq!(options.from.name(), "a.pcap standard input");
+    }
+
+    #[test]
+    fn with_an_interface_words_are_a_filter() {
+        let args = ReadArgs {
+            interfaces: vec!["lo".into()],
+            buffer_mib: Some(64),
+            snaplen: Some(0),
+            ..files(&["tcp", "port", "8088"])
+        };
+        let From::Live(live) = ReadOptions::try_from(args.clone()).unwrap().from else {
+            panic!("not live")
+        };
+        assert_eq!(live.filter.as_deref(), Some("tcp port 8088"));
+        assert_eq!((live.buffer_bytes, live.snaplen), (64 << 20, 262_144));
+        let both = ReadArgs { capture_filter: Some("tcp".into()), ..args };
+        assert!(ReadOptions::try_from(both).is_err());
     }
 
     #[test]

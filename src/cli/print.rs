@@ -6,7 +6,7 @@ use super::Found;
 use super::args::PrintArgs;
 use super::error::CliError;
 use super::options::{ReadOptions, text_options};
-use super::run::{Ran, run};
+use super::run::run;
 use super::screen::Screen;
 use crate::sink::json::JsonSink;
 use crate::sink::text::TextSink;
@@ -15,10 +15,9 @@ pub(super) fn print(args: PrintArgs) -> Result<Found, CliError> {
     let text = text_options(&args, &Screen::of_stdout());
     let (json, frames) = (args.json, args.frames);
     let options = ReadOptions::try_from(args.read)?;
-    let Ran { found, .. } = if json {
-        run(options, JsonSink::new(io::stdout(), frames))?
+    if json {
+        run(options, JsonSink::new(io::stdout(), frames)).map(|ran| ran.found)
     } else {
-        run(options, TextSink::new(io::stdout(), text))?
-    };
-    Ok(found)
+        run(options, TextSink::new(io::stdout(), text)).map(|ran| ran.found)
+    }
 }

@@ -7,13 +7,13 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use super::Found;
 use super::error::{self, CliError};
-use super::feed::{Feed, Next};
+use super::feed::{Feed, Next, Pace};
 use super::options::ReadOptions;
 use super::progress::Bar;
 use super::screen::complain;
@@ -21,23 +21,26 @@ use crate::capture::{Interface, InterfaceId, PacketRecord, PcapngWriter};
 use crate::event::{Cx, Event, Sink, Wants};
 use crate::filter::FilterSink;
 use crate::pipeline::Pipeline;
-use crate::sink::{Output, Summary, Tally};
+use crate::sink::{Output, Summary};
 use crate::units::Timestamp;
 
 /// How a run went.
-pub(super) struct Ran {
-    /// What the output saw.
-    pub(super) tally: Tally,
+pub(super) struct Ran<O> {
+    /// The output, with what it saw.
+    pub(super) output: O,
     /// Whether all of the input was read.
     pub(super) found: Found,
 }
 
+/// Output is shown at least this often while a live capture is busy.
+const OFTEN: Duration = Duration::from_millis(100);
+
 /// Reads everything that the options name into the output.
-pub(super) fn run<O: Output>(options: ReadOptions, output: O) -> Result<Ran, CliError> {
+pub(super) fn run<O: Output>(options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
     if options.keylog.is_some() {
         complain("wstap: --keylog: TLS is not decrypted yet; its connections are only counted");
     }
-    let stop = catch_signals()?;
+    let stop = catch_signals();
     let mut feed = Feed::open(&options)?;
     let mut saver = options.write.as_deref().map(Saver::create).transpose()?;
     let deadline = options.duration.and_then(|after| Instant::now().checked_add(after));
@@ -47,17 +50,25 @@ pub(super) fn run<O: Output>(options: ReadOptions, output: O) -> Result<Ran, Cli
     };
     let mut pipeline = Pipeline::new(sink, options.limits);
     let mut bar = Bar::new(feed.progress());
+    let mut shown = Shown::new(feed.pace());
     let mut unread = Vec::new();
     let mut packets: u64 = 0;
-    while options.packets.is_none_or(|limit| packets < limit)
-        && !stop.load(Ordering::Relaxed)
-        && deadline.is_none_or(|deadline| Instant::now() < deadline)
-    {
+    while options.packets.is_none_or(|limit| packets < limit) {
+        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if (late || stop.load(Ordering::Relaxed)) && feed.stop() {
+            break;
+        }
         if let Some(saver) = &mut saver {
             saver.catch_up(&feed)?;
         }
         let record = match feed.next() {
             Ok(Next::Packet(record)) => record,
+            Ok(Next::Idle) => {
+                if pipeline.sink_mut().output().flush().is_break() {
+                    break;
+                }
+                continue;
+            }
             Ok(Next::End) => break,
             Err(error) => {
                 unread.push(error);
@@ -72,7 +83,7 @@ pub(super) fn run<O: Output>(options: ReadOptions, output: O) -> Result<Ran, Cli
             saver.packet(&record)?;
         }
         let mut flow = pipeline.push(&record);
-        if feed.streams() && flow.is_continue() {
+        if flow.is_continue() && shown.is_due() {
             flow = pipeline.sink_mut().output().flush();
         }
         if flow.is_break() {
@@ -84,26 +95,59 @@ pub(super) fn run<O: Output>(options: ReadOptions, output: O) -> Result<Ran, Cli
     if let Some(saver) = saver {
         saver.finish(&feed)?;
     }
-    let (mut sink, totals) = pipeline.finish();
+    let (sink, totals) = pipeline.finish();
+    let mut output = sink.into_output();
     let truncated = unread.first().map(ToString::to_string);
-    let end = Summary { totals: &totals, dropped: None, truncated: truncated.as_deref() };
-    sink.output().finish(&end).map_err(CliError::Output)?;
+    let end = Summary { totals: &totals, dropped: feed.dropped(), truncated: truncated.as_deref() };
+    output.finish(&end).map_err(CliError::Output)?;
     unread.iter().for_each(error::unread);
     let found = if unread.is_empty() { Found::Nothing } else { Found::Unread };
-    Ok(Ran { tally: *sink.output().tally(), found })
+    Ok(Ran { output, found })
 }
 
 /// Set when the user, or the system, wants the run to end. Asked twice, it ends at once.
-fn catch_signals() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            // 128 and the number of SIGINT, as shells have it.
-            std::process::exit(130);
+fn catch_signals() -> Arc<AtomicBool> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let stop = STOP.get_or_init(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        // Where signals can not be caught, they end the program as they always did.
+        let _ = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                // 128 and the number of SIGINT, as shells have it.
+                std::process::exit(130);
+            }
+        });
+        stop
+    });
+    Arc::clone(stop)
+}
+
+/// When output was last shown.
+struct Shown {
+    pace: Pace,
+    last: Instant,
+}
+
+impl Shown {
+    fn new(pace: Pace) -> Self {
+        Self { pace, last: Instant::now() }
+    }
+
+    /// Is it time again.
+    fn is_due(&mut self) -> bool {
+        match self.pace {
+            Pace::Whenever => false,
+            Pace::EachPacket => true,
+            Pace::Often => {
+                let due = self.last.elapsed() >= OFTEN;
+                if due {
+                    self.last = Instant::now();
+                }
+                due
+            }
         }
-    })?;
-    Ok(stop)
+    }
 }
 
 /// An output, behind the display filter if there is one.
@@ -117,6 +161,13 @@ impl<O: Output> Selected<O> {
         match self {
             Self::All(output) => output,
             Self::Matching(filter) => filter.inner_mut(),
+        }
+    }
+
+    fn into_output(self) -> O {
+        match self {
+            Self::All(output) => output,
+            Self::Matching(filter) => filter.into_inner(),
         }
     }
 
