@@ -17,6 +17,8 @@ mod file;
 #[doc(hidden)]
 pub mod fuzz;
 mod input;
+pub mod interfaces;
+pub mod live;
 mod merge;
 mod pcapng;
 mod snoop;
@@ -30,6 +32,8 @@ mod samples;
 pub use error::{CaptureError, Fault, Looks};
 pub use file::FileSource;
 pub use input::{Compression, Input, Progress};
+pub use interfaces::{InterfaceInfo, interfaces};
+pub use live::{LiveOptions, LiveSource, Polled};
 pub use merge::MergeSource;
 pub use summary::{Comment, Format, Interface, Secrets, Summary};
 pub use write::PcapngWriter;
@@ -116,6 +120,8 @@ pub enum Source {
     File(Box<FileSource>),
     /// Several, merged by time.
     Merge(Box<MergeSource>),
+    /// Interfaces.
+    Live(Box<LiveSource>),
 }
 
 impl PacketSource for Source {
@@ -123,6 +129,7 @@ impl PacketSource for Source {
         match self {
             Self::File(source) => source.next(),
             Self::Merge(source) => source.next(),
+            Self::Live(source) => source.next(),
         }
     }
 }
@@ -133,14 +140,17 @@ impl Source {
         match self {
             Self::File(source) => source.summary().clone(),
             Self::Merge(source) => source.summary(),
+            Self::Live(source) => source.summary(),
         }
     }
 
-    /// How far the reading is; a handle for another thread.
+    /// How far the reading is; a handle for another thread. Of a live capture there is nothing to
+    /// tell.
     pub fn progress(&self) -> Progress {
         match self {
             Self::File(source) => source.progress(),
             Self::Merge(source) => source.progress(),
+            Self::Live(_) => Progress::default(),
         }
     }
 }

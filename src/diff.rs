@@ -1,1 +1,247 @@
-//! To come.
+//! Proxy legs, paired and compared: did the proxy alter it?
+//!
+//! Gets: what [`Collector`] gathered of one capture that holds all legs, or of two captures taken on
+//! each side of a proxy. Gives: a [`Report`], as text for people or as NDJSON. Keeps: nothing.
+//!
+//! ```text
+//!  events -> Collector -> Collected (legs) -> pair -> heads + messages + cut -> Report -> text, JSON
+//!                                             |         |       |       |
+//!                                             clock     known   align   who ended it
+//! ```
+//!
+//! A *leg* is one WebSocket connection seen as a side of a proxy. In a chain
+//! `client - proxy - proxy - server` the middle leg is the server leg of one pair and the client leg of
+//! the next. Before is always the client leg, after the server leg, whichever way the bytes travel;
+//! added, removed, lost and injected are meant along the way of travel.
+
+pub mod align;
+pub mod collect;
+pub mod cut;
+pub mod heads;
+pub mod json;
+pub mod messages;
+pub mod pair;
+pub mod report;
+
+#[cfg(test)]
+pub(crate) mod testkit;
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::note::{NoteCode, Severity};
+use crate::units::Direction;
+
+pub use collect::{Collected, Collector, Leg};
+pub use cut::Cut;
+pub use messages::{Counts, Delays};
+pub use pair::{ClockOffset, MatchedBy};
+
+/// What may be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Count expected alterations too.
+    pub strict: bool,
+    /// Alterations kept of one pair; further ones are counted.
+    pub alterations: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // A recompressing proxy alters every message: what is beyond this nobody reads one by one.
+        Self { strict: false, alterations: 1 << 16 }
+    }
+}
+
+/// One thing that is not on the server leg as it is on the client leg.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alteration {
+    /// What happened.
+    pub code: NoteCode,
+    /// Which way the altered thing travels.
+    pub dir: Direction,
+    /// A header's name in lower case, `request`, `response`, or a message: `c2s 3`.
+    pub what: String,
+    /// On the client leg; null when it is not there.
+    pub before: Value,
+    /// On the server leg; null when it is not there.
+    pub after: Value,
+    /// One sentence. May hold characters from the network.
+    pub text: Cow<'static, str>,
+    /// Whether any correct proxy does this.
+    pub expected: bool,
+}
+
+impl Alteration {
+    /// The severity of its code; `info` when expected, and never less than a warning when not.
+    pub fn severity(&self) -> Severity {
+        if self.expected { Severity::Info } else { self.code.severity().max(Severity::Warning) }
+    }
+}
+
+/// Two legs of one proxy, or a client leg that the proxy did not carry on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// Index of the client leg in [`Report::legs`].
+    pub client: usize,
+    /// Index of the server leg; `None` when there is none.
+    pub server: Option<usize>,
+    /// What evidence tells that they belong together.
+    pub matched_by: MatchedBy,
+    /// The evidence in words.
+    pub why: String,
+    /// What was altered: request, response, then messages.
+    pub alterations: Vec<Alteration>,
+    /// Alterations beyond [`Options::alterations`].
+    pub more: u64,
+    /// How many of those not kept were unexpected.
+    pub more_unexpected: u64,
+    /// How the messages compare.
+    pub counts: Counts,
+    /// What the proxy added in time.
+    pub delays: Delays,
+    /// Which leg ended first and who did it.
+    pub cut: Option<Cut>,
+}
+
+impl Pair {
+    /// Alterations that count.
+    pub fn counted(&self, strict: bool) -> u64 {
+        let kept = self.alterations.iter().filter(|a| strict || !a.expected).count();
+        let more = if strict { self.more } else { self.more_unexpected };
+        u64::try_from(kept).unwrap_or(u64::MAX).saturating_add(more)
+    }
+}
+
+/// A connection that is part of no pair, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpaired {
+    /// Index in [`Report::legs`].
+    pub leg: usize,
+    /// One sentence.
+    pub why: String,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Report {
+    /// Names of the captures.
+    pub captures: Vec<String>,
+    /// Every connection of every capture.
+    pub legs: Vec<Leg>,
+    /// Pairs, in the order of their client legs.
+    pub pairs: Vec<Pair>,
+    /// What has no partner.
+    pub unpaired: Vec<Unpaired>,
+    /// How the clocks of two captures disagree; `None` for one capture, or when nothing tells.
+    pub clock: Option<ClockOffset>,
+    /// Connections beyond the budget.
+    pub legs_dropped: u64,
+    /// Whether expected alterations count.
+    pub strict: bool,
+}
+
+impl Report {
+    /// Whether an alteration that counts was found: exit status 1.
+    pub fn altered(&self) -> bool {
+        self.pairs.iter().any(|p| p.counted(self.strict) > 0)
+    }
+
+    /// A leg by its index.
+    pub fn leg(&self, index: usize) -> Option<&Leg> {
+        self.legs.get(index)
+    }
+}
+
+/// Pairs the legs of one capture, or of a client-side and a server-side capture, and compares them.
+pub fn compare(captures: Vec<Collected>, options: &Options) -> Report {
+    let last_times: Vec<_> = captures.iter().map(|c| c.last_time).collect();
+    let names: Vec<String> = captures.iter().map(|c| c.name.clone()).collect();
+    let legs_dropped = captures.iter().fold(0, |sum: u64, c| sum.saturating_add(c.legs_dropped));
+    let legs: Vec<Leg> = captures.into_iter().flat_map(|c| c.legs).collect();
+    let matching = pair::pair(&legs, names.len());
+    let mut pairs: Vec<Pair> = Vec::new();
+    for link in &matching.links {
+        let Some(client) = legs.get(link.client) else { continue };
+        let server = link.server.and_then(|at| legs.get(at));
+        let mut found = Found::new(options.alterations);
+        let mut counts = Counts::default();
+        let mut delays = Delays::default();
+        let mut cut = None;
+        if let Some(server) = server {
+            let offset = if client.capture == server.capture {
+                0
+            } else {
+                matching.clock.map_or(0, |c| c.server_ahead_ns)
+            };
+            heads::compare(client, server, &mut found);
+            let view = messages::View {
+                offset,
+                last_times: [
+                    last_times.get(client.capture).copied().flatten(),
+                    last_times.get(server.capture).copied().flatten(),
+                ],
+            };
+            (counts, delays) = messages::compare(client, server, &view, &mut found);
+            cut = cut::find(client, server, offset);
+        } else {
+            heads::not_forwarded(client, &mut found);
+        }
+        pairs.push(Pair {
+            client: link.client,
+            server: link.server,
+            matched_by: link.by,
+            why: link.why.clone(),
+            alterations: found.list,
+            more: found.more,
+            more_unexpected: found.more_unexpected,
+            counts,
+            delays,
+            cut,
+        });
+    }
+    Report {
+        captures: names,
+        legs,
+        pairs,
+        unpaired: matching.unpaired,
+        clock: matching.clock,
+        legs_dropped,
+        strict: options.strict,
+    }
+}
+
+/// Alterations found so far, bounded.
+#[derive(Debug)]
+pub(crate) struct Found {
+    list: Vec<Alteration>,
+    room: usize,
+    more: u64,
+    more_unexpected: u64,
+}
+
+impl Found {
+    pub(crate) fn new(room: usize) -> Self {
+        Self { list: Vec::new(), room, more: 0, more_unexpected: 0 }
+    }
+
+    /// Keeps an alteration while there is room, and counts it beyond. Made only when kept.
+    pub(crate) fn add(&mut self, expected: bool, make: impl FnOnce() -> Alteration) {
+        if self.list.len() < self.room {
+            self.list.push(make());
+        } else {
+            self.more = self.more.saturating_add(1);
+            self.more_unexpected = self.more_unexpected.saturating_add(u64::from(!expected));
+        }
+    }
+
+    pub(crate) fn push(&mut self, alteration: Alteration) {
+        self.add(alteration.expected, || alteration);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn list(&self) -> &[Alteration] {
+        &self.list
+    }
+}

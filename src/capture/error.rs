@@ -99,6 +99,38 @@ pub enum CaptureError {
         /// What is wrong there.
         fault: Fault,
     },
+    /// This user may not capture.
+    #[error("no permission to capture on {name}")]
+    Permission {
+        /// The interface.
+        name: String,
+    },
+    /// There is no such interface.
+    #[error("no interface {name:?}; there are: {}", have.join(", "))]
+    NoInterface {
+        /// What was asked for.
+        name: String,
+        /// What there is, loopback first.
+        have: Vec<String>,
+    },
+    /// The capture filter does not parse.
+    #[error("capture filter {expression:?}: {message}{}", place(expression, *column))]
+    Filter {
+        /// The filter.
+        expression: String,
+        /// What libpcap says.
+        message: String,
+        /// Where it stops, from 1, in characters.
+        column: Option<usize>,
+    },
+    /// An interface can not be opened, or not be read on.
+    #[error("{name}: {message}")]
+    Interface {
+        /// The interface.
+        name: String,
+        /// What libpcap says.
+        message: String,
+    },
 }
 
 impl CaptureError {
@@ -121,7 +153,12 @@ impl CaptureError {
                 "was the capture stopped before its first packet was written? tcpdump writes at once with -U"
             }
             Self::NotCapture { looks, .. } => return Some(looks.hint()),
-            Self::Read { .. } => return None,
+            Self::Permission { .. } => return Some(permission_hint()),
+            Self::NoInterface { .. } => "wstap interfaces lists them with their addresses",
+            Self::Filter { .. } => {
+                "filters are libpcap's, as tcpdump has them: tcp port 8088 and host 10.0.0.1 (man pcap-filter)"
+            }
+            Self::Read { .. } | Self::Interface { .. } => return None,
             Self::Unpack { .. } | Self::Truncated { .. } => {
                 "the packets before it were read; was the capture still being written, or the copy cut off?"
             }
@@ -314,6 +351,36 @@ impl fmt::Display for Looks {
             }
         }
     }
+}
+
+/// What lets this very program capture.
+fn permission_hint() -> String {
+    let program = std::env::current_exe().map(|path| path.display().to_string());
+    let program = program.unwrap_or_else(|_| "wstap".to_owned());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    let quoted = if program.chars().all(plain) {
+        program
+    } else {
+        format!("'{}'", program.replace('\'', "'\\''"))
+    };
+    if cfg!(target_os = "linux") {
+        format!(
+            "run once: sudo setcap cap_net_raw,cap_net_admin=eip {quoted} (or run wstap with sudo)"
+        )
+    } else {
+        format!("run it with sudo: sudo {quoted}")
+    }
+}
+
+/// Where a filter stops to make sense, with the word that stands there.
+fn place(expression: &str, column: Option<usize>) -> String {
+    let Some(column) = column else { return String::new() };
+    let word: String = expression
+        .chars()
+        .skip(column.saturating_sub(1))
+        .take_while(|c| !c.is_whitespace())
+        .collect();
+    format!(" at column {column}, {word:?}")
 }
 
 /// The system's reason without the error number that the standard library appends.

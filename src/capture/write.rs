@@ -25,7 +25,7 @@ pub struct PcapngWriter<W: Write> {
 
 #[derive(Debug, Clone)]
 struct Written {
-    /// What it is for the capture; `None` for one that stands in for an unknown one.
+    /// What it is for the capture.
     id: InterfaceId,
     link: LinkType,
     packets: u64,

@@ -196,10 +196,9 @@ mod tests {
                 e.title
             );
             assert!(!e.title.ends_with('.'), "{code}");
-            assert!(
-                e.rule.ends_with('.') && e.why.ends_with('.') || e.why.ends_with('"'),
-                "{code}"
-            );
+            for text in [e.rule, e.demands, e.why, e.fix] {
+                assert!(text.ends_with(['.', '"', ')']), "{code}: no sentence: {text}");
+            }
         }
     }
 

@@ -164,13 +164,13 @@ impl Facts {
             );
         } else if let Some((who, origin)) = self.reset {
             let _ = write!(text, "no Close came back, and the {} reset TCP", who.sender());
-            self.later(&mut text, close, origin);
+            Self::later(&mut text, close, origin);
         } else if let Some(origin) = self.fins[other] {
             let _ = write!(text, "the {} ended TCP instead of answering it", other.sender());
-            self.later(&mut text, close, origin);
+            Self::later(&mut text, close, origin);
         } else if let Some(origin) = self.fins[dir] {
             let _ = write!(text, "it ended TCP itself without waiting for the answer");
-            self.later(&mut text, close, origin);
+            Self::later(&mut text, close, origin);
         } else {
             text.push_str(match why {
                 Finish::CaptureEnd => "the capture ends before an answer",
@@ -180,7 +180,7 @@ impl Facts {
         text
     }
 
-    fn later(&self, text: &mut String, from: Option<Origin>, to: Origin) {
+    fn later(text: &mut String, from: Option<Origin>, to: Origin) {
         if let Some(ns) = since(from, to) {
             let _ = write!(text, " {} later", span(ns));
         }
@@ -381,8 +381,8 @@ mod tests {
         Origin { packet: PacketNo(packet), time: Some(Timestamp(ms * 1_000_000)) }
     }
 
-    fn close(code: u16, origin: Origin) -> Option<CloseSeen> {
-        Some(CloseSeen { code: Some(code), reason: None, origin })
+    fn close(code: u16, origin: Origin) -> CloseSeen {
+        CloseSeen { code: Some(code), reason: None, origin }
     }
 
     fn codes(explained: &Explained) -> Vec<&'static str> {
@@ -392,8 +392,8 @@ mod tests {
     #[test]
     fn a_clean_close_names_who_began() {
         let mut facts = Facts { first_close: Some(C), ..Facts::default() };
-        facts.closes.to_server = close(1000, at(10, 1000));
-        facts.closes.to_client = close(1000, at(11, 1002));
+        facts.closes.to_server = Some(close(1000, at(10, 1000)));
+        facts.closes.to_client = Some(close(1000, at(11, 1002)));
         facts.act(C, at(10, 1000), Some(at(9, 900)));
         facts.fins.to_client = Some(at(12, 1003));
         let got = facts.explain(Finish::Tcp);
@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn an_unanswered_close_is_noted_unless_the_answer_may_be_missing() {
         let mut facts = Facts { first_close: Some(C), ..Facts::default() };
-        facts.closes.to_server = close(1000, at(10, 1000));
+        facts.closes.to_server = Some(close(1000, at(10, 1000)));
         facts.act(C, at(10, 1000), None);
         facts.fins.to_client = Some(at(12, 1003));
         let got = facts.explain(Finish::Tcp);
@@ -449,7 +449,7 @@ mod tests {
     #[test]
     fn a_close_at_the_end_of_the_capture_is_not_unanswered() {
         let mut facts = Facts { first_close: Some(C), ..Facts::default() };
-        facts.closes.to_server = close(1000, at(10, 1000));
+        facts.closes.to_server = Some(close(1000, at(10, 1000)));
         facts.act(C, at(10, 1000), None);
         let got = facts.explain(Finish::CaptureEnd);
         assert!(got.notes.is_empty());
@@ -458,8 +458,7 @@ mod tests {
 
     #[test]
     fn a_reset_names_its_sender() {
-        let mut facts = Facts::default();
-        facts.reset = Some((C, at(12, 5)));
+        let mut facts = Facts { reset: Some((C, at(12, 5))), ..Facts::default() };
         facts.act(C, at(12, 5), Some(at(11, 4)));
         let got = facts.explain(Finish::Tcp);
         assert_eq!((got.how, got.by), (EndHow::Rst, Some(C)));

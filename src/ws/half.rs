@@ -392,13 +392,13 @@ impl Half {
         let budget = out.limits.notes;
         let place = Place { dir: self.dir, no: self.frames + 1, packet: self.frame_begin.packet };
         let mut notes = Notes::default();
-        if !is_plain(header, self.dir, common.rsv1) {
+        if is_plain(header, self.dir, common.rsv1) {
+            self.strikes = 0;
+        } else {
             let wrong = judge(header, place, common.rsv1, |note| notes.push(note, budget));
             if !self.is_believable(wrong, header, place, common, budget) {
                 return ControlFlow::Continue(false);
             }
-        } else {
-            self.strikes = 0;
         }
         self.unproven = self.unproven.saturating_sub(1);
         self.frames += 1;
@@ -605,7 +605,7 @@ impl Half {
         let limit = out.limits.message_bytes;
         match (current.to, &mut self.open) {
             (To::Message, Some(open)) if out.wants.payload => open.take(bytes, key, phase, limit),
-            (To::Control(_), _) | (To::Nothing, _)
+            (To::Control(_) | To::Nothing, _)
                 if matches!(current.to, To::Control(_))
                     || out.wants.frames && out.wants.payload =>
             {

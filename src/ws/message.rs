@@ -14,6 +14,7 @@ use crate::ws::{Out, mask};
 
 /// What is known of a message besides its bytes.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, none of them a state")]
 pub(super) struct Head {
     pub(super) kind: MessageKind,
     /// Its bytes are compressed still.

@@ -7,7 +7,7 @@ use crate::sink::paint::{Paint, Part};
 use crate::sink::{Summary, Tally};
 
 /// An empty line, then a line for what was seen and one for each kind of loss.
-pub(super) fn lines(end: &Summary<'_>, tally: &Tally, paint: Paint) -> String {
+pub(crate) fn lines(end: &Summary<'_>, tally: &Tally, paint: Paint) -> String {
     let mut out = String::from("\n");
     paint.put(&mut out, Part::Strong, &seen(end, tally));
     out.push('\n');

@@ -164,7 +164,7 @@ fn a_context_taken_over_against_the_agreement_is_told() {
     let mut reader = Reader::new(ALONE);
     let mut writer = Writer::new(15);
     let data = b"the same long sentence again and again, the same long sentence";
-    assert_eq!(reader.read(&writer.message(data)).1.took_over, false);
+    assert!(!reader.read(&writer.message(data)).1.took_over);
     let (out, got) = reader.read(&writer.message(data));
     assert_eq!((out.as_slice(), got.took_over, got.outcome), (&data[..], true, Outcome::Whole));
 }

@@ -20,11 +20,11 @@ pub(super) fn framed(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8>
     match payload.len() {
         n @ 0..126 => out.push(bit | u8::try_from(n).unwrap()),
         n @ 126..65536 => {
-            out.push(bit | 126);
+            out.push(bit | 0x7e);
             out.extend_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
         }
         n => {
-            out.push(bit | 127);
+            out.push(bit | 0x7f);
             out.extend_from_slice(&(n as u64).to_be_bytes());
         }
     }
@@ -203,7 +203,6 @@ fn frames_and_messages_cut_by_tcp_are_noted_but_not_those_cut_by_the_captures_en
         [(cut_frame, "frame-cut"), (cut_header, "frame-cut"), (unfinished, "message-unfinished")]
     {
         let data = Step::Data(S, bytes);
-        let close = Step::Data(S, frame(S, 0x88, b""));
         let got = given(Setup::default(), &[data.clone(), Step::Fin(S)]);
         assert_eq!(got.codes, [code, "no-close-frame"], "{:?}", got.texts);
         assert!(got.complete().next().is_none());
@@ -211,7 +210,6 @@ fn frames_and_messages_cut_by_tcp_are_noted_but_not_those_cut_by_the_captures_en
         assert_eq!(got.codes, [code, "reset", "no-close-frame"]);
         let got = given(Setup::default(), std::slice::from_ref(&data));
         assert!(got.codes.is_empty(), "{:?}", got.codes);
-        drop(close);
     }
 }
 
@@ -225,11 +223,11 @@ fn bytes_that_are_no_frames_are_given_up() {
 #[test]
 fn pings_and_pongs_are_matched() {
     let ping = |b: &[u8]| Step::Data(C, frame(C, 0x89, b));
-    let pong = |b: &[u8]| Step::Data(S, frame(S, 0x8a, b));
-    assert!(given(Setup::default(), &[ping(b"1"), ping(b"2"), pong(b"2")]).codes.is_empty());
-    let got = given(Setup::default(), &[ping(b"1"), pong(b"other")]);
+    let answer = |b: &[u8]| Step::Data(S, frame(S, 0x8a, b));
+    assert!(given(Setup::default(), &[ping(b"1"), ping(b"2"), answer(b"2")]).codes.is_empty());
+    let got = given(Setup::default(), &[ping(b"1"), answer(b"other")]);
     assert_eq!(got.codes, ["pong-unsolicited"]);
-    let got = given(Setup::default(), &[Step::Gap(C, 10), pong(b"1")]);
+    let got = given(Setup::default(), &[Step::Gap(C, 10), answer(b"1")]);
     assert_eq!(got.codes, ["bytes-missing"], "the ping may be among the missing bytes");
 }
 

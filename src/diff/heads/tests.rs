@@ -1,0 +1,289 @@
+use super::super::testkit::*;
+use super::*;
+
+const OTHER_KEY: &str = "AQIDBAUGBwgJCgsMDQ4PEA==";
+
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+/// Alterations between two requests that differ in these fields.
+fn requests(near: Pairs<'_>, far: Pairs<'_>) -> Vec<Alteration> {
+    heads((KEY, near), (KEY, far), (101, &[]), (101, &[]))
+}
+
+/// Alterations between two responses: what the client got, what the server sent.
+fn responses(near: (u16, Pairs<'_>), far: (u16, Pairs<'_>)) -> Vec<Alteration> {
+    heads((KEY, &[]), (KEY, &[]), near, far)
+}
+
+fn heads(
+    near: (&str, Pairs<'_>),
+    far: (&str, Pairs<'_>),
+    got: (u16, Pairs<'_>),
+    sent: (u16, Pairs<'_>),
+) -> Vec<Alteration> {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, near.0, near.1);
+    let mut s = kit.open(50001, 8088, far.0, far.1);
+    s.answered(&mut kit, sent.0, sent.1);
+    c.answered(&mut kit, got.0, got.1);
+    let legs = kit.collected().legs;
+    let leg = |port: u16| legs.iter().find(|l| l.client.port() == port).unwrap();
+    let mut found = Found::new(100);
+    compare(leg(40001), leg(50001), &mut found);
+    found.list().to_vec()
+}
+
+#[test]
+fn accept_is_the_one_of_rfc_6455_section_1_3() {
+    assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}
+
+#[test]
+fn equal_heads_say_nothing() {
+    assert_eq!(requests(&[], &[]), []);
+}
+
+#[test]
+fn target_rewritten_is_no_matter_of_course() {
+    let list = requests(&[(":path", "/ws/a")], &[(":path", "/a")]);
+    assert_eq!(told(&list), [("target-rewritten", "request", false)]);
+    assert_eq!((&list[0].before, &list[0].after), (&json!("/ws/a"), &json!("/a")));
+}
+
+#[test]
+fn absolute_form_becomes_origin_form_at_any_proxy() {
+    let list =
+        requests(&[(":path", "http://example.com/a?b=http://c/")], &[(":path", "/a?b=http://c/")]);
+    assert_eq!(told(&list), [("target-rewritten", "request", true)]);
+}
+
+#[test]
+fn header_added_by_any_proxy_and_one_that_is_not() {
+    let list = requests(&[], &[("X-Forwarded-For", "127.0.0.1"), ("X-Secret", "1")]);
+    assert_eq!(
+        told(&list),
+        [("header-added", "x-forwarded-for", true), ("header-added", "x-secret", false)]
+    );
+}
+
+#[test]
+fn header_removed_end_to_end_and_hop_by_hop() {
+    let near =
+        [("Cookie", "a=b"), ("Keep-Alive", "5"), ("X-Hop", "1"), ("Connection", "Upgrade, X-Hop")];
+    let list = requests(&near, &[]);
+    assert_eq!(
+        told(&list),
+        [
+            ("header-changed", "connection", true),
+            ("header-removed", "cookie", false),
+            ("header-removed", "keep-alive", true),
+            ("header-removed", "x-hop", true),
+        ]
+    );
+}
+
+#[test]
+fn host_of_the_upstream_is_expected_and_none_at_all_is_not() {
+    assert_eq!(told(&requests(&[], &[("Host", "inner")])), [("header-changed", "host", true)]);
+    assert_eq!(told(&requests(&[], &[("Host", "-")])), [("header-removed", "host", false)]);
+}
+
+#[test]
+fn upgrade_dropped_breaks_the_handshake() {
+    let list = requests(&[], &[("Upgrade", "-"), ("Connection", "close")]);
+    assert_eq!(
+        told(&list),
+        [("header-removed", "upgrade", false), ("header-changed", "connection", false)]
+    );
+}
+
+#[test]
+fn connection_with_its_upgrade_token_is_the_proxys_own() {
+    let list = requests(&[], &[("Connection", "keep-alive, upgrade")]);
+    assert_eq!(told(&list).last(), Some(&("header-changed", "connection", true)));
+}
+
+#[test]
+fn forwarded_for_is_appended_to_but_not_thrown_away() {
+    let ip = |list: &'static str| [("X-Forwarded-For", list)];
+    let code = |far: &'static str| {
+        told(&requests(&ip("192.0.2.1"), &ip(far))).iter().map(|t| t.2).collect::<Vec<_>>()
+    };
+    assert_eq!(code("192.0.2.1, 127.0.0.1"), [true]);
+    assert_eq!(code("127.0.0.1"), [true]);
+    assert_eq!(code("10.0.0.1"), [false]);
+    let list = requests(&ip("192.0.2.1"), &[]);
+    assert_eq!(told(&list), [("header-removed", "x-forwarded-for", false)]);
+}
+
+#[test]
+fn second_line_of_a_header_is_added_to_the_first() {
+    let near = [("X-Forwarded-For", "192.0.2.1")];
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &near);
+    let mut s = kit.open(50001, 8088, KEY, &near);
+    s.request.fields.0.extend(fields(&[("X-Forwarded-For", "127.0.0.1")]).0);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    let legs = kit.collected().legs;
+    let mut found = Found::new(100);
+    compare(&legs[1], &legs[0], &mut found);
+    assert_eq!(told(found.list()), [("header-added", "x-forwarded-for", true)]);
+    assert_eq!(found.list()[0].after, json!("192.0.2.1, 127.0.0.1"));
+}
+
+#[test]
+fn lines_joined_to_one_list_say_nothing() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[("Sec-WebSocket-Protocol", "a")]);
+    c.request.fields.0.extend(fields(&[("Sec-WebSocket-Protocol", "b")]).0);
+    let mut s = kit.open(50001, 8088, KEY, &[("Sec-WebSocket-Protocol", "a, b")]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    let legs = kit.collected().legs;
+    let mut found = Found::new(100);
+    compare(&legs[1], &legs[0], &mut found);
+    assert_eq!(told(found.list()), []);
+}
+
+#[test]
+fn subprotocols_and_extensions_have_codes_of_their_own() {
+    let near =
+        [("Sec-WebSocket-Protocol", "v2,v1"), ("Sec-WebSocket-Extensions", "permessage-deflate")];
+    assert_eq!(
+        told(&requests(&near, &near[..0])),
+        [
+            ("subprotocol-changed", "sec-websocket-protocol", false),
+            ("extensions-changed", "sec-websocket-extensions", false),
+        ]
+    );
+    let spaced =
+        [("Sec-WebSocket-Protocol", "v2, v1"), ("Sec-WebSocket-Extensions", "permessage-deflate")];
+    assert_eq!(
+        told(&requests(&near, &spaced)),
+        [("header-changed", "sec-websocket-protocol", true)]
+    );
+}
+
+#[test]
+fn extension_invented_in_the_response_is_the_clients_before() {
+    let list = responses((101, &[]), (101, &[("Sec-WebSocket-Extensions", "permessage-deflate")]));
+    assert_eq!(told(&list), [("extensions-changed", "sec-websocket-extensions", false)]);
+    assert_eq!((list[0].dir, &list[0].before), (Direction::ToClient, &Value::Null));
+}
+
+#[test]
+fn new_key_with_its_own_right_accept_is_expected() {
+    let list = heads((KEY, &[]), (OTHER_KEY, &[]), (101, &[]), (101, &[]));
+    assert_eq!(
+        told(&list),
+        [
+            ("key-regenerated", "sec-websocket-key", true),
+            ("accept-regenerated", "sec-websocket-accept", true)
+        ]
+    );
+}
+
+#[test]
+fn new_key_whose_accept_is_passed_on_is_forged() {
+    let accept = accept_for(OTHER_KEY.as_bytes());
+    let got = [("Sec-WebSocket-Accept", accept.as_str())];
+    let list = heads((KEY, &[]), (OTHER_KEY, &[]), (101, &got), (101, &[]));
+    assert_eq!(
+        told(&list),
+        [
+            ("key-regenerated", "sec-websocket-key", false),
+            ("accept-forged", "sec-websocket-accept", false)
+        ]
+    );
+}
+
+#[test]
+fn accept_changed_on_the_way_back_is_forged_but_a_servers_wrong_one_is_not() {
+    let wrong = [("Sec-WebSocket-Accept", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")];
+    assert_eq!(
+        told(&responses((101, &wrong), (101, &[]))),
+        [("accept-forged", "sec-websocket-accept", false)]
+    );
+    assert_eq!(responses((101, &wrong), (101, &wrong)), []);
+}
+
+#[test]
+fn version_lowered_below_upgrade_is_unexpected() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.request.version = "1.0".to_owned();
+    s.answered(&mut kit, 400, &[]);
+    c.answered(&mut kit, 400, &[]);
+    let legs = kit.collected().legs;
+    let mut found = Found::new(100);
+    compare(&legs[1], &legs[0], &mut found);
+    assert_eq!(told(found.list()), [("version-changed", "request", false)]);
+}
+
+#[test]
+fn extended_connect_becomes_an_upgrade_as_expected() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[("Upgrade", "-"), ("Connection", "-"), ("Host", "-")]);
+    c.request.version = "2".to_owned();
+    c.request.method = "CONNECT".to_owned();
+    c.request.fields.0.retain(|f| !f.is("sec-websocket-key"));
+    c.request.fields.0.extend(fields(&[(":authority", "example.com")]).0);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 200, &[]);
+    let mut legs = kit.collected().legs;
+    legs[1].handshake.as_mut().unwrap().response.as_mut().unwrap().version = "2".to_owned();
+    let mut found = Found::new(100);
+    compare(&legs[1], &legs[0], &mut found);
+    assert!(found.list().iter().all(|a| a.expected), "{:#?}", found.list());
+    let codes: Vec<&str> = found.list().iter().map(|a| a.code.as_str()).collect();
+    for code in ["version-changed", "status-changed", "key-regenerated", "header-added"] {
+        assert!(codes.contains(&code), "{code} in {codes:?}");
+    }
+}
+
+#[test]
+fn status_of_the_proxys_own_is_told_once_as_unexpected() {
+    let list = responses((502, &[("Server", "p"), ("Content-Length", "9")]), (101, &[]));
+    let unexpected: Vec<_> = told(&list).into_iter().filter(|t| !t.2).collect();
+    assert_eq!(unexpected, [("status-changed", "response", false)]);
+}
+
+#[test]
+fn response_headers_are_added_and_removed_along_the_way_of_travel() {
+    let list = responses(
+        (101, &[("Server", "nginx"), ("X-Served-By", "edge-1")]),
+        (101, &[("X-Powered-By", "corpus")]),
+    );
+    assert_eq!(
+        told(&list),
+        [
+            ("header-added", "server", true),
+            ("header-added", "x-served-by", true),
+            ("header-removed", "x-powered-by", false),
+        ]
+    );
+    assert_eq!((&list[0].before, &list[0].after), (&json!("nginx"), &Value::Null));
+}
+
+#[test]
+fn letter_case_and_order_are_one_expected_remark_each() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    for field in &mut s.request.fields.0 {
+        field.name = field.name.to_ascii_lowercase().into();
+    }
+    s.request.fields.0.reverse();
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    let legs = kit.collected().legs;
+    let mut found = Found::new(100);
+    compare(&legs[1], &legs[0], &mut found);
+    assert_eq!(
+        told(found.list()),
+        [("header-changed", "request", true), ("header-changed", "request", true)]
+    );
+}

@@ -1,0 +1,295 @@
+use serde_json::{Value, json};
+
+use super::super::testkit::*;
+use super::super::{Alteration, Found};
+use super::*;
+use crate::event::MessageKind::{self, Binary, Close, Ping, Pong, Text};
+use crate::units::Direction::{ToClient, ToServer};
+
+/// A message of a test: when, which way, kind, payload.
+type Sent<'a> = (i64, Direction, MessageKind, &'a [u8]);
+
+struct Compared {
+    list: Vec<Alteration>,
+    counts: Counts,
+    delays: Delays,
+}
+
+/// Two legs with these messages; both end properly long after.
+fn legs(near: &[Sent<'_>], far: &[Sent<'_>]) -> Compared {
+    let mut kit = Kit::new();
+    let make = |kit: &mut Kit, port: u16, list: &[Sent<'_>]| {
+        kit.at(0);
+        let mut open = kit.open(port, 80, KEY, &[]);
+        open.answered(kit, 101, &[]);
+        for &(at, dir, kind, bytes) in list {
+            kit.at(at);
+            open.data(kit, dir, kind, bytes);
+        }
+        kit.at(3600 * 1000 * MS);
+        open.end(kit, EndHow::Close, Some(ToServer));
+    };
+    make(&mut kit, 40001, near);
+    make(&mut kit, 50001, far);
+    compared(kit)
+}
+
+fn compared(kit: Kit) -> Compared {
+    let collected = kit.collected();
+    let find = |port: u16| collected.legs.iter().find(|l| l.client.port() == port).unwrap();
+    let mut found = Found::new(100);
+    let view = View { offset: 0, last_times: [collected.last_time; 2] };
+    let (counts, delays) = compare(find(40001), find(50001), &view, &mut found);
+    Compared { list: found.list().to_vec(), counts, delays }
+}
+
+/// The same messages on both legs, half a millisecond later on the second, but for those `drop`s.
+fn passed(list: &[Sent<'static>], later: i64) -> Vec<Sent<'static>> {
+    let shift = |&(at, dir, kind, bytes): &Sent<'static>| {
+        (if dir == ToServer { at + later } else { at - later }, dir, kind, bytes)
+    };
+    list.iter().map(shift).collect()
+}
+
+const THREE: [Sent<'static>; 3] = [
+    (10 * MS, ToServer, Text, b"one"),
+    (20 * MS, ToServer, Text, b"two"),
+    (30 * MS, ToServer, Text, b"three"),
+];
+
+#[test]
+fn equal_messages_say_nothing_and_give_the_delay() {
+    let got = legs(&THREE, &passed(&THREE, MS));
+    assert_eq!(got.list, []);
+    assert_eq!((got.counts.same, got.delays.p50, got.delays.max), (3, Some(MS), Some(MS)));
+}
+
+#[test]
+fn lost_message_has_its_number_on_the_leg_it_travels_first() {
+    let mut far = passed(&THREE, MS);
+    far.remove(1);
+    let got = legs(&THREE, &far);
+    assert_eq!(told(&got.list), [("message-lost", "c2s 2", false)]);
+    assert_eq!((&got.list[0].before, &got.list[0].after), (&json!("two"), &Value::Null));
+}
+
+#[test]
+fn message_lost_on_the_way_back_is_after_and_not_before() {
+    let far = [(10 * MS, ToClient, Text, &b"one"[..]), (20 * MS, ToClient, Text, b"two")];
+    let got = legs(&[(21 * MS, ToClient, Text, b"two")], &far);
+    assert_eq!(told(&got.list), [("message-lost", "s2c 1", false)]);
+    assert_eq!((&got.list[0].before, &got.list[0].after), (&Value::Null, &json!("one")));
+}
+
+#[test]
+fn injected_message_has_its_number_on_the_leg_it_was_put_on() {
+    let mut far = passed(&THREE, MS);
+    far.insert(2, (25 * MS, ToServer, Text, b"injected"));
+    let got = legs(&THREE, &far);
+    assert_eq!(told(&got.list), [("message-injected", "c2s 3", false)]);
+    assert_eq!((got.counts.same, got.counts.injected), (3, 1));
+}
+
+#[test]
+fn changed_message_is_one_alteration() {
+    let mut far = passed(&THREE, MS);
+    far[1].3 = b"twelve";
+    let got = legs(&THREE, &far);
+    assert_eq!(told(&got.list), [("message-changed", "c2s 2", false)]);
+    assert_eq!((&got.list[0].before, &got.list[0].after), (&json!("two"), &json!("twelve")));
+}
+
+#[test]
+fn unlike_messages_far_apart_are_one_lost_and_one_injected() {
+    let mut far = passed(&THREE, MS);
+    far[1] = (9000 * MS, ToServer, Text, b"XYZ");
+    far[2].0 = 9001 * MS;
+    let mut codes: Vec<_> = legs(&THREE, &far).list.iter().map(|a| a.code.as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["message-injected", "message-lost"]);
+}
+
+#[test]
+fn kind_of_a_message_is_part_of_it() {
+    let mut far = passed(&THREE, MS);
+    far[0].2 = Binary;
+    assert_eq!(told(&legs(&THREE, &far).list), [("message-changed", "c2s 1", false)]);
+}
+
+#[test]
+fn swapped_messages_are_one_reordered() {
+    let far = [
+        (31 * MS, ToServer, Text, &b"two"[..]),
+        (32 * MS, ToServer, Text, b"one"),
+        (33 * MS, ToServer, Text, b"three"),
+    ];
+    let got = legs(&THREE, &far);
+    assert_eq!(told(&got.list).len(), 1);
+    assert_eq!(got.list[0].code.as_str(), "message-reordered");
+    assert_eq!((got.counts.same, got.counts.changed, got.counts.lost), (2, 1, 0));
+}
+
+#[test]
+fn of_equal_messages_the_one_that_was_not_passed_on_is_lost() {
+    let near = [
+        (10 * MS, ToServer, Text, &b"tick"[..]),
+        (20 * MS, ToServer, Text, b"tick"),
+        (30 * MS, ToServer, Text, b"tick"),
+    ];
+    let far = [(11 * MS, ToServer, Text, &b"tick"[..]), (31 * MS, ToServer, Text, b"tick")];
+    let got = legs(&near, &far);
+    assert_eq!(told(&got.list), [("message-lost", "c2s 2", false)]);
+    assert_eq!(got.delays.max, Some(MS));
+}
+
+#[test]
+fn fragments_and_compression_of_equal_content_are_expected() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    c.shaped(&mut kit, ToServer, Text, b"hello", 1, None);
+    s.shaped(&mut kit, ToServer, Text, b"hello", 2, Some(7));
+    s.shaped(&mut kit, ToClient, Text, b"hello", 1, Some(7));
+    c.shaped(&mut kit, ToClient, Text, b"hello", 1, Some(7));
+    let got = compared(kit);
+    assert_eq!(told(&got.list), [("refragmented", "c2s 1", true), ("recompressed", "c2s 1", true)]);
+    assert_eq!((&got.list[0].before, &got.list[0].after), (&json!(1), &json!(2)));
+    assert_eq!(got.list[1].before, json!({"compressed": false, "wire_len": 5}));
+}
+
+#[test]
+fn close_with_another_code_is_changed_and_an_equal_one_is_not() {
+    let near = [(10 * MS, ToServer, Close, &b"\x03\xe8bye"[..])];
+    let got = legs(&near, &[(11 * MS, ToServer, Close, b"\x03\xe9")]);
+    assert_eq!(told(&got.list), [("close-changed", "c2s 1", false)]);
+    assert_eq!(got.list[0].before, json!({"code": 1000, "reason": "bye"}));
+    assert_eq!(legs(&near, &passed(&near, MS)).list, []);
+}
+
+#[test]
+fn close_of_the_proxys_own_is_injected_and_no_change_of_a_text() {
+    let near = [(10 * MS, ToServer, Text, &b"one"[..])];
+    let far = [(10 * MS, ToServer, Close, &b"\x03\xe9"[..])];
+    let mut codes: Vec<_> = legs(&near, &far).list.iter().map(|a| a.code.as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["message-injected", "message-lost"]);
+}
+
+#[test]
+fn ping_that_the_proxy_answers_itself_is_lost_and_its_pong_injected() {
+    let near = [(10 * MS, ToServer, Ping, &b"p1"[..]), (11 * MS, ToClient, Pong, b"p1")];
+    let got = legs(&near, &[]);
+    assert_eq!(
+        told(&got.list),
+        [("message-lost", "c2s 1", false), ("message-injected", "s2c 1", false)]
+    );
+    assert!(got.list[0].text.contains("answered it itself"), "{}", got.list[0].text);
+    assert!(got.list[1].text.contains("own answer"), "{}", got.list[1].text);
+}
+
+#[test]
+fn ping_overtaking_a_message_is_no_alteration() {
+    let near = [(10 * MS, ToServer, Ping, &b"p"[..]), (11 * MS, ToServer, Text, b"long")];
+    let far = [(12 * MS, ToServer, Text, &b"long"[..]), (13 * MS, ToServer, Ping, b"p")];
+    assert_eq!(legs(&near, &far).list, []);
+}
+
+#[test]
+fn message_that_is_not_whole_in_the_capture_stays_silent() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    c.data(&mut kit, ToServer, Text, b"one");
+    c.data(&mut kit, ToServer, Text, b"two");
+    s.cut(&mut kit, ToServer);
+    s.data(&mut kit, ToServer, Text, b"two");
+    let got = compared(kit);
+    assert_eq!(got.list, []);
+    assert_eq!((got.counts.same, got.counts.unknown), (1, 1));
+}
+
+#[test]
+fn nothing_is_lost_where_the_capture_has_a_hole() {
+    let with = |hole: bool| {
+        let mut kit = Kit::new();
+        let mut c = kit.open(40001, 80, KEY, &[]);
+        let mut s = kit.open(50001, 8088, KEY, &[]);
+        s.answered(&mut kit, 101, &[]);
+        c.answered(&mut kit, 101, &[]);
+        c.data(&mut kit, ToServer, Text, b"one");
+        if hole {
+            s.gap(&mut kit, ToServer);
+        }
+        c.data(&mut kit, ToServer, Text, b"two");
+        s.data(&mut kit, ToServer, Text, b"two");
+        kit.at(3600 * 1000 * MS);
+        s.end(&mut kit, EndHow::Close, Some(ToServer));
+        compared(kit).list.len()
+    };
+    assert_eq!((with(true), with(false)), (0, 1));
+}
+
+#[test]
+fn message_in_flight_when_the_capture_ends_is_not_lost() {
+    let with = |quiet: i64| {
+        let mut kit = Kit::new();
+        let mut c = kit.open(40001, 80, KEY, &[]);
+        let mut s = kit.open(50001, 8088, KEY, &[]);
+        s.answered(&mut kit, 101, &[]);
+        c.answered(&mut kit, 101, &[]);
+        c.data(&mut kit, ToServer, Text, b"one");
+        kit.now += quiet;
+        s.data(&mut kit, ToClient, Text, b"later");
+        c.data(&mut kit, ToClient, Text, b"later");
+        told(&compared(kit).list).len()
+    };
+    assert_eq!((with(MS), with(5000 * MS)), (0, 1));
+}
+
+#[test]
+fn what_is_sent_to_a_leg_that_its_far_end_has_closed_can_not_be_passed_on() {
+    let with = |by: Direction| {
+        let mut kit = Kit::new();
+        let mut c = kit.open(40001, 80, KEY, &[]);
+        let mut s = kit.open(50001, 8088, KEY, &[]);
+        s.answered(&mut kit, 101, &[]);
+        c.answered(&mut kit, 101, &[]);
+        s.end(&mut kit, EndHow::Rst, Some(by));
+        c.data(&mut kit, ToServer, Text, b"too late");
+        kit.at(3600 * 1000 * MS);
+        c.end(&mut kit, EndHow::Fin, Some(ToClient));
+        compared(kit).list.iter().map(|a| (a.code.as_str(), a.expected)).collect::<Vec<_>>()
+    };
+    assert_eq!(with(ToClient), [("message-lost", true)]);
+    assert_eq!(with(ToServer), [("message-lost", false)]);
+}
+
+#[test]
+fn first_message_behind_the_101_that_is_dropped_is_explained() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    // The same packet as the answer.
+    kit.packet -= 1;
+    s.data(&mut kit, ToClient, Text, b"welcome");
+    c.answered(&mut kit, 101, &[]);
+    kit.at(3600 * 1000 * MS);
+    s.end(&mut kit, EndHow::Fin, Some(ToServer));
+    c.end(&mut kit, EndHow::Fin, Some(ToServer));
+    let got = compared(kit);
+    assert_eq!(told(&got.list), [("message-lost", "s2c 1", false)]);
+    assert!(got.list[0].text.contains("packet of the 101"), "{}", got.list[0].text);
+}
+
+#[test]
+fn percentiles_are_nearest_ranks() {
+    let delays = summary(None, (1..=100).rev().collect());
+    assert_eq!((delays.p50, delays.p99, delays.max), (Some(50), Some(99), Some(100)));
+    assert_eq!(summary(None, vec![7]).p50, Some(7));
+    assert_eq!(summary(None, Vec::new()).p50, None);
+}

@@ -1,0 +1,232 @@
+//! Which connection is which leg.
+//!
+//! Gets: all legs of one capture, or of a client-side and a server-side capture. Gives: [`Link`]s from
+//! client leg to server leg, and why the rest have none. Keeps: at most [`CANDIDATES`] candidates per
+//! leg and index, so the cost grows with the number of legs and not with its square.
+//!
+//! Evidence is gathered for candidates that share a key, a head, a message, or a time
+//! ([`evidence`]); the links that no other candidate disputes are taken, which settles others, and so
+//! on ([`solve`]). What stays disputed is not paired: a wrong pair is worse than none.
+
+mod clock;
+mod evidence;
+mod facts;
+mod orphan;
+mod solve;
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+
+use super::Unpaired;
+use super::collect::Leg;
+
+use clock::Axis;
+pub use clock::ClockOffset;
+use evidence::{Edge, Judge};
+use facts::Facts;
+
+/// What evidence tells that two legs belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchedBy {
+    /// The same `Sec-WebSocket-Key`.
+    Key,
+    /// Request heads that are alike, or name the client.
+    Headers,
+    /// The same messages in the same order.
+    Payload,
+    /// One handshake within the other and no other candidate.
+    Time,
+}
+
+impl MatchedBy {
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Headers => "headers",
+            Self::Payload => "payload",
+            Self::Time => "time",
+        }
+    }
+}
+
+/// A client leg and its server leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) client: usize,
+    pub(super) server: Option<usize>,
+    pub(super) by: MatchedBy,
+    pub(super) why: String,
+}
+
+/// What pairing found.
+#[derive(Debug)]
+pub(super) struct Matching {
+    pub(super) links: Vec<Link>,
+    pub(super) unpaired: Vec<Unpaired>,
+    pub(super) clock: Option<ClockOffset>,
+}
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Pairs the legs of so many captures.
+pub(super) fn pair(legs: &[Leg], captures: usize) -> Matching {
+    let facts: Vec<Facts<'_>> = legs.iter().map(Facts::of).collect();
+    let axis = Axis::of(&facts, captures);
+    let judge = Judge { facts: &facts, axis: &axis };
+    let mut state =
+        State { judge: &judge, links: Vec::new(), from: HashSet::new(), to: HashSet::new() };
+    // A key is 16 random bytes: where it survives nothing else is asked.
+    let index = Index::of(&judge);
+    let keyed = state.keyed(&index);
+    let keyed = solve::solve(solve::innermost(state.directed(keyed)), evidence::ENOUGH);
+    let mut disputed = state.take(keyed);
+    let alike = state.alike(&index);
+    let alike = solve::solve(solve::innermost(state.directed(alike)), evidence::ENOUGH);
+    disputed.extend(state.take(alike));
+    let nested = state.alike(&index);
+    let nested = nested.into_iter().filter(|e| e.nested && e.last_resort).collect();
+    let nested = solve::solve(state.directed(nested), evidence::LAST_RESORT);
+    let _ = state.take(nested.map_links(|edge| edge.by = MatchedBy::Time));
+    let State { mut links, from, to, .. } = state;
+    let unpaired = orphan::find(&judge, &mut links, &from, &to, &disputed);
+    links.sort_by_key(|link| (link.client, link.server));
+    Matching { links, unpaired, clock: axis.clock() }
+}
+
+struct State<'a> {
+    judge: &'a Judge<'a>,
+    links: Vec<Link>,
+    /// Legs that are a client leg, and legs that are a server leg.
+    from: HashSet<usize>,
+    to: HashSet<usize>,
+}
+
+impl State<'_> {
+    fn keyed(&self, index: &Index<'_>) -> Vec<Edge> {
+        let mut edges = Vec::new();
+        for (c, facts) in self.judge.facts.iter().enumerate() {
+            let Some(list) = facts.key.and_then(|key| index.key.get(key)) else { continue };
+            let near = self.after(list, c, i64::MAX);
+            edges.extend(near.filter_map(|s| self.judge.edge(c, s)));
+        }
+        edges
+    }
+
+    /// Candidates among the legs that are still free, by what they have in common.
+    fn alike(&self, index: &Index<'_>) -> Vec<Edge> {
+        let mut edges = Vec::new();
+        let mut near: Vec<usize> = Vec::new();
+        for (c, facts) in self.judge.facts.iter().enumerate() {
+            if self.from.contains(&c) {
+                continue;
+            }
+            near.clear();
+            for mark in &facts.marks {
+                if let Some(list) = index.marks.get(mark) {
+                    near.extend(self.after(list, c, i64::MAX));
+                }
+            }
+            let until = self.judge.axis.window(facts);
+            near.extend(self.after(&index.starts, c, until));
+            near.sort_unstable();
+            near.dedup();
+            let free = near.iter().filter(|s| !self.to.contains(s));
+            edges.extend(free.filter_map(|&s| self.judge.edge(c, s)));
+        }
+        edges
+    }
+
+    /// The first candidates of a list that start no earlier than a leg.
+    fn after<'l>(
+        &'l self,
+        list: &'l [(i64, usize)],
+        c: usize,
+        until: i64,
+    ) -> impl Iterator<Item = usize> + 'l {
+        let from = self.judge.facts.get(c).and_then(|f| self.judge.axis.start(f));
+        let from = from.unwrap_or(i64::MAX).saturating_sub(self.judge.axis.slack());
+        let begin = list.partition_point(|&(at, _)| at < from);
+        let rest = list.get(begin..).unwrap_or_default();
+        rest.iter().take_while(move |&&(at, _)| at <= until).map(|&(_, s)| s).take(CANDIDATES)
+    }
+
+    /// Leaves out edges against the stream: where a proxy at one address sends to another, that one
+    /// does not send back.
+    fn directed(&self, edges: Vec<Edge>) -> Vec<Edge> {
+        let facts = self.judge.facts;
+        let listener = |leg: usize| facts.get(leg).map(|f| (f.leg.capture, f.leg.server));
+        type Way = Option<((usize, SocketAddr), (usize, SocketAddr))>;
+        let way = |c: usize, s: usize| -> Way { listener(c).zip(listener(s)) };
+        let mut support: Map<((usize, SocketAddr), (usize, SocketAddr)), HashSet<usize>> =
+            Map::default();
+        for edge in edges.iter().filter(|e| e.score >= evidence::ENOUGH) {
+            if let Some(way) = way(edge.client, edge.server) {
+                support.entry(way).or_default().insert(edge.client);
+            }
+        }
+        let sure: HashSet<_> =
+            self.links.iter().filter_map(|link| way(link.client, link.server?)).collect();
+        let weight = |way: &((usize, SocketAddr), (usize, SocketAddr))| {
+            let sure = if sure.contains(way) { usize::MAX / 2 } else { 0 };
+            sure + support.get(way).map_or(0, HashSet::len)
+        };
+        let with = |edge: &Edge| {
+            let Some(way) = way(edge.client, edge.server) else { return true };
+            weight(&way) >= weight(&(way.1, way.0))
+        };
+        edges.into_iter().filter(with).collect()
+    }
+
+    /// Takes what was solved; gives the legs that stay disputed.
+    fn take(&mut self, solved: solve::Solved) -> Vec<usize> {
+        for edge in solved.taken {
+            let why = self.judge.why(&edge);
+            self.from.insert(edge.client);
+            self.to.insert(edge.server);
+            self.links.push(Link {
+                client: edge.client,
+                server: Some(edge.server),
+                by: edge.by,
+                why,
+            });
+        }
+        solved.disputed
+    }
+}
+
+/// Legs by what they may have in common with others, each list in the order of their starts.
+struct Index<'a> {
+    key: Map<&'a [u8], Vec<(i64, usize)>>,
+    marks: Map<u64, Vec<(i64, usize)>>,
+    starts: Vec<(i64, usize)>,
+}
+
+impl<'a> Index<'a> {
+    fn of(judge: &Judge<'a>) -> Self {
+        let mut starts: Vec<(i64, usize)> = Vec::new();
+        for (at, facts) in judge.facts.iter().enumerate() {
+            starts.extend(judge.axis.start(facts).map(|start| (start, at)));
+        }
+        starts.sort_unstable();
+        let mut key: Map<&'a [u8], Vec<(i64, usize)>> = Map::default();
+        let mut marks: Map<u64, Vec<(i64, usize)>> = Map::default();
+        for &(start, at) in &starts {
+            let Some(facts) = judge.facts.get(at) else { continue };
+            if let Some(bytes) = facts.key {
+                key.entry(bytes).or_default().push((start, at));
+            }
+            for &mark in &facts.marks {
+                marks.entry(mark).or_default().push((start, at));
+            }
+        }
+        Self { key, marks, starts }
+    }
+}
+
+/// Candidates looked at per leg and index: more connections than this seldom start within one
+/// handshake, and those that share a key are few.
+const CANDIDATES: usize = 64;
+
+#[cfg(test)]
+mod tests;

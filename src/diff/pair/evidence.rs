@@ -1,0 +1,356 @@
+//! What speaks for two legs being of one connection, and what against.
+//!
+//! Gets: the facts of two legs. Gives: an [`Edge`] with a score, or nothing where it can not be.
+//!
+//! Points, not probabilities; [`ENOUGH`] is what identical heads within each other's handshake make,
+//! or two equal messages besides.
+
+use super::MatchedBy;
+use super::clock::Axis;
+use super::facts::{Facts, last_segment};
+use crate::diff::collect::Msg;
+use crate::event::EndHow;
+use crate::units::Direction;
+
+/// A candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Edge {
+    pub(super) client: usize,
+    pub(super) server: usize,
+    pub(super) score: i32,
+    pub(super) by: MatchedBy,
+    /// The server leg's handshake lies within the client leg's.
+    pub(super) nested: bool,
+    /// Nothing speaks against it, and the addresses fit: may be taken for want of any other.
+    pub(super) last_resort: bool,
+    /// Data messages that are equal.
+    pub(super) equal: u32,
+    /// Where the server leg starts: of retries the last one's answer is passed on.
+    pub(super) start: i64,
+}
+
+/// Judges candidates.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judge<'a> {
+    pub(super) facts: &'a [Facts<'a>],
+    pub(super) axis: &'a Axis,
+}
+
+/// Points of each kind of evidence.
+#[derive(Debug, Clone, Copy, Default)]
+struct Points {
+    key: i32,
+    place: i32,
+    heads: i32,
+    forwarded: i32,
+    payload: i32,
+    delay: i32,
+}
+
+impl Judge<'_> {
+    /// Judges a client leg and a server leg; `None` when they can not be of one connection.
+    pub(super) fn edge(&self, client: usize, server: usize) -> Option<Edge> {
+        let (c, s) = (self.facts.get(client)?, self.facts.get(server)?);
+        if client == server || !self.possible(c, s) {
+            return None;
+        }
+        let same_key = c.key.is_some() && c.key == s.key;
+        let nested = self.nested(c, s);
+        // One key in two handshakes, one after the other: a client that repeats its key, or a retry.
+        if same_key && !nested && !(c.status == Some(101) && s.status == Some(101)) {
+            let late = self.axis.answered(c).zip(self.axis.start(s));
+            if late.is_some_and(|(answered, start)| {
+                self.axis.before(c.leg.capture == s.leg.capture, start, answered)
+            }) {
+                return None;
+            }
+        }
+        let (payload, equal, contradicts) = self.payload(c, s);
+        let points = Points {
+            key: if same_key { KEY } else { 0 },
+            place: self.place(c, s, nested),
+            heads: heads(c, s),
+            forwarded: forwarded(c, s),
+            payload,
+            delay: self.delay(c, s),
+        };
+        let alike = points.heads + points.forwarded;
+        let score = points.key + points.place + alike + points.payload + points.delay;
+        // Place alone is no evidence: somebody opens two connections at a time every day.
+        let content = same_key || alike >= 25 || payload > 0;
+        let by = if same_key {
+            MatchedBy::Key
+        } else if points.payload > alike {
+            MatchedBy::Payload
+        } else {
+            MatchedBy::Headers
+        };
+        let last_resort = !contradicts && points.heads > -15 && points.place >= 20;
+        let score = if content { score } else { score.min(ENOUGH - 1) };
+        let start = self.axis.start(s).unwrap_or(0);
+        Some(Edge { client, server, score, by, nested, last_resort, equal, start })
+    }
+
+    /// The evidence in words.
+    pub(super) fn why(&self, edge: &Edge) -> String {
+        let (Some(c), Some(s)) = (self.facts.get(edge.client), self.facts.get(edge.server)) else {
+            return String::new();
+        };
+        let mut why: Vec<String> = Vec::new();
+        if c.key.is_some() && c.key == s.key {
+            why.push("the same Sec-WebSocket-Key".to_owned());
+        }
+        if forwarded(c, s) >= 25 {
+            why.push("a forwarding header names the client".to_owned());
+        }
+        if edge.by != MatchedBy::Key && heads(c, s) >= 15 {
+            why.push("request heads alike".to_owned());
+        }
+        if edge.equal > 0 {
+            let n = edge.equal;
+            why.push(format!("{n} equal message{}", if n == 1 { "" } else { "s" }));
+        }
+        if edge.nested {
+            why.push("one handshake within the other".to_owned());
+        }
+        why.join(", ")
+    }
+
+    fn possible(&self, c: &Facts<'_>, s: &Facts<'_>) -> bool {
+        let same_capture = c.leg.capture == s.leg.capture;
+        if s.leg.capture < c.leg.capture || same_capture && c.leg.key.flow == s.leg.key.flow {
+            return false;
+        }
+        let same_key = c.key.is_some() && c.key == s.key;
+        if same_capture {
+            // With two captures the proxy stands between them; within one only the key tells of another.
+            if !matches!(self.axis, Axis::Packets) && !same_key {
+                return false;
+            }
+            // Two connections to one listener are two clients', unless something intercepts.
+            let intercepted = same_key && c.leg.client.ip() != s.leg.client.ip();
+            if c.leg.server == s.leg.server && !intercepted {
+                return false;
+            }
+        }
+        let (Some(asked), Some(asked_on)) = (self.axis.start(c), self.axis.start(s)) else {
+            return false;
+        };
+        if self.axis.before(same_capture, asked, asked_on)
+            || same_capture && matches!(self.axis, Axis::Packets) && asked_on == asked
+        {
+            return false;
+        }
+        let end = c.leg.end.as_ref().filter(|end| end.how != EndHow::CaptureEnd);
+        let ended = end.and_then(|end| self.axis.at(c, end.origin));
+        ended.is_none_or(|ended| !self.axis.before(same_capture, asked_on, ended))
+    }
+
+    /// Was the server leg asked after, and answered before, the client leg.
+    fn nested(&self, c: &Facts<'_>, s: &Facts<'_>) -> bool {
+        let same = c.leg.capture == s.leg.capture;
+        let (Some(answered), Some(start)) = (self.axis.answered(c), self.axis.start(s)) else {
+            return false;
+        };
+        let Some(answered_on) = self.axis.answered(s) else { return false };
+        !self.axis.before(same, start, answered) && !self.axis.before(same, answered_on, answered)
+    }
+
+    fn place(&self, c: &Facts<'_>, s: &Facts<'_>, nested: bool) -> i32 {
+        let mut points = if matches!(self.axis, Axis::Apart) {
+            0
+        } else if nested {
+            20
+        } else if c.answered.is_some() && s.answered.is_some() {
+            -10
+        } else {
+            10
+        };
+        points += match (c.status, s.status) {
+            (Some(a), Some(b)) if a == b => 10,
+            // No proxy makes an upgrade of a refusal.
+            (Some(101), Some(_)) => -30,
+            (Some(_), Some(101)) => -10,
+            _ => 0,
+        };
+        let (client, proxy) = (c.leg.client.ip().to_canonical(), c.leg.server.ip().to_canonical());
+        let upstream_client = s.leg.client.ip().to_canonical();
+        if !proxy.is_loopback() && proxy == upstream_client {
+            points += 20;
+        } else if client == upstream_client && client != proxy && !client.is_loopback() {
+            // The client itself opened both, as far as addresses tell.
+            points -= 40;
+        }
+        let end = |f: &Facts<'_>| {
+            let end = f.leg.end.as_ref().filter(|end| end.how != EndHow::CaptureEnd)?;
+            end.origin.time
+        };
+        if matches!(self.axis, Axis::Packets) {
+            let apart = end(c).zip(end(s)).map(|(a, b)| a.since(b).saturating_abs());
+            points += apart.map_or(0, |ns| if ns < ENDS_TOGETHER { 5 } else { 0 });
+        }
+        points
+    }
+
+    /// Points, equal messages, and whether the messages contradict.
+    fn payload(&self, c: &Facts<'_>, s: &Facts<'_>) -> (i32, u32, bool) {
+        let (mut equal, mut shorter, mut against) = (0_usize, 0_usize, false);
+        for dir in Direction::BOTH {
+            let (a, b) = (&c.data[dir], &s.data[dir]);
+            let shared = shared(a, b);
+            let least = known(a).min(known(b));
+            equal += shared;
+            shorter += least;
+            if !self.causal(c, s, dir) {
+                return (CONTRADICTION, 0, true);
+            }
+            against |= shared == 0 && least > 1;
+        }
+        let n = u32::try_from(equal).unwrap_or(u32::MAX);
+        if equal == 0 {
+            let nothing_shared = against || shorter > 1;
+            return (if nothing_shared { CONTRADICTION } else { 0 }, 0, nothing_shared);
+        }
+        if equal * 2 >= shorter {
+            let each = i32::try_from(equal.min(4)).unwrap_or(4) * 10;
+            (20 + each, n, false)
+        } else {
+            (5, n, false)
+        }
+    }
+
+    /// No message arrives before it was sent: as far as both legs begin alike.
+    fn causal(&self, c: &Facts<'_>, s: &Facts<'_>, dir: Direction) -> bool {
+        let same = c.leg.capture == s.leg.capture;
+        let mut both = c.data[dir].iter().zip(&s.data[dir]);
+        both.by_ref().take_while(|(a, b)| a.hash.is_some() && a.hash == b.hash).all(|(a, b)| {
+            let places = self.axis.at(c, a.origin).zip(self.axis.at(s, b.origin));
+            places.is_none_or(|(a, b)| match dir {
+                Direction::ToServer => !self.axis.before(same, a, b),
+                Direction::ToClient => !self.axis.before(same, b, a),
+            })
+        })
+    }
+
+    /// Points off for messages passed on late, once there are enough of them to tell.
+    fn delay(&self, c: &Facts<'_>, s: &Facts<'_>) -> i32 {
+        if !matches!(self.axis, Axis::Packets) {
+            return 0;
+        }
+        let (mut sum, mut n) = (0_i64, 0_i64);
+        for dir in Direction::BOTH {
+            let both = c.data[dir].iter().zip(&s.data[dir]);
+            for (a, b) in both.take_while(|(a, b)| a.hash.is_some() && a.hash == b.hash) {
+                if let Some((a, b)) = a.origin.time.zip(b.origin.time) {
+                    sum = sum.saturating_add(b.since(a).saturating_abs());
+                    n += 1;
+                }
+            }
+        }
+        if n < TELLING {
+            return 0;
+        }
+        // Six points for each doubling of the mean beyond a millisecond.
+        let millis = sum.checked_div(n).unwrap_or(0) / 1_000_000;
+        let doublings = i64::BITS - millis.leading_zeros();
+        -(i32::try_from(doublings).unwrap_or(0) * 6).min(40)
+    }
+}
+
+/// Messages whose content is known.
+fn known(list: &[&Msg]) -> usize {
+    list.iter().filter(|m| m.hash.is_some()).count()
+}
+
+/// How many messages two lists share, whatever the order.
+fn shared(a: &[&Msg], b: &[&Msg]) -> usize {
+    let prefix = a.iter().zip(b).take_while(|(a, b)| a.hash.is_some() && a.hash == b.hash).count();
+    let rest = |list: &[&Msg]| {
+        let mut hashes: Vec<_> = list.iter().skip(prefix).filter_map(|m| m.hash).collect();
+        hashes.sort_unstable();
+        hashes
+    };
+    let (left, right) = (rest(a), rest(b));
+    let (mut i, mut j, mut n) = (0, 0, prefix);
+    while let (Some(x), Some(y)) = (left.get(i), right.get(j)) {
+        match x.cmp(y) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                n += 1;
+                i += 1;
+                j += 1;
+            }
+        }
+    }
+    n
+}
+
+/// How alike the request heads are, as far as a proxy should leave them alone.
+fn heads(c: &Facts<'_>, s: &Facts<'_>) -> i32 {
+    let mut points = 0;
+    if !c.path.is_empty() && !s.path.is_empty() {
+        if c.path == s.path {
+            points += 10;
+        } else if c.path.ends_with(s.path)
+            || s.path.ends_with(c.path)
+            || last_segment(c.path) == last_segment(s.path)
+        {
+            points += 8;
+        }
+    }
+    let mut equal = 0;
+    for (name, value) in &c.end_to_end {
+        let mut twins = s.end_to_end.iter().filter(|(n, _)| n == name).map(|(_, v)| v).peekable();
+        if twins.peek().is_none() {
+            continue;
+        }
+        if twins.any(|v| v == value) {
+            // The version is 13 for everybody.
+            equal += i32::from(name != "sec-websocket-version");
+        } else {
+            points -= match name.as_str() {
+                "user-agent" | "cookie" | "authorization" => 15,
+                "origin" | "sec-websocket-protocol" => 5,
+                _ => 2,
+            };
+        }
+    }
+    points + (equal * 6).min(30)
+}
+
+/// Does the server leg's request say that it was forwarded for the client leg's client.
+fn forwarded(c: &Facts<'_>, s: &Facts<'_>) -> i32 {
+    let mut points = 0;
+    let client = c.leg.client.ip().to_canonical();
+    // Each hop adds one; without one more it was not this hop that named anybody.
+    if let (Some(last), true) = (s.forwarded.last(), s.forwarded.len() > c.forwarded.len()) {
+        if *last == client.to_string() {
+            points += if client.is_loopback() { 25 } else { 30 };
+            let appended =
+                s.forwarded.starts_with(&c.forwarded) && s.forwarded.len() == c.forwarded.len() + 1;
+            points += if appended { 10 } else { -10 };
+        } else {
+            points -= 15;
+        }
+    } else if s.forwarded.len() < c.forwarded.len() {
+        points -= 10;
+    }
+    if s.forwarded_host.is_some() && c.forwarded_host.is_none() && s.forwarded_host == c.host {
+        points += 10;
+    }
+    points
+}
+
+/// From here on two legs are taken for one connection's, if nothing else comes near.
+pub(super) const ENOUGH: i32 = 60;
+/// For two legs that nothing contradicts and that have no other candidate.
+pub(super) const LAST_RESORT: i32 = 25;
+/// 128 random bits.
+const KEY: i32 = 100;
+/// Both legs have messages and share none.
+const CONTRADICTION: i32 = -40;
+/// Legs whose ends are no further apart ended together, in nanoseconds.
+const ENDS_TOGETHER: i64 = 2_000_000_000;
+/// Messages from which a mean delay tells something.
+const TELLING: i64 = 4;

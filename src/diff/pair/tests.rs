@@ -1,0 +1,372 @@
+use proptest::prelude::*;
+
+use super::super::testkit::*;
+use super::super::*;
+use crate::event::{EndHow, MessageKind};
+use crate::units::Direction::{ToClient, ToServer};
+
+const OTHER_KEY: &str = "AQIDBAUGBwgJCgsMDQ4PEA==";
+
+/// Ports of the client and the server leg of each pair, and how it was matched.
+fn pairs_of(captures: Vec<Kit>) -> Vec<(u16, Option<u16>, MatchedBy)> {
+    let captures = captures.into_iter().map(Kit::collected).collect();
+    let report = compare(captures, &Options::default());
+    let port = |at: usize| report.legs[at].client.port();
+    report.pairs.iter().map(|p| (port(p.client), p.server.map(port), p.matched_by)).collect()
+}
+
+fn key_of(n: usize) -> String {
+    use base64::Engine as _;
+    let mut bytes = [7_u8; 16];
+    bytes[..8].copy_from_slice(&(n as u64).to_be_bytes());
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[test]
+fn key_that_survives_pairs() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[(":path", "/a")]);
+    let mut s = kit.open(50001, 8088, KEY, &[(":path", "/b"), ("User-Agent", "proxy")]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    assert_eq!(pairs_of(vec![kit]), [(40001, Some(50001), MatchedBy::Key)]);
+}
+
+#[test]
+fn client_that_repeats_its_key_to_one_server_is_no_pair() {
+    let mut kit = Kit::new();
+    let mut one = kit.open(40001, 80, KEY, &[]);
+    let mut two = kit.open(40002, 80, KEY, &[]);
+    two.answered(&mut kit, 101, &[]);
+    one.answered(&mut kit, 101, &[]);
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
+fn client_that_repeats_its_key_to_another_server_later_is_no_pair() {
+    let mut kit = Kit::new();
+    let mut one = kit.open(40001, 80, KEY, &[]);
+    one.answered(&mut kit, 101, &[]);
+    one.end(&mut kit, EndHow::Fin, Some(ToServer));
+    let mut two = kit.open(40002, 81, KEY, &[]);
+    two.answered(&mut kit, 101, &[]);
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
+fn chain_is_a_pair_for_each_proxy_and_never_over_one() {
+    let mut kit = Kit::new();
+    let mut a = kit.open(40001, 8090, KEY, &[]);
+    let mut b = kit.open(50001, 8091, KEY, &[]);
+    let mut c = kit.open(60001, 8088, KEY, &[]);
+    for leg in [&mut c, &mut b, &mut a] {
+        leg.answered(&mut kit, 101, &[]);
+    }
+    assert_eq!(
+        pairs_of(vec![kit]),
+        [
+            (60001, None, MatchedBy::Key),
+            (50001, Some(60001), MatchedBy::Key),
+            (40001, Some(50001), MatchedBy::Key),
+        ]
+        .into_iter()
+        .filter(|p| p.1.is_some())
+        .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn chain_through_a_proxy_that_makes_its_own_key_is_paired_whole() {
+    let mut kit = Kit::new();
+    let mut a = kit.open(40001, 8090, KEY, &[]);
+    let mut b = kit.open(50001, 8091, KEY, &[("X-Forwarded-For", "127.0.0.1")]);
+    let more = [("X-Forwarded-For", "127.0.0.1, 127.0.0.1")];
+    let mut c = kit.open(60001, 8088, OTHER_KEY, &more);
+    for leg in [&mut c, &mut b, &mut a] {
+        leg.answered(&mut kit, 101, &[]);
+    }
+    let mut pairs = pairs_of(vec![kit]);
+    pairs.sort_by_key(|p| p.0);
+    assert_eq!(
+        pairs,
+        [(40001, Some(50001), MatchedBy::Key), (50001, Some(60001), MatchedBy::Headers)]
+    );
+}
+
+#[test]
+fn chain_of_proxies_that_all_make_their_own_key_is_told_by_what_each_appends() {
+    let mut kit = Kit::new();
+    let mut a = kit.open(40001, 8090, &key_of(1), &[]);
+    let mut b = kit.open(50001, 8091, &key_of(2), &[("X-Forwarded-For", "127.0.0.1")]);
+    let more = [("X-Forwarded-For", "127.0.0.1, 127.0.0.1")];
+    let mut c = kit.open(60001, 8088, &key_of(3), &more);
+    for leg in [&mut c, &mut b, &mut a] {
+        leg.answered(&mut kit, 101, &[]);
+    }
+    let mut pairs = pairs_of(vec![kit]);
+    pairs.sort_by_key(|p| p.0);
+    assert_eq!(
+        pairs,
+        [(40001, Some(50001), MatchedBy::Headers), (50001, Some(60001), MatchedBy::Headers)]
+    );
+}
+
+#[test]
+fn own_handshake_of_the_proxy_is_found_by_its_messages() {
+    let mut kit = Kit::new();
+    let other = [(":path", "/inner"), ("User-Agent", "-"), ("Host", "inner")];
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, OTHER_KEY, &other);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    for text in ["one", "two", "three"] {
+        c.data(&mut kit, ToServer, MessageKind::Text, text.as_bytes());
+        s.data(&mut kit, ToServer, MessageKind::Text, text.as_bytes());
+        s.data(&mut kit, ToClient, MessageKind::Text, text.as_bytes());
+        c.data(&mut kit, ToClient, MessageKind::Text, text.as_bytes());
+    }
+    assert_eq!(pairs_of(vec![kit]), [(40001, Some(50001), MatchedBy::Payload)]);
+}
+
+#[test]
+fn two_connections_of_one_page_to_two_servers_are_no_pair() {
+    let mut kit = Kit::new();
+    kit.client_ip = "192.0.2.10";
+    kit.server_ip = "198.51.100.1";
+    let origin = [("Origin", "https://page.example"), (":path", "/")];
+    let mut one = kit.open(40001, 443, KEY, &origin);
+    kit.server_ip = "198.51.100.2";
+    let mut two = kit.open(40002, 443, OTHER_KEY, &origin);
+    two.answered(&mut kit, 101, &[]);
+    one.answered(&mut kit, 101, &[]);
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
+fn messages_that_differ_speak_against_like_heads() {
+    let mut kit = Kit::new();
+    let mut one = kit.open(40001, 80, KEY, &[]);
+    let mut two = kit.open(40002, 81, OTHER_KEY, &[]);
+    two.answered(&mut kit, 101, &[]);
+    one.answered(&mut kit, 101, &[]);
+    for n in 0..3 {
+        one.data(&mut kit, ToServer, MessageKind::Text, format!("a{n}").as_bytes());
+        two.data(&mut kit, ToServer, MessageKind::Text, format!("b{n}").as_bytes());
+    }
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
+fn sent_before_the_client_leg_it_can_not_be_its_server_leg() {
+    let mut kit = Kit::new();
+    let mut s = kit.open(50001, 8088, OTHER_KEY, &[("X-Forwarded-For", "127.0.0.1")]);
+    s.answered(&mut kit, 101, &[]);
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    c.answered(&mut kit, 101, &[]);
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
+fn alike_and_at_once_is_not_guessed() {
+    let mut kit = Kit::new();
+    let keys: Vec<String> = (0..4).map(key_of).collect();
+    let mut c1 = kit.open(40001, 80, &keys[0], &[]);
+    let mut c2 = kit.open(40002, 80, &keys[1], &[]);
+    let mut s1 = kit.open(50001, 8088, &keys[2], &[("X-Forwarded-For", "127.0.0.1")]);
+    let mut s2 = kit.open(50002, 8088, &keys[3], &[("X-Forwarded-For", "127.0.0.1")]);
+    for leg in [&mut s1, &mut s2, &mut c1, &mut c2] {
+        leg.answered(&mut kit, 101, &[]);
+    }
+    let report = compare(vec![kit.collected()], &Options::default());
+    assert_eq!(report.pairs.len(), 0);
+    assert_eq!(report.unpaired.len(), 4);
+    assert!(
+        report.unpaired[0].why.contains("equally well")
+            || report.unpaired[2].why.contains("equally well")
+    );
+}
+
+#[test]
+fn handshakes_one_after_the_other_settle_each_other() {
+    // Each client is answered before the next asks: the times leave one way only.
+    let mut kit = Kit::new();
+    for n in 0..20_u16 {
+        let (near, far) = (key_of(usize::from(n)), key_of(usize::from(n) + 1000));
+        let mut c = kit.open(40000 + n, 80, &near, &[]);
+        let mut s = kit.open(50000 + n, 8088, &far, &[("X-Forwarded-For", "127.0.0.1")]);
+        s.answered(&mut kit, 101, &[]);
+        c.answered(&mut kit, 101, &[]);
+    }
+    let pairs = pairs_of(vec![kit]);
+    assert_eq!(pairs.len(), 20);
+    assert!(pairs.iter().all(|p| p.1 == Some(p.0 + 10000)), "{pairs:?}");
+}
+
+#[test]
+fn five_hundred_at_once_with_equal_heads_and_messages_pair_by_their_keys() {
+    let mut kit = Kit::new();
+    let mut legs: Vec<_> = (0..500_u16)
+        .map(|n| (kit.open(20000 + n, 80, &key_of(usize::from(n)), &[]), n))
+        .map(|(c, n)| (c, n))
+        .collect();
+    let mut far: Vec<_> = (0..500_u16)
+        .rev()
+        .map(|n| kit.open(30000 + n, 8088 + n % 3, &key_of(usize::from(n)), &[]))
+        .collect();
+    for leg in &mut far {
+        leg.answered(&mut kit, 101, &[]);
+    }
+    for (leg, _) in &mut legs {
+        leg.answered(&mut kit, 101, &[]);
+    }
+    for (leg, _) in &mut legs {
+        leg.data(&mut kit, ToServer, MessageKind::Text, b"hello");
+    }
+    for leg in &mut far {
+        leg.data(&mut kit, ToServer, MessageKind::Text, b"hello");
+    }
+    let pairs = pairs_of(vec![kit]);
+    assert_eq!(pairs.len(), 500);
+    assert!(pairs.iter().all(|p| p.1 == Some(p.0 + 10000)));
+}
+
+#[test]
+fn retry_at_another_upstream_is_the_one_whose_answer_went_back() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut bad = kit.open(50001, 8088, KEY, &[]);
+    bad.answered(&mut kit, 502, &[]);
+    let mut good = kit.open(50002, 8089, KEY, &[]);
+    good.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    assert_eq!(pairs_of(vec![kit]).first(), Some(&(40001, Some(50002), MatchedBy::Key)));
+}
+
+#[test]
+fn answer_502_without_a_server_leg_is_not_forwarded() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    c.answered(&mut kit, 502, &[]);
+    let report = compare(vec![kit.collected()], &Options::default());
+    assert_eq!(report.pairs[0].server, None);
+    assert_eq!(told(&report.pairs[0].alterations), [("not-forwarded", "request", false)]);
+}
+
+#[test]
+fn refusal_at_an_address_where_others_were_sent_on_is_not_forwarded() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    let mut refused = kit.open(40002, 80, OTHER_KEY, &[]);
+    refused.answered(&mut kit, 403, &[]);
+    let pairs = pairs_of(vec![kit]);
+    assert_eq!(pairs.iter().filter(|p| p.1.is_none()).map(|p| p.0).collect::<Vec<_>>(), [40002]);
+}
+
+#[test]
+fn refusal_by_who_may_be_the_server_itself_is_no_pair() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    c.answered(&mut kit, 403, &[]);
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+/// Two captures of one proxied connection; the second clock is a minute ahead.
+fn two_sides(near: &[&str], far: &[&str]) -> Vec<Kit> {
+    let (mut client, mut server) = (Kit::side(0), Kit::side(1));
+    for n in 0..near.len().max(far.len()) {
+        let start = i64::try_from(n).unwrap() * 10 * MS;
+        if let Some(key) = near.get(n) {
+            client.at(start);
+            let mut c = client.open(40001 + u16::try_from(n).unwrap(), 80, key, &[]);
+            client.at(start + 3 * MS);
+            c.answered(&mut client, 101, &[]);
+        }
+        if let Some(key) = far.get(n) {
+            server.at(start + MS + 60_000 * MS);
+            let mut s = server.open(50001 + u16::try_from(n).unwrap(), 8088, key, &[]);
+            server.at(start + 2 * MS + 60_000 * MS);
+            s.answered(&mut server, 101, &[]);
+        }
+    }
+    vec![client, server]
+}
+
+#[test]
+fn clocks_of_two_captures_are_brought_together() {
+    let keys: Vec<String> = (0..3).map(key_of).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let captures = two_sides(&keys, &keys).into_iter().map(Kit::collected).collect();
+    let report = compare(captures, &Options::default());
+    assert_eq!(report.pairs.len(), 3);
+    let clock = report.clock.unwrap();
+    assert!((clock.server_ahead_ns - 60_000 * MS).abs() <= clock.uncertainty_ns, "{clock:?}");
+    assert_eq!(clock.handshakes, 3);
+}
+
+#[test]
+fn request_on_the_client_side_only_is_not_forwarded_when_it_was_refused() {
+    let (mut client, server) = (Kit::side(0), Kit::side(1));
+    let mut c = client.open(40001, 80, KEY, &[]);
+    c.answered(&mut client, 400, &[]);
+    assert_eq!(pairs_of(vec![client, server]), [(40001, None, MatchedBy::Time)]);
+}
+
+#[test]
+fn two_captures_pair_when_the_proxy_makes_its_own_keys() {
+    let near: Vec<String> = (0..3).map(key_of).collect();
+    let far: Vec<String> = (10..13).map(key_of).collect();
+    let near: Vec<&str> = near.iter().map(String::as_str).collect();
+    let far: Vec<&str> = far.iter().map(String::as_str).collect();
+    let pairs = pairs_of(two_sides(&near, &far));
+    assert!(pairs.iter().all(|p| p.1 == Some(p.0 + 10000)), "{pairs:?}");
+}
+
+#[test]
+fn legs_of_different_address_families_pair() {
+    let mut kit = Kit::new();
+    kit.client_ip = "[2001:db8::7]";
+    kit.server_ip = "[2001:db8::80]";
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    kit.client_ip = "10.0.0.5";
+    kit.server_ip = "10.0.0.9";
+    let mut s = kit.open(50001, 8088, OTHER_KEY, &[("X-Forwarded-For", "2001:db8::7")]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    assert_eq!(pairs_of(vec![kit]), [(40001, Some(50001), MatchedBy::Headers)]);
+}
+
+proptest! {
+    /// Whatever way packets of proxied and direct connections interleave, a key that survives never
+    /// leads to a wrong pair, and each proxied one is found.
+    #[test]
+    fn no_interleaving_makes_a_wrong_pair_while_keys_survive(
+        order in prop::collection::vec(0_usize..40, 400),
+        proxied in prop::collection::vec(any::<bool>(), 40),
+    ) {
+        let mut kit = Kit::new();
+        let mut near: Vec<Option<Open>> = (0..40).map(|_| None).collect();
+        let mut far: Vec<Option<Open>> = (0..40).map(|_| None).collect();
+        let mut step = [0_u8; 40];
+        let rounds = order.into_iter().chain((0..40).cycle().take(400));
+        for n in rounds {
+            let port = u16::try_from(n).unwrap();
+            let key = key_of(n);
+            match (step[n], proxied[n]) {
+                (0, _) => near[n] = Some(kit.open(20000 + port, 80, &key, &[])),
+                (1, true) => far[n] = Some(kit.open(30000 + port, 8088 + port % 2, &key, &[])),
+                (2, true) => far[n].as_mut().unwrap().answered(&mut kit, 101, &[]),
+                (3, _) => near[n].as_mut().unwrap().answered(&mut kit, 101, &[]),
+                (4, _) => near[n].as_mut().unwrap().data(&mut kit, ToServer, MessageKind::Text, b"hi"),
+                (5, true) => far[n].as_mut().unwrap().data(&mut kit, ToServer, MessageKind::Text, b"hi"),
+                _ => {}
+            }
+            step[n] = step[n].saturating_add(1);
+        }
+        let pairs = pairs_of(vec![kit]);
+        prop_assert!(pairs.iter().all(|p| p.1 == Some(p.0 + 10000)), "{pairs:?}");
+        prop_assert_eq!(pairs.len(), proxied.iter().filter(|p| **p).count());
+    }
+}

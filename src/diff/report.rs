@@ -1,0 +1,362 @@
+//! The report as text for people.
+//!
+//! Gets: a [`Report`]. Gives: per pair the way drawn, both heads side by side, what each change means,
+//! the messages that differ, and a last line that sums up. Keeps: nothing.
+//!
+//! ```text
+//! Pair 1, matched by key
+//!   the same Sec-WebSocket-Key, one handshake within the other
+//!   client 127.0.0.1:37116
+//!     -> proxy 127.0.0.1:8080            connection 2
+//!       -> server 127.0.0.1:8088         connection 1, from 127.0.0.1:37314
+//!
+//!   Request   client leg                     | server leg
+//!   ! GET /ws/ HTTP/1.1                      | GET / HTTP/1.1
+//!   ~ Host: 127.0.0.1:8080                   | Host: 127.0.0.1:8088
+//!   ~                                        | X-Forwarded-For: 127.0.0.1
+//! ```
+//!
+//! All text from the network is escaped here: see [`style`].
+
+mod content;
+mod style;
+mod table;
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use super::cut::human_ns;
+use super::{Alteration, Leg, Pair, Report};
+use crate::note::NoteCode;
+use crate::units::Direction;
+use style::{Paint, Tone};
+
+/// How the text is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Columns, at least 40.
+    pub width: usize,
+    /// Colours by SGR sequences.
+    pub color: bool,
+    /// Every pair and every message in full, not the first of those that are alike.
+    pub all: bool,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self { width: 100, color: false, all: false }
+    }
+}
+
+impl Report {
+    /// Writes the report for people.
+    pub fn write_text(&self, options: &TextOptions, out: &mut impl Write) -> io::Result<()> {
+        let mut page = Page {
+            report: self,
+            paint: Paint { color: options.color },
+            width: options.width.max(40),
+            all: options.all,
+            out,
+        };
+        page.clock()?;
+        page.pairs()?;
+        page.unpaired()?;
+        page.sum()
+    }
+}
+
+struct Page<'a, W> {
+    report: &'a Report,
+    paint: Paint,
+    width: usize,
+    all: bool,
+    out: &'a mut W,
+}
+
+impl<W: Write> Page<'_, W> {
+    fn clock(&mut self) -> io::Result<()> {
+        if self.report.captures.len() < 2 {
+            return Ok(());
+        }
+        match self.report.clock {
+            Some(clock) => {
+                let ahead = clock.server_ahead_ns;
+                let way = if ahead < 0 { "behind" } else { "ahead of" };
+                writeln!(
+                    self.out,
+                    "The server side's clock is {} {way} the client side's (\u{b1} {}, from {} {}).\n",
+                    human_ns(ahead.saturating_abs()),
+                    human_ns(clock.uncertainty_ns),
+                    clock.handshakes,
+                    if clock.handshakes == 1 { "handshake" } else { "handshakes" },
+                )
+            }
+            None => writeln!(self.out, "Nothing tells how the two clocks compare.\n"),
+        }
+    }
+
+    fn pairs(&mut self) -> io::Result<()> {
+        let report = self.report;
+        // Alike: the same alterations of the handshake and no message that differs.
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut known: HashMap<Vec<(NoteCode, Direction, &str)>, usize> = HashMap::new();
+        for (at, pair) in report.pairs.iter().enumerate() {
+            let plain =
+                !self.all && pair.server.is_some() && !pair.alterations.iter().any(of_message);
+            let group = plain.then(|| *known.entry(signature(pair)).or_insert(groups.len()));
+            match group.and_then(|group| groups.get_mut(group)) {
+                Some(group) => group.push(at),
+                None => groups.push(vec![at]),
+            }
+        }
+        for group in groups {
+            let Some((first, more)) = group.split_first() else { continue };
+            self.pair(*first)?;
+            self.more(more)?;
+        }
+        Ok(())
+    }
+
+    fn pair(&mut self, at: usize) -> io::Result<()> {
+        let report = self.report;
+        let Some(pair) = report.pairs.get(at) else { return Ok(()) };
+        let Some(client) = report.leg(pair.client) else { return Ok(()) };
+        let server = pair.server.and_then(|at| report.leg(at));
+        let title = match server {
+            Some(_) => {
+                format!("Pair {}, matched by {}", at.saturating_add(1), pair.matched_by.name())
+            }
+            None => format!("Pair {}, not forwarded", at.saturating_add(1)),
+        };
+        writeln!(self.out, "{}", self.paint.tone(Tone::Title, &title))?;
+        let why = style::wrap(&pair.why, self.width.saturating_sub(2));
+        for line in why.iter().filter(|line| !line.is_empty()) {
+            writeln!(self.out, "  {}", self.paint.tone(Tone::Faint, line))?;
+        }
+        self.way(pair, client, server)?;
+        writeln!(self.out)?;
+        table::heads(self.out, &self.paint, self.width, client, server, &pair.alterations)?;
+        self.meanings(&pair.alterations)?;
+        self.messages(pair)?;
+        writeln!(self.out)
+    }
+
+    /// The way, drawn: the legs of the pair, and where it goes on before and behind.
+    fn way(&mut self, pair: &Pair, client: &Leg, server: Option<&Leg>) -> io::Result<()> {
+        let report = self.report;
+        let before = report.pairs.iter().find(|p| p.server == Some(pair.client));
+        let behind = pair.server.and_then(|s| report.pairs.iter().find(|p| p.client == s));
+        let near = if before.is_some() { "proxy" } else { "client" };
+        let far = if behind.is_some_and(|p| p.server.is_some()) { "proxy" } else { "server" };
+        let capture = |leg: &Leg| {
+            let name = report.captures.get(leg.capture).filter(|_| report.captures.len() > 1);
+            name.map_or(String::new(), |name| format!(" of {}", style::escape(name)))
+        };
+        writeln!(self.out, "  {near} {}", client.client)?;
+        let from = format!("connection {}{}", client.no, capture(client));
+        self.hop(4, &format!("proxy {}", client.server), &from)?;
+        match server {
+            Some(server) => {
+                let from =
+                    format!("connection {}{}, from {}", server.no, capture(server), server.client);
+                self.hop(6, &format!("{far} {}", server.server), &from)
+            }
+            None => self.hop(6, "nowhere", ""),
+        }
+    }
+
+    fn hop(&mut self, indent: usize, to: &str, remark: &str) -> io::Result<()> {
+        let line = format!("{:indent$}\u{2514}\u{2500}> {to}", "");
+        let pad = HOP_COLUMNS.saturating_sub(style::width(&line)).max(2);
+        let line = format!("{line}{:pad$}{}", "", self.paint.tone(Tone::Faint, remark));
+        writeln!(self.out, "{}", line.trim_end())
+    }
+
+    /// What the changes in the heads mean, the unexpected first.
+    fn meanings(&mut self, alterations: &[Alteration]) -> io::Result<()> {
+        for expected in [false, true] {
+            let list = alterations.iter().filter(|a| a.expected == expected && !of_message(a));
+            for alteration in list {
+                self.meaning(alteration)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn meaning(&mut self, alteration: &Alteration) -> io::Result<()> {
+        let mark = style::mark(alteration.expected);
+        let tone = Tone::of(alteration);
+        let code = format!("{:CODE_COLUMNS$}", alteration.code.as_str());
+        let head = format!("  {} {} ", self.paint.tone(tone, mark), self.paint.tone(tone, &code));
+        let indent = 5 + CODE_COLUMNS;
+        let text = style::escape(&alteration.text);
+        let lines = style::wrap(&text, self.width.saturating_sub(indent).max(20));
+        write!(self.out, "{head}")?;
+        for (n, line) in lines.iter().enumerate() {
+            let pad = if n == 0 { 0 } else { indent };
+            writeln!(self.out, "{:pad$}{line}", "")?;
+        }
+        Ok(())
+    }
+
+    fn messages(&mut self, pair: &Pair) -> io::Result<()> {
+        if pair.server.is_none() {
+            return Ok(());
+        }
+        let c = pair.counts;
+        let mut line = format!(
+            "  Messages: {} same, {} changed, {} lost, {} injected",
+            c.same, c.changed, c.lost, c.injected
+        );
+        if c.unknown > 0 {
+            line.push_str(&format!(", {} not to be told", c.unknown));
+        }
+        writeln!(self.out, "{line}")?;
+        self.delays(pair)?;
+        let list = pair.alterations.iter().filter(|a| of_message(a));
+        let (mut shown, mut hidden) = (0_usize, 0_u64);
+        for alteration in list {
+            if !self.all && shown >= MESSAGES {
+                hidden += 1;
+                continue;
+            }
+            shown += 1;
+            self.meaning(alteration)?;
+            content::difference(self.out, &self.paint, self.width, alteration)?;
+        }
+        let hidden = hidden.saturating_add(pair.more);
+        if hidden > 0 {
+            writeln!(self.out, "    and {hidden} more")?;
+        }
+        if let Some(cut) = &pair.cut {
+            for line in style::wrap(&cut.text, self.width.saturating_sub(2)) {
+                writeln!(self.out, "  {line}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delays(&mut self, pair: &Pair) -> io::Result<()> {
+        let d = pair.delays;
+        let named = [("handshake", d.handshake), ("p50", d.p50), ("p99", d.p99), ("max", d.max)];
+        let parts: Vec<String> = named
+            .iter()
+            .filter_map(|(name, ns)| Some(format!("{name} {}", human_ns((*ns)?))))
+            .collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let text = format!("Delay added by the proxy: {}", parts.join(", "));
+        for line in style::wrap(&text, self.width.saturating_sub(2)) {
+            writeln!(self.out, "  {line}")?;
+        }
+        Ok(())
+    }
+
+    /// Pairs that are as the one just shown.
+    fn more(&mut self, more: &[usize]) -> io::Result<()> {
+        if more.is_empty() {
+            return Ok(());
+        }
+        let report = self.report;
+        let legs = more.iter().filter_map(|at| {
+            let pair = report.pairs.get(*at)?;
+            let (c, s) = (report.leg(pair.client)?, report.leg(pair.server?)?);
+            Some(format!("{} \u{2192} {}", c.no, s.no))
+        });
+        let mut list: Vec<String> = legs.take(ALIKE_LISTED).collect();
+        if more.len() > list.len() {
+            list.push("\u{2026}".to_owned());
+        }
+        let n = more.len();
+        let text = format!(
+            "The same alterations in {n} more {} (connections {}).",
+            if n == 1 { "pair" } else { "pairs" },
+            list.join(", ")
+        );
+        for line in style::wrap(&text, self.width) {
+            writeln!(self.out, "{line}")?;
+        }
+        writeln!(self.out)
+    }
+
+    fn unpaired(&mut self) -> io::Result<()> {
+        let report = self.report;
+        if report.unpaired.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "{}", self.paint.tone(Tone::Title, "Not paired"))?;
+        let room = if self.all { usize::MAX } else { UNPAIRED };
+        for unpaired in report.unpaired.iter().take(room) {
+            let Some(leg) = report.leg(unpaired.leg) else { continue };
+            let text = format!(
+                "connection {}, {} to {}: {}",
+                leg.no, leg.client, leg.server, unpaired.why
+            );
+            for (n, line) in style::wrap(&text, self.width.saturating_sub(4)).iter().enumerate() {
+                writeln!(self.out, "{}{line}", if n == 0 { "  " } else { "    " })?;
+            }
+        }
+        let hidden = report.unpaired.len().saturating_sub(room);
+        if hidden > 0 {
+            writeln!(self.out, "  and {hidden} more")?;
+        }
+        writeln!(self.out)
+    }
+
+    fn sum(&mut self) -> io::Result<()> {
+        let report = self.report;
+        let all = report.pairs.iter().fold(0_u64, |sum, p| sum.saturating_add(p.counted(true)));
+        let unexpected =
+            report.pairs.iter().fold(0_u64, |sum, p| sum.saturating_add(p.counted(false)));
+        let n = report.pairs.len();
+        let text = format!(
+            "{n} {}: {unexpected} unexpected and {} expected {}.",
+            if n == 1 { "pair" } else { "pairs" },
+            all.saturating_sub(unexpected),
+            if all == 1 { "alteration" } else { "alterations" },
+        );
+        let tone = if unexpected > 0 { Tone::Unexpected } else { Tone::Good };
+        writeln!(self.out, "{}", self.paint.tone(tone, &text))?;
+        if report.legs_dropped > 0 {
+            writeln!(
+                self.out,
+                "{} connections beyond the limit were not looked at.",
+                report.legs_dropped
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Is it an alteration of a message, not of a head?
+fn of_message(alteration: &Alteration) -> bool {
+    matches!(
+        alteration.code,
+        NoteCode::MessageLost
+            | NoteCode::MessageChanged
+            | NoteCode::MessageInjected
+            | NoteCode::MessageReordered
+            | NoteCode::Refragmented
+            | NoteCode::Recompressed
+            | NoteCode::CloseChanged
+    )
+}
+
+fn signature(pair: &Pair) -> Vec<(NoteCode, Direction, &str)> {
+    pair.alterations.iter().map(|a| (a.code, a.dir, a.what.as_str())).collect()
+}
+
+/// Columns of a code: `subprotocol-changed` is the longest.
+const CODE_COLUMNS: usize = 19;
+/// Columns before the remark on a hop.
+const HOP_COLUMNS: usize = 42;
+/// Messages shown of a pair.
+const MESSAGES: usize = 20;
+/// Pairs named that are like another.
+const ALIKE_LISTED: usize = 20;
+/// Connections without a partner shown.
+const UNPAIRED: usize = 20;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use super::super::testkit::*;
+use super::super::{Options, compare};
+use super::*;
+use crate::event::{EndHow, MessageKind};
+use crate::units::Direction::{ToClient, ToServer};
+
+fn text(kit: Kit, options: &TextOptions) -> String {
+    let report = compare(vec![kit.collected()], &Options::default());
+    let mut out = Vec::new();
+    report.write_text(options, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// What a proxy like httpd does to a handshake, and a message that it changes.
+fn httpd() -> Kit {
+    let mut kit = Kit::new();
+    let mut c = kit.open(37116, 8080, KEY, &[(":path", "/ws/"), ("Host", "127.0.0.1:8080")]);
+    let far = [("Host", "127.0.0.1:8088"), ("X-Forwarded-For", "127.0.0.1"), (":path", "/")];
+    let mut s = kit.open(37314, 8088, KEY, &far);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    c.data(&mut kit, ToServer, MessageKind::Text, b"pay alice 100");
+    s.data(&mut kit, ToServer, MessageKind::Text, b"pay mallory 100");
+    s.end(&mut kit, EndHow::Fin, Some(ToServer));
+    c.end(&mut kit, EndHow::Fin, Some(ToClient));
+    kit
+}
+
+#[test]
+fn story_of_a_pair_in_eighty_columns() {
+    let got = text(httpd(), &TextOptions { width: 80, ..TextOptions::default() });
+    insta::assert_snapshot!(got, @"");
+}
+
+#[test]
+fn every_line_fits_its_width() {
+    for width in [60, 80, 120, 200] {
+        let got = text(httpd(), &TextOptions { width, ..TextOptions::default() });
+        for line in got.lines() {
+            assert!(style::width(line) <= width.max(74), "{width}: {line}");
+        }
+    }
+}
+
+#[test]
+fn control_characters_of_the_network_do_not_reach_the_terminal() {
+    let mut kit = Kit::new();
+    let evil = [(":path", "/\x1b[2J"), ("X-Evil", "\x1b]0;owned\x07"), ("X-\x1b[1m", "1")];
+    let mut c = kit.open(40001, 80, KEY, &evil);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[("X-\x1b[31m", "\u{202e}")]);
+    c.answered(&mut kit, 101, &[]);
+    c.data(&mut kit, ToServer, MessageKind::Text, b"\x1b[31mred");
+    c.end(&mut kit, EndHow::Fin, Some(ToServer));
+    s.end(&mut kit, EndHow::Fin, Some(ToServer));
+    let got = text(kit, &TextOptions::default());
+    assert!(!got.contains(|c: char| c.is_control() && c != '\n'), "{got:?}");
+    assert!(!got.contains('\u{202e}'));
+    assert!(got.contains("\\x1b[31mred"), "{got}");
+}
+
+#[test]
+fn colours_only_when_asked_for() {
+    let with = text(httpd(), &TextOptions { color: true, ..TextOptions::default() });
+    assert!(with.contains("\x1b[1;31m! GET /ws/") || with.contains("\x1b[1;31m!"), "{with}");
+    assert!(!text(httpd(), &TextOptions::default()).contains('\x1b'));
+}
+
+#[test]
+fn pairs_that_are_alike_are_told_once() {
+    let mut kit = Kit::new();
+    for n in 0..50_u16 {
+        use base64::Engine as _;
+        let mut bytes = [1; 16];
+        bytes[0] = u8::try_from(n).unwrap();
+        let key = base64::engine::general_purpose::STANDARD.encode(bytes);
+        let mut c = kit.open(20000 + n, 80, &key, &[]);
+        let mut s = kit.open(30000 + n, 8088, &key, &[("X-Forwarded-For", "127.0.0.1")]);
+        s.answered(&mut kit, 101, &[]);
+        c.answered(&mut kit, 101, &[]);
+    }
+    let got = text(kit, &TextOptions::default());
+    assert!(got.contains("The same alterations in 49 more pairs"), "{got}");
+    assert!(got.lines().count() < 40, "{got}");
+}

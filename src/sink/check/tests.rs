@@ -1,0 +1,146 @@
+use serde_json::Value;
+
+use super::*;
+use crate::event::{Message, Outcome};
+use crate::note::NoteCode;
+use crate::sink::samples;
+
+/// A connection whose accept is wrong and whose server masks; and one that is fine.
+fn report(options: CheckOptions) -> String {
+    let mut invalid = samples::handshake();
+    invalid.outcome = Outcome::Invalid;
+    invalid.notes = vec![samples::note("proxy-trace"), samples::note("accept-mismatch")];
+    let masked = [samples::note("server-masked")];
+    let message = Message { notes: &masked, ..samples::text(b"x") };
+    let end = samples::end();
+    let mut sink = CheckSink::new(Vec::new(), options);
+    let events = [
+        (6, 412, Event::Handshake(&invalid)),
+        (8, 500, Event::Message(&message)),
+        (9, 600, Event::Message(&message)),
+        (14, 4800, Event::End(&end)),
+        (20, 9000, Event::Handshake(&samples::handshake())),
+        (24, 9900, Event::End(&end)),
+    ];
+    samples::feed(&mut sink, &events);
+    samples::finish(&mut sink);
+    assert_eq!(sink.tally().errors, 3);
+    String::from_utf8(sink.into_inner()).unwrap()
+}
+
+fn with(format: Format) -> CheckOptions {
+    CheckOptions { format, capture: "a <b>.pcap".into(), ..CheckOptions::default() }
+}
+
+#[test]
+fn text_reads_well_in_80_columns() {
+    let text = report(CheckOptions { verbosity: Verbosity::Quiet, ..with(Format::Text) });
+    assert_eq!(
+        text,
+        "\
+#1 ERROR  GET /chat -> 101, invalid  127.0.0.1:40938 > [::1]:8088
+  The client closed with 1000 (normal closure), and the server answered.
+  error accept-mismatch (server, RFC 6455 §4.2.2)
+    the text of accept-mismatch (handshake, packet 6)
+  error server-masked (server, RFC 6455 §5.1), 2 times
+    the text of server-masked (packets 8, 9)
+
+#2 OK  GET /chat -> 101, accepted  127.0.0.1:40938 > [::1]:8088
+  The client closed with 1000 (normal closure), and the server answered.
+
+2 WebSocket connections: 1 fine, 1 with errors
+what a note means and how to fix it: wstap explain accept-mismatch
+
+14 packets, 2 WebSocket connections, 2 messages, 3 errors, 1 remark
+"
+    );
+    let whole = report(with(Format::Text));
+    assert!(whole.contains("    ^ error accept-mismatch\n"));
+    assert!(whole.contains("  info proxy-trace (server, "));
+    assert!(whole.lines().all(|line| line.chars().count() <= 80), "{whole}");
+}
+
+#[test]
+fn json_has_a_verdict_for_each_connection_and_ends_with_the_capture() {
+    let text = report(with(Format::Json));
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let events: Vec<_> = lines.iter().map(|l| l["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["verdict", "verdict", "capture"]);
+    let first = &lines[0];
+    assert_eq!(first["severity"], "error");
+    assert_eq!(first["outcome"], "invalid");
+    assert_eq!(first["request"], "GET /chat");
+    assert_eq!(first["how"], "close");
+    assert_eq!(first["notes"][0]["code"], "accept-mismatch");
+    assert_eq!(first["notes"][1]["count"], 2);
+    assert_eq!(first["notes"][1]["packets"], serde_json::json!([8, 9]));
+    assert_eq!(first["notes"][2]["severity"], "info");
+    assert_eq!(lines[1]["severity"], Value::Null);
+}
+
+#[test]
+fn sarif_has_the_rules_and_a_result_for_each_finding() {
+    let log: Value = serde_json::from_str(&report(with(Format::Sarif))).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), NoteCode::ALL.len());
+    let results = run["results"].as_array().unwrap();
+    let levels: Vec<_> = results.iter().map(|r| r["level"].as_str().unwrap()).collect();
+    assert_eq!(levels, ["error", "error", "note"]);
+    for result in results {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[index]["id"], result["ruleId"], "index and id agree");
+        let location = &result["locations"][0];
+        let uri = &location["physicalLocation"]["artifactLocation"]["uri"];
+        assert_eq!(uri, "a%20%3Cb%3E.pcap");
+        assert_eq!(location["logicalLocations"][0]["name"], "connection 1");
+    }
+    assert_eq!(run["invocations"][0]["executionSuccessful"], true);
+}
+
+#[test]
+fn sarif_without_a_connection_is_whole() {
+    let mut sink = CheckSink::new(Vec::new(), with(Format::Sarif));
+    samples::finish(&mut sink);
+    let log: Value = serde_json::from_slice(&sink.into_inner()).unwrap();
+    assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
+}
+
+#[test]
+fn junit_counts_first_and_fails_what_has_errors() {
+    let xml = report(with(Format::Junit));
+    assert!(xml.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"));
+    assert!(xml.contains("name=\"a &lt;b&gt;.pcap\""));
+    assert!(xml.contains("tests=\"2\" failures=\"1\" errors=\"0\" time=\"0.009\""));
+    assert!(xml.contains("timestamp=\"2026-11-22T16:00:00\""));
+    assert_eq!(xml.matches("<testcase ").count(), 2);
+    assert_eq!(xml.matches("<failure ").count(), 1);
+    assert!(
+        xml.contains("<failure type=\"accept-mismatch\" message=\"the text of accept-mismatch\">")
+    );
+    assert!(xml.ends_with("  </testsuite>\n</testsuites>\n"));
+}
+
+#[test]
+fn reports_are_harmless_whatever_the_network_sent() {
+    let mut evil: String = (0..=255_u8).map(char::from).collect();
+    evil.push_str("\u{202e}\u{200b}\u{2028}]]>\u{ffff}");
+    let mut handshake = samples::rejected();
+    if let Some(head) = &mut handshake.request {
+        head.method.clone_from(&evil);
+        head.target.clone_from(&evil);
+        head.fields.0[0].name = evil.as_bytes().into();
+        head.fields.0[1].value = (0..=255).collect();
+    }
+    handshake.notes[0].text = evil.clone().into();
+    for format in [Format::Text, Format::Json, Format::Sarif, Format::Junit] {
+        let options = CheckOptions { verbosity: Verbosity::Verbose, ..with(format) };
+        let mut sink = CheckSink::new(Vec::new(), options);
+        samples::feed(&mut sink, &[(6, 412, Event::Handshake(&handshake))]);
+        samples::finish(&mut sink);
+        let text = String::from_utf8(sink.into_inner()).unwrap();
+        let raw = text.chars().find(|c| *c != '\n' && crate::sink::escape::is_unsafe(*c));
+        assert_eq!(raw, None, "{format:?}");
+    }
+}
