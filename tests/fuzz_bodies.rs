@@ -119,7 +119,8 @@ fn deflated(messages: &[&[u8]]) -> Vec<u8> {
         }
         let mut packed = Vec::with_capacity(message.len() + 64);
         packer.compress_vec(message, &mut packed, flate2::FlushCompress::Sync).unwrap();
-        out.extend_from_slice(packed.strip_suffix(&[0, 0, 0xff, 0xff]).unwrap());
+        // RFC 7692 section 7.2.3.6: an empty message is one octet.
+        out.extend_from_slice(packed.strip_suffix(&[0, 0, 0xff, 0xff]).unwrap_or(&[0]));
     }
     out
 }

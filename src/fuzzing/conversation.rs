@@ -33,8 +33,16 @@ pub(super) fn conversation(data: &[u8]) {
     );
     if whole.1 && opener.is_some() {
         let bytewise = run(opener, acts, 1);
-        assert_eq!(whole.0.events, bytewise.0.events, "the cutting of the input shows");
+        let (whole, bytewise) = (certain(&whole.0.events), certain(&bytewise.0.events));
+        assert_eq!(whole, bytewise, "the cutting of the input shows");
     }
+}
+
+/// The events up to a handshake without an answer: behind it frames have to be looked for, and where
+/// segments end is evidence there.
+fn certain(events: &[String]) -> &[String] {
+    let guessed = events.iter().position(|event| event.contains("outcome: Incomplete"));
+    guessed.and_then(|at| events.get(..=at)).unwrap_or(events)
 }
 
 /// The events, and whether nothing was lost.

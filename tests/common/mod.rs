@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use wstap::capture::{LinkType, PacketRecord};
+use wstap::capture::{self, Input, InterfaceId, LinkType, PacketRecord, PacketSource, Source};
 use wstap::event::{Cx, Event, Payload, Sink, Wants};
 use wstap::limits::Limits;
 use wstap::pipeline::{Pipeline, Totals};
@@ -96,6 +96,7 @@ pub fn run_with<S: Sink>(packets: impl IntoIterator<Item = Packet>, sink: S) -> 
             at: FileOffset(0),
             time: packet.time,
             link: packet.link,
+            interface: InterfaceId::default(),
             orig_len: packet.orig_len,
             bytes: &packet.bytes,
         };
@@ -104,6 +105,13 @@ pub fn run_with<S: Sink>(packets: impl IntoIterator<Item = Packet>, sink: S) -> 
         }
     }
     pipeline.finish()
+}
+
+/// A capture file, opened.
+pub fn open(path: &Path) -> Source {
+    let input = Input::Path(path.to_owned());
+    capture::open(&[input], &Limits::default(), &capture::Options::default())
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// The packets of a capture file.
