@@ -72,6 +72,8 @@ struct Flow<T> {
     a: Half,
     b: Half,
     last: Origin,
+    /// A RST came from this side, before all that was sent ahead of it.
+    reset: Option<(Side, Origin)>,
     phase: Phase,
     state: T,
 }
@@ -265,6 +267,7 @@ impl<T: Default> Flow<T> {
             a: Half::default(),
             b: Half::default(),
             last: segment.origin,
+            reset: None,
             phase: Phase::Open,
             state: T::default(),
         }
@@ -290,6 +293,8 @@ impl<T: Default> Flow<T> {
         let (Some(now), Some(last)) = (now.time, self.last.time) else { return false };
         let idle = now.since(last);
         match self.phase {
+            // What would still have come before the RST does not come any more.
+            Phase::Open if self.reset.is_some() => idle > limits.hold_ns,
             Phase::Open if self.a.is_silent() && self.b.is_silent() => idle > limits.idle_ns,
             Phase::Open => idle > limits.idle_websocket_ns,
             Phase::Ignored => idle > limits.idle_ns,
@@ -315,7 +320,7 @@ impl<T: Default> Flow<T> {
             let opener = if flags.has(TcpFlags::ACK) { side.flip() } else { side };
             self.info.opener = Some(opener);
         }
-        let Self { info, a, b, state, .. } = self;
+        let Self { info, a, b, state, reset, .. } = self;
         let (half, peer) = match side {
             Side::A => (a, b),
             Side::B => (b, a),
@@ -336,41 +341,38 @@ impl<T: Default> Flow<T> {
             half.syn(seq);
             seq = seq.plus(1);
         }
-        if flags.has(TcpFlags::RST) {
-            // Data of a RST is a diagnostic text at most (RFC 9293 section 3.5.3), and its window is
-            // closed: what is missing now stays missing.
-            flush_both(half, peer, own, segment.origin, &mut give)?;
-            half.end();
-            peer.end();
-            give(own, StreamEvent::Reset { origin: segment.origin })?;
-        } else {
-            if flags.has(TcpFlags::ACK) {
-                peer.acknowledged(segment.ack);
-                half.block_behind(peer);
-            }
-            let fin = flags.has(TcpFlags::FIN);
-            if fin || !segment.payload.is_empty() || segment.cut > 0 {
-                let piece = Piece {
-                    origin: segment.origin,
-                    seq,
-                    bytes: segment.payload,
-                    cut: segment.cut,
-                    fin,
-                };
-                half.data(piece, limits, &mut |event| give(own, event))?;
-            } else if half.is_waiting() {
-                half.settle(segment.origin, limits, &mut |event| give(own, event))?;
-            }
-            if peer.is_waiting() {
-                peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
-                peer.unblock(half, &mut |event| give(other, event))?;
-            }
-            half.unblock(peer, &mut |event| give(own, event))?;
+        if flags.has(TcpFlags::ACK) {
+            peer.acknowledged(segment.ack);
+            half.block_behind(peer);
         }
+        let fin = flags.has(TcpFlags::FIN);
+        if flags.has(TcpFlags::RST) {
+            // RFC 9293 section 3.10.7.4: a RST takes effect at its place in the sequence; in a capture
+            // what was sent before it may stand behind it. Data of its own is a diagnostic text at
+            // most (section 3.5.3).
+            half.acknowledged(seq);
+            reset.get_or_insert((side, segment.origin));
+        } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+            let piece = Piece {
+                origin: segment.origin,
+                seq,
+                bytes: segment.payload,
+                cut: segment.cut,
+                fin,
+            };
+            half.data(piece, limits, &mut |event| give(own, event))?;
+        } else if half.is_waiting() {
+            half.settle(segment.origin, limits, &mut |event| give(own, event))?;
+        }
+        if peer.is_waiting() {
+            peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
+        }
+        take_turns(half, peer, own, &mut give)?;
+        let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
             return self.ignore();
         }
-        if self.a.is_ended() && self.b.is_ended() {
+        if reset_is_due || self.a.is_ended() && self.b.is_ended() {
             return self.finish(Finish::Tcp, segment.origin, handler);
         }
         ControlFlow::Continue(())
@@ -396,13 +398,18 @@ impl<T: Default> Flow<T> {
         self.phase = Phase::Closed;
         let mut state = std::mem::take(&mut self.state);
         let mut wanted = true;
-        let Self { info, a, b, .. } = self;
-        flush_both(a, b, Side::A, origin, &mut |side, event| {
+        let Self { info, a, b, reset, .. } = self;
+        let (why, origin) = reset.map_or((why, origin), |(_, at)| (Finish::Tcp, at));
+        let mut give = |side: Side, event: StreamEvent<'_>| {
             if wanted {
                 wanted = handler.stream(info, &mut state, side, event)? == Interest::Keep;
             }
             ControlFlow::Continue(())
-        })?;
+        };
+        flush_both(a, b, Side::A, origin, &mut give)?;
+        if let Some((side, origin)) = *reset {
+            give(side, StreamEvent::Reset { origin })?;
+        }
         a.drop_held();
         b.drop_held();
         if wanted {
@@ -411,6 +418,37 @@ impl<T: Default> Flow<T> {
             ControlFlow::Continue(())
         }
     }
+}
+
+/// Hands on what one direction held back, once the other lacks nothing more that was acknowledged: from
+/// there on, packet by packet.
+fn take_turns(
+    half: &mut Half,
+    peer: &mut Half,
+    side: Side,
+    give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let lacking = match (half.is_blocked(), peer.is_blocked()) {
+        (true, _) => &*peer,
+        (_, true) => &*half,
+        (false, false) => return ControlFlow::Continue(()),
+    };
+    if lacking.lacks() {
+        return ControlFlow::Continue(());
+    }
+    half.release();
+    peer.release();
+    loop {
+        let (next, from) = match (half.due(), peer.due()) {
+            (None, None) => break,
+            (Some(mine), Some(theirs)) if theirs < mine => (&mut *peer, side.flip()),
+            (None, Some(_)) => (&mut *peer, side.flip()),
+            (Some(_), _) => (&mut *half, side),
+        };
+        next.hand_on(&mut |event| give(from, event))?;
+    }
+    half.fin_if_due(&mut |event| give(side, event))?;
+    peer.fin_if_due(&mut |event| give(side.flip(), event))
 }
 
 /// Gives up all holes of both directions; first those of the one that the other waits for.
@@ -422,10 +460,11 @@ fn flush_both(
     give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     if half.is_blocked() {
-        peer.flush(origin, &mut |event| give(side.flip(), event))?;
-        half.flush(origin, &mut |event| give(side, event))
-    } else {
-        half.flush(origin, &mut |event| give(side, event))?;
-        peer.flush(origin, &mut |event| give(side.flip(), event))
+        peer.give_up_acknowledged(origin, &mut |event| give(side.flip(), event))?;
+    } else if peer.is_blocked() {
+        half.give_up_acknowledged(origin, &mut |event| give(side, event))?;
     }
+    take_turns(half, peer, side, give)?;
+    half.flush(origin, &mut |event| give(side, event))?;
+    peer.flush(origin, &mut |event| give(side.flip(), event))
 }
