@@ -5,6 +5,7 @@
 //! it is given every event, and asks.
 
 use crate::event::{Cx, Event};
+use crate::units::Timestamp;
 
 /// Says of each event whether it is asked for. Asked once for each, in order.
 pub trait Select {
@@ -13,6 +14,9 @@ pub trait Select {
 
     /// Does the answer depend on payloads ([`Wants::payload`](crate::event::Wants)).
     fn needs_payload(&self) -> bool;
+
+    /// Told once, before the first event, when the first packet was captured.
+    fn begin(&mut self, _first: Option<Timestamp>) {}
 }
 
 /// Everything is asked for.

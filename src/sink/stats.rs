@@ -219,6 +219,7 @@ impl<W: Write, S: Select> Sink for StatsSink<W, S> {
 
 impl<W: Write, S: Select> Output for StatsSink<W, S> {
     fn begin(&mut self, first: Option<Timestamp>) {
+        self.select.begin(first);
         self.totals.series.begin(first);
     }
 
