@@ -14,6 +14,7 @@
 mod classic;
 mod error;
 mod file;
+pub mod follow;
 #[doc(hidden)]
 pub mod fuzz;
 mod input;
@@ -21,6 +22,7 @@ pub mod interfaces;
 pub mod live;
 mod merge;
 mod pcapng;
+pub mod rotate;
 mod snoop;
 mod summary;
 mod window;
@@ -31,10 +33,12 @@ mod samples;
 
 pub use error::{CaptureError, Fault, Looks};
 pub use file::FileSource;
+pub use follow::FollowSource;
 pub use input::{Compression, Input, Progress};
 pub use interfaces::{InterfaceInfo, interfaces};
 pub use live::{LiveOptions, LiveSource, Polled};
 pub use merge::MergeSource;
+pub use rotate::{Bound, Rotation, Saver};
 pub use summary::{Comment, Format, Interface, Secrets, Summary};
 pub use write::PcapngWriter;
 
