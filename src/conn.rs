@@ -120,7 +120,7 @@ impl<S: Sink> Conns<S> {
                 {
                     // The usual start, which needs no copy of it to be tried out on.
                     conn.client = Some(side);
-                    return self.feed_http(flow, conn, Box::new(Http1::new()), side, event);
+                    return self.feed_http(flow, conn, Box::default(), side, event);
                 }
                 conn.stage = Stage::Probe(Box::new(Probe::new(flow.opener)));
                 self.feed(flow, conn, side, event)
@@ -342,7 +342,7 @@ impl<S: Sink> Conns<S> {
             }
             Verdict::Http { client } => {
                 conn.client = Some(client);
-                conn.stage = Stage::Http(Box::new(Http1::new()));
+                conn.stage = Stage::Http(Box::default());
             }
             Verdict::Tls => {
                 self.unread.tls += 1;

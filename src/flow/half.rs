@@ -57,6 +57,7 @@ struct Recent {
 
 /// One direction.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that are independent of each other")]
 pub(super) struct Half {
     /// Sequence number of `next`; meaningless until `started`.
     next_seq: SeqNo,
@@ -281,14 +282,14 @@ impl Half {
                 self.give_up_acknowledged(now, give)?;
             }
         }
-        if !self.held.is_empty() {
+        if self.held.is_empty() {
+            self.hole_since = None;
+        } else {
             let since = *self.hole_since.get_or_insert(now.time.unwrap_or_default());
             if now.time.is_some_and(|t| t.since(since) > limits.hold_ns) {
                 self.give_up_hole(now, give)?;
                 self.hole_since = now.time;
             }
-        } else {
-            self.hole_since = None;
         }
         self.fin_if_due(give)
     }
