@@ -46,6 +46,7 @@
 
 mod keys;
 
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use crate::capture::PacketRecord;
@@ -53,7 +54,7 @@ use crate::conn::{Conns, Unread};
 use crate::event::Sink;
 use crate::flow::Table;
 use crate::limits::Limits;
-use crate::packet::{Decoded, Decoder, Skip};
+use crate::packet::{Decoded, Decoder, Skip, TcpFlags};
 use crate::units::{Origin, Timestamp};
 use keys::KeyWatch;
 
@@ -84,6 +85,16 @@ pub struct Pipeline<S: Sink> {
     conns: Conns<KeyWatch<S>>,
     totals: Totals,
     last: Origin,
+    on_open: Option<OnOpen>,
+}
+
+/// Is told of a TCP connection when it is opened: who asked, and who was asked.
+struct OnOpen(Box<dyn FnMut(SocketAddr, SocketAddr) + Send>);
+
+impl std::fmt::Debug for OnOpen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnOpen")
+    }
 }
 
 impl<S: Sink> Pipeline<S> {
@@ -95,7 +106,14 @@ impl<S: Sink> Pipeline<S> {
             conns: Conns::new(KeyWatch::new(sink, limits.keys), limits),
             totals: Totals::default(),
             last: Origin::default(),
+            on_open: None,
         }
+    }
+
+    /// Calls this for each TCP connection whose opening is seen, before anything is known of what it
+    /// will carry: to look up meanwhile what is soon gone.
+    pub fn on_open(&mut self, tell: impl FnMut(SocketAddr, SocketAddr) + Send + 'static) {
+        self.on_open = Some(OnOpen(Box::new(tell)));
     }
 
     /// Takes the next packet; `Break` when the sink has seen enough.
@@ -109,7 +127,15 @@ impl<S: Sink> Pipeline<S> {
         }
         self.last = Origin { packet: record.no, time: record.time };
         match self.decoder.decode(record) {
-            Decoded::Segment(segment) => self.table.push(&segment, &mut self.conns),
+            Decoded::Segment(segment) => {
+                if let Some(OnOpen(tell)) = &mut self.on_open
+                    && segment.flags.has(TcpFlags::SYN)
+                    && !segment.flags.has(TcpFlags::ACK)
+                {
+                    tell(segment.src, segment.dst);
+                }
+                self.table.push(&segment, &mut self.conns)
+            }
             // Counted by the decoder: a held IP fragment is decoded after all when its datagram is.
             Decoded::Other(_) => ControlFlow::Continue(()),
         }

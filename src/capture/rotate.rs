@@ -164,9 +164,16 @@ impl Saver {
     }
 
     /// Takes in what is known of the interfaces by now, for the statistics; new ones are described.
-    pub fn learn(&mut self, interfaces: &[Interface]) {
+    ///
+    /// # Errors
+    /// When they can not be written.
+    pub fn learn(&mut self, interfaces: &[Interface]) -> io::Result<()> {
         self.interfaces.clear();
         self.interfaces.extend_from_slice(interfaces);
+        for (id, interface) in (0..).zip(interfaces) {
+            self.writer.interface(InterfaceId(id), interface)?;
+        }
+        Ok(())
     }
 
     /// Writes down how many packets were dropped until now.
@@ -174,7 +181,7 @@ impl Saver {
     /// # Errors
     /// When it can not be written.
     pub fn dropped(&mut self, interfaces: &[Interface], now: Timestamp) -> io::Result<()> {
-        self.learn(interfaces);
+        self.learn(interfaces)?;
         self.writer.statistics(&self.interfaces, Some(now))?;
         self.dirty = true;
         self.flush_after(Instant::now(), Duration::ZERO)
@@ -185,7 +192,7 @@ impl Saver {
     /// # Errors
     /// When it can not be written.
     pub fn finish(mut self, interfaces: &[Interface]) -> io::Result<()> {
-        self.learn(interfaces);
+        self.learn(interfaces)?;
         self.writer.finish(&self.interfaces).map(drop)
     }
 
