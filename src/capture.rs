@@ -36,7 +36,7 @@ pub use error::{CaptureError, Fault, Looks};
 pub use file::FileSource;
 pub use follow::FollowSource;
 pub use input::{Compression, Input, Progress};
-pub use interfaces::{InterfaceInfo, interfaces};
+pub use interfaces::{InterfaceInfo, Traffic, interfaces, traffic};
 pub use live::{LiveOptions, LiveSource, Polled};
 pub use merge::MergeSource;
 pub use netns::Netns;

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 mod linux;
 
 #[cfg(target_os = "linux")]
-pub use linux::{give_up, give_up_but_looking};
+pub use linux::{give_up, give_up_but_looking, hand_over};
 
 /// What is still needed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,6 +54,15 @@ pub enum PrivilegeError {
     /// The sandbox can not be entered, although the kernel has one.
     #[error("cannot enter the sandbox: {0}")]
     Sandbox(String),
+}
+
+/// The file stays whose it is.
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn hand_over(_: &std::path::Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Elsewhere than on Linux only the user is left as he is: libpcap's device is all that was open.

@@ -42,13 +42,18 @@ impl Rotation {
     /// # Errors
     /// When it is none that dumpcap has: says which there are.
     pub fn add(&mut self, text: &str) -> Result<(), String> {
-        match Bound::from_str(text)? {
+        self.set(Bound::from_str(text)?);
+        Ok(())
+    }
+
+    /// The same, read already.
+    pub const fn set(&mut self, bound: Bound) {
+        match bound {
             Bound::Duration(duration) => self.duration = Some(duration),
             Bound::Bytes(bytes) => self.bytes = Some(bytes),
             Bound::Packets(packets) => self.packets = Some(packets),
             Bound::Files(files) => self.files = Some(files),
         }
-        Ok(())
     }
 
     /// Does anything make a next file begin.

@@ -34,6 +34,20 @@ pub fn give_up_but_looking() -> Result<Left, PrivilegeError> {
     Ok(Left { user: Uid::effective().as_raw(), sandbox: false })
 }
 
+/// Gives a file that was just made to the user that this program will be.
+///
+/// # Errors
+/// When that is not allowed.
+pub fn hand_over(path: &Path) -> io::Result<()> {
+    match Target::find(false) {
+        // Not through a link: it could lead anywhere.
+        Some(Target { uid, gid, .. }) => {
+            std::os::unix::fs::lchown(path, Some(uid.as_raw()), Some(gid.as_raw()))
+        }
+        None => Ok(()),
+    }
+}
+
 /// User, capabilities, and no way back.
 fn become_user(nobody: bool, wanted: CapabilitySet) -> Result<(), PrivilegeError> {
     let capabilities = |error: rustix::io::Errno| PrivilegeError::Capabilities(error.into());

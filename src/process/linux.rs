@@ -41,6 +41,13 @@ pub struct Listener {
     pub process: Option<Process>,
 }
 
+impl Listener {
+    /// The capture filter that selects what goes to and from it.
+    pub fn capture_filter(&self) -> String {
+        format!("tcp port {}", self.addr.port())
+    }
+}
+
 /// The TCP ports on which something listens now, each once, those of this user first known by name.
 ///
 /// # Errors

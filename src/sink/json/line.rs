@@ -138,7 +138,8 @@ fn processes(buf: &mut Vec<u8>, ends: Option<&Ends>) {
     raw(buf, "}");
 }
 
-fn process(buf: &mut Vec<u8>, process: Option<&Process>) {
+/// A process as an object, or null.
+pub fn process(buf: &mut Vec<u8>, process: Option<&Process>) {
     let Some(process) = process else { return null(buf) };
     raw(buf, "{\"pid\":");
     number(buf, process.pid);
