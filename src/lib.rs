@@ -28,6 +28,8 @@ pub mod limits;
 pub mod note;
 pub mod packet;
 pub mod pipeline;
+pub mod privilege;
+pub mod process;
 pub mod sink;
 pub mod units;
 pub mod ws;

@@ -60,7 +60,7 @@ fn captures_of(args: &DiffArgs) -> Result<Vec<ReadOptions>, CliError> {
 fn collect(index: usize, read: ReadOptions) -> Result<(Collected, Found), CliError> {
     let name = match &read.from {
         From::Inputs(inputs) => inputs.first().map_or_else(String::new, ToString::to_string),
-        live @ From::Live(_) => live.name(),
+        other => other.name(),
     };
     let sink = Legs { legs: Collector::new(index, name), tally: Tally::default() };
     let Ran { output, found } = run(read, sink)?;
