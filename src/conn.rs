@@ -20,7 +20,7 @@ use std::ops::ControlFlow;
 
 use crate::event::{ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, Wants};
 use crate::flow::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent};
-use crate::http::{Answer, CutBy, HeldPiece, Http1, Step};
+use crate::http::{Answer, CutBy, Guess, HeldPiece, Http1, Step, looks_like};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{ConnKey, Direction, Origin, PerDirection};
@@ -114,6 +114,14 @@ impl<S: Sink> Conns<S> {
     ) -> ControlFlow<()> {
         match mem::take(&mut conn.stage) {
             Stage::New => {
+                if let StreamEvent::Data { bytes, .. } = event
+                    && flow.opener == Some(side)
+                    && looks_like(bytes) == Guess::Request
+                {
+                    // The usual start, which needs no copy of it to be tried out on.
+                    conn.client = Some(side);
+                    return self.feed_http(flow, conn, Box::default(), side, event);
+                }
                 conn.stage = Stage::Probe(Box::new(Probe::new(flow.opener)));
                 self.feed(flow, conn, side, event)
             }
@@ -334,7 +342,7 @@ impl<S: Sink> Conns<S> {
             }
             Verdict::Http { client } => {
                 conn.client = Some(client);
-                conn.stage = Stage::Http(Box::new(Http1::new()));
+                conn.stage = Stage::Http(Box::default());
             }
             Verdict::Tls => {
                 self.unread.tls += 1;

@@ -201,19 +201,16 @@ impl Probe {
         let whole_start = !self.mid_connection() || heard.segments == 1;
         let start = if whole_start { 0 } else { from };
         let bytes = heard.bytes.get(start..).unwrap_or_default();
-        if heard.segments == 1 || !self.mid_connection() {
-            if is_tls(bytes) {
-                return Verdict::Tls;
-            }
+        if whole_start && is_tls(bytes) {
+            return Verdict::Tls;
         }
         match http::looks_like(bytes) {
             Guess::Request => Verdict::Http { client: side },
             Guess::Response => Verdict::Http { client: side.flip() },
             Guess::Http2Preface => Verdict::Http2,
-            Guess::NeedMore => Verdict::Undecided,
             // Whoever speaks first says what it is; the answer to it need not be looked at.
             Guess::No if !self.mid_connection() => Verdict::Other,
-            Guess::No => Verdict::Undecided,
+            Guess::No | Guess::NeedMore => Verdict::Undecided,
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Gets: the two legs of a pair. Gives: a [`Cut`] when both ends were captured.
 
+use std::fmt::Write as _;
+
 use super::collect::{Ending, Leg};
 use crate::event::EndHow;
 use crate::units::Direction;
@@ -119,10 +121,12 @@ fn text(
     };
     let mut text = format!("The {leg} ended first, {how}: {who}");
     if let Some(idle) = idle {
-        text.push_str(&format!(", {} after the last message", human_ns(idle)));
+        let _ = write!(text, ", {} after the last message", human_ns(idle));
     }
     match between {
-        Some(ns) => text.push_str(&format!("; the other leg followed {} later.", human_ns(ns))),
+        Some(ns) => {
+            let _ = write!(text, "; the other leg followed {} later.", human_ns(ns));
+        }
         None => text.push_str("; the other leg's end is not in the capture."),
     }
     text

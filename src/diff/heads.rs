@@ -17,8 +17,8 @@ use sha1::{Digest, Sha1};
 
 use super::collect::Leg;
 use super::{Alteration, Found};
-use crate::event::{Fields, RequestHead, ResponseHead, header_text};
-use crate::note::NoteCode;
+use crate::event::{EndHow, Fields, RequestHead, ResponseHead, header_text};
+use crate::note::{Blame, NoteCode};
 use crate::units::Direction;
 
 use known::Kind;
@@ -50,6 +50,40 @@ pub(crate) fn compare(client: &Leg, server: &Leg, found: &mut Found) {
         };
         side.fields(&before.fields, &after.fields, found);
     }
+    one_answer(client, server, found);
+}
+
+/// An answer on one leg only: made by the proxy itself, or not passed on. Nothing is said where
+/// the capture may lack the other.
+fn one_answer(client: &Leg, server: &Leg, found: &mut Found) {
+    let silent = |leg: &Leg| {
+        let lacking =
+            |h: &crate::event::Handshake| h.notes.iter().any(|n| n.blame == Blame::Capture);
+        let ended = leg.end.as_ref().is_some_and(|end| end.how != EndHow::CaptureEnd);
+        let whole = leg.gaps.to_client.is_empty() && !leg.handshake.as_ref().is_none_or(lacking);
+        leg.request().is_some() && leg.response().is_none() && whole && ended
+    };
+    let (before, after, text) = match (client.response(), server.response()) {
+        (Some(r), None) if silent(server) => {
+            let text =
+                format!("The server did not answer: {} is the proxy's own answer.", r.status);
+            (json!(r.status), Value::Null, text)
+        }
+        (None, Some(r)) if silent(client) => {
+            let text = format!("The server answered {}, the client was told nothing.", r.status);
+            (Value::Null, json!(r.status), text)
+        }
+        _ => return,
+    };
+    found.push(Alteration {
+        code: NoteCode::StatusChanged,
+        dir: Direction::ToClient,
+        what: "response".to_owned(),
+        before,
+        after,
+        text: text.into(),
+        expected: false,
+    });
 }
 
 /// Does a proxy pass this header on as it is, so that it tells legs of one connection?
@@ -204,20 +238,16 @@ fn key(client: &Leg, server: &Leg, found: &mut Found) {
     if before == after {
         return;
     }
-    let (code, expected, text): (_, _, Cow<'static, str>) = match (before, after) {
-        (_, Some(_)) => {
-            let wrong_accept = accept_is_right(client) == Some(false);
-            let text = if wrong_accept {
-                "The proxy sent a key of its own but passed on an accept that does not fit the client's."
-            } else {
-                "The proxy made its own handshake with the server: a new key."
-            };
-            (NoteCode::KeyRegenerated, !wrong_accept, text.into())
-        }
-        (_, None) => {
-            let h2 = server.request().is_some_and(|r| is_h2(&r.version));
-            (NoteCode::HeaderRemoved, h2, "The proxy removed Sec-WebSocket-Key.".into())
-        }
+    let wrong_accept = accept_is_right(client) == Some(false);
+    let (code, expected, text) = if after.is_none() {
+        let h2 = server.request().is_some_and(|r| is_h2(&r.version));
+        (NoteCode::HeaderRemoved, h2, "The proxy removed Sec-WebSocket-Key.")
+    } else if wrong_accept {
+        let text = "The proxy sent a key of its own, and the client an accept that does not fit.";
+        (NoteCode::KeyRegenerated, false, text)
+    } else {
+        let text = "The proxy made its own handshake with the server: a new key.";
+        (NoteCode::KeyRegenerated, true, text)
     };
     found.push(Alteration {
         code,
@@ -225,7 +255,7 @@ fn key(client: &Leg, server: &Leg, found: &mut Found) {
         what: "sec-websocket-key".to_owned(),
         before: value(before),
         after: value(after),
-        text,
+        text: text.into(),
         expected,
     });
 }
@@ -332,6 +362,8 @@ impl Side<'_> {
         if matches!(kind, Kind::Key | Kind::Accept | Kind::Pseudo) {
             return;
         }
+        let field = before.0.iter().chain(&after.0).find(|f| f.is(name));
+        let spelled = field.map_or(Cow::Borrowed(name), crate::event::Field::name_text);
         let (before, after) = (lines(before, name), lines(after, name));
         let (from, to) = match self.dir {
             Direction::ToServer => (&before, &after),
@@ -352,7 +384,7 @@ impl Side<'_> {
             (_, Change::Changed | Change::Cosmetic) => NoteCode::HeaderChanged,
         };
         let why = if self.own_answer { "part of the proxy's own answer" } else { why };
-        let text = sentence(name, change, from, to, why);
+        let text = sentence(&spelled, change, from, to, why);
         found.push(Alteration {
             code,
             dir: self.dir,
@@ -416,10 +448,9 @@ impl Side<'_> {
                 (true, "it tells what way the request took")
             }
             Kind::Trace => (false, "what earlier hops said is lost"),
-            Kind::Coding => (true, "of no matter to a WebSocket"),
+            Kind::Coding if change != Change::Removed => (true, "of no matter to a WebSocket"),
             Kind::Gateway if self.dir == Direction::ToClient => match change {
-                Change::Added => (true, "a gateway may say its own"),
-                Change::Changed if name == "server" => (true, "a gateway may say its own"),
+                Change::Added | Change::Changed => (true, "a gateway may say its own"),
                 _ => (false, "it is the server's to say"),
             },
             Kind::Subprotocol if self.dir == Direction::ToServer => {
@@ -463,7 +494,11 @@ impl Side<'_> {
         found.push(self.whole_head(
             list(|(b, _)| b.to_string()),
             list(|(_, a)| a.to_string()),
-            format!("Letter case of {n} header {}.", if n == 1 { "name" } else { "names" }),
+            format!(
+                "Letter case of {n} header {} in the {}.",
+                if n == 1 { "name" } else { "names" },
+                self.what()
+            ),
         ));
     }
 
@@ -486,20 +521,23 @@ impl Side<'_> {
         }
         let (b, a) = (in_order(before, after), in_order(after, before));
         if a != b {
-            let text = "The order of the header fields.".to_owned();
+            let text = format!("The order of the header fields in the {}.", self.what());
             found.push(self.whole_head(b.join(", "), a.join(", "), text));
         }
     }
 
-    fn whole_head(&self, before: String, after: String, text: String) -> Alteration {
-        let what = match self.dir {
+    const fn what(&self) -> &'static str {
+        match self.dir {
             Direction::ToServer => "request",
             Direction::ToClient => "response",
-        };
+        }
+    }
+
+    fn whole_head(&self, before: String, after: String, text: String) -> Alteration {
         Alteration {
             code: NoteCode::HeaderChanged,
             dir: self.dir,
-            what: what.to_owned(),
+            what: self.what().to_owned(),
             before: Value::String(before),
             after: Value::String(after),
             text: text.into(),

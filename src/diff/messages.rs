@@ -181,7 +181,7 @@ impl<'a> Way<'a> {
             }
         }
         self.slide(a, b, &keys_a, &mut partners);
-        let moved = self.moved(&keys_a, &keys_b, &partners);
+        let moved = moved(&keys_a, &keys_b, &partners);
         let mut taken = vec![false; b.len()];
         for j in partners.iter().flatten().chain(moved.values()) {
             if let Some(slot) = taken.get_mut(*j) {
@@ -227,44 +227,14 @@ impl<'a> Way<'a> {
             let mut at = lost;
             while at > 0 && partners.get(at) == Some(&None) && keys.get(at) == keys.get(at - 1) {
                 let Some(Some(j)) = partners.get(at - 1).copied() else { break };
-                let (Some(&x), Some(&y)) = (a.get(at), b.get(j)) else { break };
-                if self.delay(x, y).is_none_or(|delay| delay < 0) {
+                let (Some(&from), Some(&to)) = (a.get(at), b.get(j)) else { break };
+                if self.delay(from, to).is_none_or(|delay| delay < 0) {
                     break;
                 }
                 partners.swap(at - 1, at);
                 at -= 1;
             }
         }
-    }
-
-    /// Equal messages that stand at different places.
-    fn moved(
-        &self,
-        a: &[Key],
-        b: &[Key],
-        partners: &[Option<usize>],
-    ) -> HashMap<usize, usize, foldhash::fast::RandomState> {
-        let mut used = vec![false; b.len()];
-        for slot in partners.iter().flatten() {
-            if let Some(used) = used.get_mut(*slot) {
-                *used = true;
-            }
-        }
-        let mut places: HashMap<Key, Vec<usize>, foldhash::fast::RandomState> = HashMap::default();
-        for (j, key) in b.iter().enumerate().rev() {
-            if used.get(j) == Some(&false) && matches!(key, Key::Content(..)) {
-                places.entry(*key).or_default().push(j);
-            }
-        }
-        let mut moved = HashMap::default();
-        for (i, key) in a.iter().enumerate() {
-            if partners.get(i) == Some(&None) {
-                if let Some(j) = places.get_mut(key).and_then(Vec::pop) {
-                    moved.insert(i, j);
-                }
-            }
-        }
-        moved
     }
 
     /// Decides what stands between two messages that are the same on both legs.
@@ -359,9 +329,9 @@ impl<'a> Way<'a> {
             }
         }
         let open = leg.end.as_ref().is_none_or(|end| end.how == EndHow::CaptureEnd);
-        let last = self.last_times.get(side).copied().flatten();
-        if let (true, Some(time), Some(last)) = (open, time, last) {
-            return time.saturating_add(IN_FLIGHT) > self.shifted(side, last);
+        let until = self.last_times.get(side).copied().flatten();
+        if let (true, Some(time), Some(until)) = (open, time, until) {
+            return time.saturating_add(IN_FLIGHT) > self.shifted(side, until);
         }
         false
     }
@@ -436,6 +406,35 @@ enum Key {
 struct Block {
     left: Vec<usize>,
     right: Vec<usize>,
+}
+
+/// Equal messages that stand at different places.
+fn moved(
+    a: &[Key],
+    b: &[Key],
+    partners: &[Option<usize>],
+) -> HashMap<usize, usize, foldhash::fast::RandomState> {
+    let mut used = vec![false; b.len()];
+    for slot in partners.iter().flatten() {
+        if let Some(used) = used.get_mut(*slot) {
+            *used = true;
+        }
+    }
+    let mut places: HashMap<Key, Vec<usize>, foldhash::fast::RandomState> = HashMap::default();
+    for (j, key) in b.iter().enumerate().rev() {
+        if used.get(j) == Some(&false) && matches!(key, Key::Content(..)) {
+            places.entry(*key).or_default().push(j);
+        }
+    }
+    let mut moved = HashMap::default();
+    for (i, key) in a.iter().enumerate() {
+        if partners.get(i) == Some(&None)
+            && let Some(j) = places.get_mut(key).and_then(Vec::pop)
+        {
+            moved.insert(i, j);
+        }
+    }
+    moved
 }
 
 fn open<'a>(

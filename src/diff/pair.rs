@@ -13,9 +13,9 @@ mod evidence;
 mod facts;
 mod orphan;
 mod solve;
+mod stream;
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
 
 use super::Unpaired;
 use super::collect::Leg;
@@ -151,31 +151,11 @@ impl State<'_> {
         rest.iter().take_while(move |&&(at, _)| at <= until).map(|&(_, s)| s).take(CANDIDATES)
     }
 
-    /// Leaves out edges against the stream: where a proxy at one address sends to another, that one
-    /// does not send back.
+    /// Leaves out candidates that the others of the same addresses speak against.
     fn directed(&self, edges: Vec<Edge>) -> Vec<Edge> {
-        let facts = self.judge.facts;
-        let listener = |leg: usize| facts.get(leg).map(|f| (f.leg.capture, f.leg.server));
-        type Way = Option<((usize, SocketAddr), (usize, SocketAddr))>;
-        let way = |c: usize, s: usize| -> Way { listener(c).zip(listener(s)) };
-        let mut support: Map<((usize, SocketAddr), (usize, SocketAddr)), HashSet<usize>> =
-            Map::default();
-        for edge in edges.iter().filter(|e| e.score >= evidence::ENOUGH) {
-            if let Some(way) = way(edge.client, edge.server) {
-                support.entry(way).or_default().insert(edge.client);
-            }
-        }
-        let sure: HashSet<_> =
-            self.links.iter().filter_map(|link| way(link.client, link.server?)).collect();
-        let weight = |way: &((usize, SocketAddr), (usize, SocketAddr))| {
-            let sure = if sure.contains(way) { usize::MAX / 2 } else { 0 };
-            sure + support.get(way).map_or(0, HashSet::len)
-        };
-        let with = |edge: &Edge| {
-            let Some(way) = way(edge.client, edge.server) else { return true };
-            weight(&way) >= weight(&(way.1, way.0))
-        };
-        edges.into_iter().filter(with).collect()
+        let links = self.links.iter().filter_map(|link| Some((link.client, link.server?)));
+        let stream = stream::Stream::of(self.judge.facts, &edges, links);
+        edges.into_iter().filter(|edge| stream.carries(edge)).collect()
     }
 
     /// Takes what was solved; gives the legs that stay disputed.

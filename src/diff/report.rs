@@ -23,6 +23,7 @@ mod style;
 mod table;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::cut::human_ns;
@@ -135,8 +136,11 @@ impl<W: Write> Page<'_, W> {
         }
         self.way(pair, client, server)?;
         writeln!(self.out)?;
-        table::heads(self.out, &self.paint, self.width, client, server, &pair.alterations)?;
+        table::heads(self.out, self.paint, self.width, client, server, &pair.alterations)?;
         self.meanings(&pair.alterations)?;
+        if pair.server.is_some() && !pair.alterations.iter().all(of_message) {
+            writeln!(self.out)?;
+        }
         self.messages(pair)?;
         writeln!(self.out)
     }
@@ -150,7 +154,8 @@ impl<W: Write> Page<'_, W> {
         let far = if behind.is_some_and(|p| p.server.is_some()) { "proxy" } else { "server" };
         let capture = |leg: &Leg| {
             let name = report.captures.get(leg.capture).filter(|_| report.captures.len() > 1);
-            name.map_or(String::new(), |name| format!(" of {}", style::escape(name)))
+            let file = name.map(|name| name.rsplit('/').next().unwrap_or(name));
+            file.map_or(String::new(), |file| format!(" of {}", style::escape(file)))
         };
         writeln!(self.out, "  {near} {}", client.client)?;
         let from = format!("connection {}{}", client.no, capture(client));
@@ -168,6 +173,11 @@ impl<W: Write> Page<'_, W> {
     fn hop(&mut self, indent: usize, to: &str, remark: &str) -> io::Result<()> {
         let line = format!("{:indent$}\u{2514}\u{2500}> {to}", "");
         let pad = HOP_COLUMNS.saturating_sub(style::width(&line)).max(2);
+        if style::width(&line) + pad + style::width(remark) > self.width && !remark.is_empty() {
+            writeln!(self.out, "{line}")?;
+            let indent = indent + 4;
+            return writeln!(self.out, "{:indent$}{}", "", self.paint.tone(Tone::Faint, remark));
+        }
         let line = format!("{line}{:pad$}{}", "", self.paint.tone(Tone::Faint, remark));
         writeln!(self.out, "{}", line.trim_end())
     }
@@ -209,7 +219,7 @@ impl<W: Write> Page<'_, W> {
             c.same, c.changed, c.lost, c.injected
         );
         if c.unknown > 0 {
-            line.push_str(&format!(", {} not to be told", c.unknown));
+            let _ = write!(line, ", {} not to be told", c.unknown);
         }
         writeln!(self.out, "{line}")?;
         self.delays(pair)?;
@@ -222,7 +232,7 @@ impl<W: Write> Page<'_, W> {
             }
             shown += 1;
             self.meaning(alteration)?;
-            content::difference(self.out, &self.paint, self.width, alteration)?;
+            content::difference(self.out, self.paint, self.width, alteration)?;
         }
         let hidden = hidden.saturating_add(pair.more);
         if hidden > 0 {

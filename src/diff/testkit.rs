@@ -171,12 +171,12 @@ impl Open {
         frames: u32,
         packed: Option<u64>,
     ) {
-        self.send(kit, dir, kind, bytes, frames, packed, true);
+        self.send(kit, dir, kind, bytes, (frames, packed, true));
     }
 
     /// A message of which the capture lacks bytes.
     pub(crate) fn cut(&mut self, kit: &mut Kit, dir: Direction) {
-        self.send(kit, dir, MessageKind::Text, b"", 1, None, false);
+        self.send(kit, dir, MessageKind::Text, b"", (1, None, false));
     }
 
     fn send(
@@ -185,9 +185,7 @@ impl Open {
         dir: Direction,
         kind: MessageKind,
         bytes: &[u8],
-        frames: u32,
-        packed: Option<u64>,
-        complete: bool,
+        (frames, packed, complete): (u32, Option<u64>, bool),
     ) {
         let origin = kit.packet();
         self.numbers[dir] += 1;

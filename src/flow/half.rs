@@ -6,7 +6,8 @@
 //!   delivered               held (first bytes win)  ^ fin
 //! ```
 //! Bytes wait, too, while the other direction lacks bytes that their sender had acknowledged: an answer
-//! does not come out before its request, even where the capture has them the wrong way round.
+//! does not come out before its request, even where the capture has them the wrong way round. Then both
+//! directions take turns, packet by packet.
 //!
 //! A hole becomes a gap when the receiver has acknowledged past it (and a few more segments did not
 //! fill it), when too much is held behind it, when it has stood too long, or at the end.
@@ -17,13 +18,13 @@ use std::ops::ControlFlow;
 
 use super::StreamEvent;
 use crate::limits::Limits;
-use crate::units::{Origin, SeqNo, Timestamp};
+use crate::units::{Origin, PacketNo, SeqNo, Timestamp};
 
 /// Where stream events go: `true` as long as they are wanted.
 pub(super) type Give<'a> = &'a mut dyn FnMut(StreamEvent<'_>) -> ControlFlow<()>;
 
 /// Segments of which the hash is remembered, to tell an honest retransmission from a conflict.
-const RECENT: usize = 16;
+const RECENT: usize = 8;
 
 /// Beyond the largest window that TCP can scale to in practice: such a segment is not of this stream.
 const FAR: i32 = 64 << 20;
@@ -49,13 +50,15 @@ impl Held {
 /// A stretch that was delivered.
 #[derive(Debug, Clone, Copy, Default)]
 struct Recent {
-    at: u64,
+    /// Stream offset, modulo 2^32: what is remembered is never that far back.
+    at: u32,
     len: u32,
     hash: u64,
 }
 
 /// One direction.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that are independent of each other")]
 pub(super) struct Half {
     /// Sequence number of `next`; meaningless until `started`.
     next_seq: SeqNo,
@@ -73,6 +76,9 @@ pub(super) struct Half {
     grace: u32,
     /// The other direction lacks bytes that this side's sender had seen: nothing is handed on.
     blocked: bool,
+    /// The other direction is held back until these bytes are handed on, or given up; what follows
+    /// them takes turns with it.
+    owed: Option<u64>,
     /// Where FIN stands.
     fin: Option<(u64, Origin)>,
     /// When the hole at `next` was first seen.
@@ -83,7 +89,7 @@ pub(super) struct Half {
     held: BTreeMap<u64, Held>,
     held_bytes: usize,
     recent: Option<Box<[Recent; RECENT]>>,
-    recent_at: usize,
+    recent_at: u8,
 }
 
 /// A segment's part in one direction.
@@ -210,7 +216,7 @@ impl Half {
         self.hold(piece.origin, at, bytes, cut, give)?;
         self.drain(give)?;
         while self.held_bytes > limits.hold_bytes || self.held.len() > limits.hold_segments {
-            self.blocked = false;
+            self.release();
             self.give_up_hole(piece.origin, give)?;
         }
         ControlFlow::Continue(())
@@ -226,19 +232,26 @@ impl Half {
         }
     }
 
-    /// Holds everything back until [`Self::unblock`], unless the other direction does so.
-    pub(super) fn block_behind(&mut self, other: &Self) {
-        self.blocked |= other.lacks() && !other.blocked;
+    /// Holds everything back while the other direction lacks bytes, unless that one does so.
+    pub(super) fn block_behind(&mut self, other: &mut Self) {
+        if !self.blocked && !other.blocked && other.lacks() {
+            self.blocked = true;
+            other.owed = Some(other.acked);
+        }
     }
 
-    /// Hands on what was held back, once the other direction lacks nothing more.
-    pub(super) fn unblock(&mut self, other: &Self, give: Give<'_>) -> ControlFlow<()> {
-        if !self.blocked || other.lacks() {
-            return ControlFlow::Continue(());
-        }
+    /// The packet that brought what can be handed on next, of what is held.
+    pub(super) fn due(&self) -> Option<PacketNo> {
+        self.held
+            .first_key_value()
+            .filter(|(at, _)| **at <= self.next)
+            .map(|(_, h)| h.origin.packet)
+    }
+
+    /// Nothing is to be held back any more.
+    pub(super) const fn release(&mut self) {
         self.blocked = false;
-        self.drain(give)?;
-        self.fin_if_due(give)
+        self.owed = None;
     }
 
     /// Is anything held back.
@@ -281,14 +294,14 @@ impl Half {
                 self.give_up_acknowledged(now, give)?;
             }
         }
-        if !self.held.is_empty() {
+        if self.held.is_empty() {
+            self.hole_since = None;
+        } else {
             let since = *self.hole_since.get_or_insert(now.time.unwrap_or_default());
             if now.time.is_some_and(|t| t.since(since) > limits.hold_ns) {
                 self.give_up_hole(now, give)?;
                 self.hole_since = now.time;
             }
-        } else {
-            self.hole_since = None;
         }
         self.fin_if_due(give)
     }
@@ -303,7 +316,7 @@ impl Half {
         if self.ended {
             return ControlFlow::Continue(());
         }
-        self.blocked = false;
+        self.release();
         while !self.held.is_empty() {
             self.give_up_hole(now, give)?;
         }
@@ -324,7 +337,7 @@ impl Half {
         self.drop_held();
     }
 
-    fn fin_if_due(&mut self, give: Give<'_>) -> ControlFlow<()> {
+    pub(super) fn fin_if_due(&mut self, give: Give<'_>) -> ControlFlow<()> {
         match self.fin {
             Some((at, origin)) if at <= self.next && !self.ended && !self.blocked => {
                 self.end();
@@ -367,18 +380,21 @@ impl Half {
 
     /// What is held and now next goes out.
     fn drain(&mut self, give: Give<'_>) -> ControlFlow<()> {
-        while !self.blocked
-            && let Some(entry) = self.held.first_entry()
-            && *entry.key() <= self.next
+        while !self.blocked && self.owed.is_none_or(|owed| self.next < owed) && self.due().is_some()
         {
-            let held = entry.remove();
-            self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
-            self.deliver(held.origin, &held.bytes, held.cut, give)?;
+            self.hand_on(give)?;
         }
+        ControlFlow::Continue(())
+    }
+
+    /// The first of what is held goes out.
+    pub(super) fn hand_on(&mut self, give: Give<'_>) -> ControlFlow<()> {
+        let Some((_, held)) = self.held.pop_first() else { return ControlFlow::Continue(()) };
+        self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
         if self.held.is_empty() {
             self.hole_since = None;
         }
-        ControlFlow::Continue(())
+        self.deliver(held.origin, &held.bytes, held.cut, give)
     }
 
     /// The hole at `next` will not be filled.
@@ -392,8 +408,9 @@ impl Half {
     }
 
     /// The receiver has what the capture lacks: every hole below `acked` is a gap.
-    fn give_up_acknowledged(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
+    pub(super) fn give_up_acknowledged(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
         while self.acked > self.next {
+            let before = self.next;
             match self.held.keys().next() {
                 Some(&at) if at < self.acked => self.give_up_hole(now, give)?,
                 // One acknowledged byte with nothing behind it is most likely a FIN that was not
@@ -402,6 +419,10 @@ impl Half {
                 _ => self.gap(now, self.acked - self.next, false, give)?,
             }
             self.drain(give)?;
+            if self.next == before {
+                // No hole: it waits for its turn.
+                break;
+            }
         }
         ControlFlow::Continue(())
     }
@@ -482,15 +503,16 @@ impl Half {
 
     fn remember(&mut self, bytes: &[u8]) {
         let entry = Recent {
-            at: self.next,
+            #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
+            at: self.next as u32,
             len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
             hash: hash(bytes),
         };
         let recent = self.recent.get_or_insert_with(Box::default);
-        if let Some(slot) = recent.get_mut(self.recent_at % RECENT) {
+        if let Some(slot) = recent.get_mut(usize::from(self.recent_at) % RECENT) {
             *slot = entry;
         }
-        self.recent_at = (self.recent_at + 1) % RECENT;
+        self.recent_at = self.recent_at.wrapping_add(1);
     }
 
     /// A retransmission that begins `old` bytes before `next`: does it say what was delivered?
@@ -505,11 +527,9 @@ impl Half {
         let Some(from) = self.next.checked_sub(old) else { return ControlFlow::Continue(()) };
         let mut conflict = 0;
         for stretch in self.recent.as_deref().into_iter().flatten() {
-            let part = stretch
-                .at
-                .checked_sub(from)
-                .and_then(|skip| usize::try_from(skip).ok())
-                .and_then(|skip| bytes.get(skip..skip.checked_add(stretch.len as usize)?));
+            #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
+            let skip = stretch.at.wrapping_sub(from as u32) as usize;
+            let part = bytes.get(skip..skip.saturating_add(stretch.len as usize));
             if stretch.len > 0 && part.is_some_and(|part| hash(part) != stretch.hash) {
                 conflict += u64::from(stretch.len);
             }

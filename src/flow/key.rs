@@ -26,12 +26,9 @@ impl FlowKey {
     /// A number below `n` that depends on nothing but the key.
     #[expect(clippy::cast_possible_truncation, reason = "a hash folds")]
     pub(super) fn spread(&self, n: usize) -> usize {
-        let [a, b] = self.addrs;
-        let [p, q] = self.ports;
-        let folded = (a ^ (a >> 64)) as u64
-            ^ ((b ^ (b >> 64)) as u64).rotate_left(32)
-            ^ (u64::from(p) << 16)
-            ^ (u64::from(q) << 40);
+        let [addr, other] = self.addrs.map(|addr| (addr ^ (addr >> 64)) as u64);
+        let [port, other_port] = self.ports.map(u64::from);
+        let folded = addr ^ other.rotate_left(32) ^ (port << 16) ^ (other_port << 40);
         // Fibonacci hashing: the high bits of the product depend on all bits below.
         let mixed = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         (mixed as usize) % n.max(1)

@@ -1,7 +1,11 @@
 //! The connections that are open, and which of them a segment belongs to.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::ops::ControlFlow;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::half::{Half, Piece};
 use super::key::FlowKey;
@@ -20,7 +24,8 @@ const SWEEP_NS: i64 = 10_000_000_000;
 /// Packet time that a closed connection is kept, to absorb its last acknowledgements.
 const CLOSED_NS: i64 = 60_000_000_000;
 
-type Map = HashMap<FlowKey, u32, foldhash::fast::RandomState>;
+/// Closed connections kept per part, whatever their age.
+const CLOSED: usize = 512;
 
 /// Puts the segments of all connections in order.
 #[derive(Debug)]
@@ -32,9 +37,13 @@ pub struct Table<H: Handler> {
 
 #[derive(Debug)]
 struct Part<T> {
-    index: Map,
+    /// Places in `flows` by the key found there: 4 bytes each, so that the index stays in the cache.
+    index: HashTable<u32>,
+    hasher: RandomState,
     flows: Vec<Option<Flow<T>>>,
     free: Vec<u32>,
+    /// Closed connections, the longest closed first.
+    closed: VecDeque<(u32, FlowId)>,
     /// The last segment's connection: most segments are followed by one of the same.
     last: Option<(FlowKey, u32)>,
     swept: Option<Timestamp>,
@@ -42,7 +51,15 @@ struct Part<T> {
 
 impl<T> Default for Part<T> {
     fn default() -> Self {
-        Self { index: Map::default(), flows: Vec::new(), free: Vec::new(), last: None, swept: None }
+        Self {
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            flows: Vec::new(),
+            free: Vec::new(),
+            closed: VecDeque::new(),
+            last: None,
+            swept: None,
+        }
     }
 }
 
@@ -55,6 +72,8 @@ struct Flow<T> {
     a: Half,
     b: Half,
     last: Origin,
+    /// A RST came from this side, before all that was sent ahead of it.
+    reset: Option<(Side, Origin)>,
     phase: Phase,
     state: T,
 }
@@ -88,7 +107,7 @@ impl<H: Handler> Table<H> {
         part.sweep(segment.origin, &self.limits, handler)?;
         let found = match part.last {
             Some((last, at)) if last == key => Some(at),
-            _ => part.index.get(&key).copied(),
+            _ => part.find(&key),
         };
         let at = match found {
             Some(at) if !part.flow(at).is_some_and(|f| f.is_reused_by(segment, src_first)) => at,
@@ -102,10 +121,14 @@ impl<H: Handler> Table<H> {
             }
         };
         part.last = Some((key, at));
-        match part.flow(at) {
-            Some(flow) => flow.push(segment, src_first, &self.limits, handler),
-            None => ControlFlow::Continue(()),
+        let Some(flow) = part.flow(at) else { return ControlFlow::Continue(()) };
+        let was = flow.phase;
+        flow.push(segment, src_first, &self.limits, handler)?;
+        if flow.phase == Phase::Closed && was != Phase::Closed {
+            let id = flow.info.id;
+            part.retire(at, id);
         }
+        ControlFlow::Continue(())
     }
 
     /// The capture is over: flushes every connection, in the order of their first packets.
@@ -127,6 +150,24 @@ impl<T: Default> Part<T> {
         self.flows.get_mut(at as usize)?.as_mut()
     }
 
+    fn find(&self, key: &FlowKey) -> Option<u32> {
+        let is_it = |at: &u32| {
+            self.flows.get(*at as usize).and_then(Option::as_ref).is_some_and(|f| f.key == *key)
+        };
+        self.index.find(self.hasher.hash_one(key), is_it).copied()
+    }
+
+    /// A connection was closed: it is kept a while to absorb what still comes of it.
+    fn retire(&mut self, at: u32, id: FlowId) {
+        self.closed.push_back((at, id));
+        if self.closed.len() > CLOSED
+            && let Some((at, id)) = self.closed.pop_front()
+            && self.flow(at).is_some_and(|f| f.info.id == id && f.phase == Phase::Closed)
+        {
+            self.forget(at);
+        }
+    }
+
     fn insert(&mut self, flow: Flow<T>) -> u32 {
         let key = flow.key;
         let at = if let Some(at) = self.free.pop() {
@@ -138,7 +179,11 @@ impl<T: Default> Part<T> {
             self.flows.push(Some(flow));
             u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
         };
-        self.index.insert(key, at);
+        let Self { index, hasher, flows, .. } = self;
+        index.insert_unique(hasher.hash_one(key), at, |at| {
+            let flow = flows.get(*at as usize).and_then(Option::as_ref);
+            flow.map_or(0, |f| hasher.hash_one(f.key))
+        });
         at
     }
 
@@ -149,13 +194,21 @@ impl<T: Default> Part<T> {
         origin: Origin,
         handler: &mut H,
     ) -> ControlFlow<()> {
-        let Some(mut flow) = self.flows.get_mut(at as usize).and_then(Option::take) else {
-            return ControlFlow::Continue(());
-        };
-        self.index.remove(&flow.key);
+        match self.forget(at) {
+            Some(mut flow) => flow.finish(why, origin, handler),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn forget(&mut self, at: u32) -> Option<Flow<T>> {
+        let flow = self.flows.get_mut(at as usize).and_then(Option::take)?;
+        let hash = self.hasher.hash_one(flow.key);
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == at) {
+            entry.remove();
+        }
         self.free.push(at);
         self.last = None;
-        flow.finish(why, origin, handler)
+        Some(flow)
     }
 
     /// Drops connections that were idle too long, and the longest idle ones when there are too many.
@@ -214,6 +267,7 @@ impl<T: Default> Flow<T> {
             a: Half::default(),
             b: Half::default(),
             last: segment.origin,
+            reset: None,
             phase: Phase::Open,
             state: T::default(),
         }
@@ -239,6 +293,8 @@ impl<T: Default> Flow<T> {
         let (Some(now), Some(last)) = (now.time, self.last.time) else { return false };
         let idle = now.since(last);
         match self.phase {
+            // What would still have come before the RST does not come any more.
+            Phase::Open if self.reset.is_some() => idle > limits.hold_ns,
             Phase::Open if self.a.is_silent() && self.b.is_silent() => idle > limits.idle_ns,
             Phase::Open => idle > limits.idle_websocket_ns,
             Phase::Ignored => idle > limits.idle_ns,
@@ -264,7 +320,7 @@ impl<T: Default> Flow<T> {
             let opener = if flags.has(TcpFlags::ACK) { side.flip() } else { side };
             self.info.opener = Some(opener);
         }
-        let Self { info, a, b, state, .. } = self;
+        let Self { info, a, b, state, reset, .. } = self;
         let (half, peer) = match side {
             Side::A => (a, b),
             Side::B => (b, a),
@@ -285,41 +341,38 @@ impl<T: Default> Flow<T> {
             half.syn(seq);
             seq = seq.plus(1);
         }
-        if flags.has(TcpFlags::RST) {
-            // Data of a RST is a diagnostic text at most (RFC 9293 section 3.5.3), and its window is
-            // closed: what is missing now stays missing.
-            flush_both(half, peer, own, segment.origin, &mut give)?;
-            half.end();
-            peer.end();
-            give(own, StreamEvent::Reset { origin: segment.origin })?;
-        } else {
-            if flags.has(TcpFlags::ACK) {
-                peer.acknowledged(segment.ack);
-                half.block_behind(peer);
-            }
-            let fin = flags.has(TcpFlags::FIN);
-            if fin || !segment.payload.is_empty() || segment.cut > 0 {
-                let piece = Piece {
-                    origin: segment.origin,
-                    seq,
-                    bytes: segment.payload,
-                    cut: segment.cut,
-                    fin,
-                };
-                half.data(piece, limits, &mut |event| give(own, event))?;
-            } else if half.is_waiting() {
-                half.settle(segment.origin, limits, &mut |event| give(own, event))?;
-            }
-            if peer.is_waiting() {
-                peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
-                peer.unblock(half, &mut |event| give(other, event))?;
-            }
-            half.unblock(peer, &mut |event| give(own, event))?;
+        if flags.has(TcpFlags::ACK) {
+            peer.acknowledged(segment.ack);
+            half.block_behind(peer);
         }
+        let fin = flags.has(TcpFlags::FIN);
+        if flags.has(TcpFlags::RST) {
+            // RFC 9293 section 3.10.7.4: a RST takes effect at its place in the sequence; in a capture
+            // what was sent before it may stand behind it. Data of its own is a diagnostic text at
+            // most (section 3.5.3).
+            half.acknowledged(seq);
+            reset.get_or_insert((side, segment.origin));
+        } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+            let piece = Piece {
+                origin: segment.origin,
+                seq,
+                bytes: segment.payload,
+                cut: segment.cut,
+                fin,
+            };
+            half.data(piece, limits, &mut |event| give(own, event))?;
+        } else if half.is_waiting() {
+            half.settle(segment.origin, limits, &mut |event| give(own, event))?;
+        }
+        if peer.is_waiting() {
+            peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
+        }
+        take_turns(half, peer, own, &mut give)?;
+        let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
             return self.ignore();
         }
-        if self.a.is_ended() && self.b.is_ended() {
+        if reset_is_due || self.a.is_ended() && self.b.is_ended() {
             return self.finish(Finish::Tcp, segment.origin, handler);
         }
         ControlFlow::Continue(())
@@ -345,13 +398,18 @@ impl<T: Default> Flow<T> {
         self.phase = Phase::Closed;
         let mut state = std::mem::take(&mut self.state);
         let mut wanted = true;
-        let Self { info, a, b, .. } = self;
-        flush_both(a, b, Side::A, origin, &mut |side, event| {
+        let Self { info, a, b, reset, .. } = self;
+        let (why, origin) = reset.map_or((why, origin), |(_, at)| (Finish::Tcp, at));
+        let mut give = |side: Side, event: StreamEvent<'_>| {
             if wanted {
                 wanted = handler.stream(info, &mut state, side, event)? == Interest::Keep;
             }
             ControlFlow::Continue(())
-        })?;
+        };
+        flush_both(a, b, Side::A, origin, &mut give)?;
+        if let Some((side, origin)) = *reset {
+            give(side, StreamEvent::Reset { origin })?;
+        }
         a.drop_held();
         b.drop_held();
         if wanted {
@@ -360,6 +418,37 @@ impl<T: Default> Flow<T> {
             ControlFlow::Continue(())
         }
     }
+}
+
+/// Hands on what one direction held back, once the other lacks nothing more that was acknowledged: from
+/// there on, packet by packet.
+fn take_turns(
+    half: &mut Half,
+    peer: &mut Half,
+    side: Side,
+    give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let lacking = match (half.is_blocked(), peer.is_blocked()) {
+        (true, _) => &*peer,
+        (_, true) => &*half,
+        (false, false) => return ControlFlow::Continue(()),
+    };
+    if lacking.lacks() {
+        return ControlFlow::Continue(());
+    }
+    half.release();
+    peer.release();
+    loop {
+        let (next, from) = match (half.due(), peer.due()) {
+            (None, None) => break,
+            (Some(mine), Some(theirs)) if theirs < mine => (&mut *peer, side.flip()),
+            (None, Some(_)) => (&mut *peer, side.flip()),
+            (Some(_), _) => (&mut *half, side),
+        };
+        next.hand_on(&mut |event| give(from, event))?;
+    }
+    half.fin_if_due(&mut |event| give(side, event))?;
+    peer.fin_if_due(&mut |event| give(side.flip(), event))
 }
 
 /// Gives up all holes of both directions; first those of the one that the other waits for.
@@ -371,10 +460,11 @@ fn flush_both(
     give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     if half.is_blocked() {
-        peer.flush(origin, &mut |event| give(side.flip(), event))?;
-        half.flush(origin, &mut |event| give(side, event))
-    } else {
-        half.flush(origin, &mut |event| give(side, event))?;
-        peer.flush(origin, &mut |event| give(side.flip(), event))
+        peer.give_up_acknowledged(origin, &mut |event| give(side.flip(), event))?;
+    } else if peer.is_blocked() {
+        half.give_up_acknowledged(origin, &mut |event| give(side, event))?;
     }
+    take_turns(half, peer, side, give)?;
+    half.flush(origin, &mut |event| give(side, event))?;
+    peer.flush(origin, &mut |event| give(side.flip(), event))
 }

@@ -319,6 +319,48 @@ fn reset_flushes_what_is_held_and_ends_both_sides() {
 }
 
 #[test]
+fn what_waited_for_a_gap_comes_out_packet_by_packet() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    // The request, 3 bytes, is lost. Everything after it is there.
+    net.send(false, ACK, 0, 3, b"answer");
+    net.send(true, ACK, 3, 6, b"ping");
+    net.send(false, ACK, 6, 7, b"pong");
+    net.send(true, ACK, 7, 10, b"more");
+    let out = net.end();
+    let sides: Vec<&str> = out.log.iter().filter_map(|line| line.get(2..8)).collect();
+    assert_eq!(sides, ["A Gap ", "B Data", "A Data", "B Data", "A Data"]);
+    assert_eq!(out.b.bytes, whole(b"answerpong"));
+}
+
+#[test]
+fn reset_takes_effect_at_its_place_in_the_sequence() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    // The other side's last bytes, and the sender's own, stand behind the RST in the capture.
+    net.send(true, RST | ACK, 2, 3, b"");
+    net.send(false, ACK, 0, 0, b"xyz");
+    assert_eq!(net.out.resets, 0);
+    net.send(true, ACK, 0, 3, b"ab");
+    assert_eq!(net.out.resets, 1);
+    net.send(true, ACK, 2, 3, b"cd");
+    let out = net.end();
+    assert_eq!((&out.a.bytes, &out.b.bytes), (&whole(b"ab"), &whole(b"xyz")));
+    assert_eq!(out.finished, [(FlowId(PacketNo(1)), Finish::Tcp)]);
+}
+
+#[test]
+fn reset_behind_bytes_that_never_come_still_ends_the_connection() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    net.send(true, RST, 2, 0, b"");
+    let out = net.end();
+    assert_eq!(out.a.bytes, [None, None]);
+    assert_eq!(out.resets, 1);
+    assert_eq!(out.finished, [(FlowId(PacketNo(1)), Finish::Tcp)]);
+}
+
+#[test]
 fn reset_with_a_number_far_off_is_not_believed() {
     let mut net = Net::new();
     net.open(0, 0);

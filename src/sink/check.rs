@@ -89,7 +89,7 @@ impl<W: Write> CheckSink<W> {
         let report = match options.format {
             Format::Text => Report::Text(text::TextReport::new(options)),
             Format::Json => Report::Json,
-            Format::Sarif => Report::Sarif(sarif::SarifReport::new(options.capture)),
+            Format::Sarif => Report::Sarif(sarif::SarifReport::new(&options.capture)),
             Format::Junit => Report::Junit(junit::JunitReport::new(options.capture)),
         };
         Self {

@@ -15,16 +15,14 @@ use unicode_width::UnicodeWidthChar;
 /// Control characters (C0, DEL, C1), line and paragraph separators, and what is invisible or changes
 /// the order of what is shown: bidirectional controls, zero-width and other format characters, tags.
 pub const fn is_unsafe(c: char) -> bool {
-    match c {
-        ' '..='~' => false,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' => true,
-        '\u{ad}' | '\u{61c}' | '\u{70f}' | '\u{180e}' | '\u{feff}' => true,
-        '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{8e2}' | '\u{890}' | '\u{891}' => true,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
-        '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => true,
-        '\u{e0000}'..='\u{e0fff}' => true,
-        _ => false,
-    }
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{ad}' | '\u{61c}' | '\u{70f}' | '\u{180e}' | '\u{feff}'
+        | '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{8e2}' | '\u{890}' | '\u{891}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Shows text with [`is_unsafe`] characters spelled out.

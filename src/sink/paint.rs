@@ -77,7 +77,7 @@ impl Paint {
             (_, Part::Closing) => "\x1b[35m",
             (_, Part::Good) => "\x1b[32m",
             (_, Part::Note(Severity::Error)) => "\x1b[1;31m",
-            (_, Part::Note(Severity::Warning)) => "\x1b[33m",
+            (_, Part::Note(Severity::Warning)) => "\x1b[1;33m",
             (_, Part::Note(Severity::Info)) => "\x1b[34m",
         }
     }

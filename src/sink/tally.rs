@@ -42,7 +42,9 @@ impl Tally {
             Event::Gap(gap) => self.gap_bytes = self.gap_bytes.saturating_add(gap.bytes),
             Event::Frame(_) | Event::End(_) => {}
         }
-        notes_of(event).iter().for_each(|note| self.note(note));
+        for note in notes_of(event) {
+            self.note(note);
+        }
     }
 
     /// Notes of every severity.

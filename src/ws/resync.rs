@@ -73,6 +73,8 @@ const FLUSHED: u32 = 10;
 const ALIVE: usize = 64;
 /// Headers of one chain looked at in one go.
 const CHAIN: usize = 256;
+/// After so many headers without evidence it is a pattern that is followed.
+const PATTERN: usize = 16;
 /// The first size at which every offset is tried; then at each doubling.
 const FIRST_SWEEP: usize = 4096;
 
@@ -151,7 +153,7 @@ impl Finder {
     fn look(&mut self, ended: bool) -> Search {
         let mut alive = std::mem::take(&mut self.alive);
         let mut found = None;
-        alive.retain(|&start| match self.follow(start, self.known_of(start), AT_SEGMENT) {
+        alive.retain(|&start| match self.follow(start, self.known_of(start), AT_SEGMENT, None) {
             _ if found.is_some() => true,
             Follow::Believed(at) => {
                 found = Some(at);
@@ -174,7 +176,9 @@ impl Finder {
     /// Tries every offset before `until`.
     fn sweep(&self, until: usize) -> Option<usize> {
         let enough = ANYWHERE + self.bytes.len().max(1).ilog2();
-        (0..until).find_map(|start| match self.follow(start, 0, enough) {
+        // A chain that joins one that was followed has nothing new to tell: each offset counts once.
+        let mut met = vec![false; self.bytes.len()];
+        (0..until).find_map(|start| match self.follow(start, 0, enough, Some(&mut met)) {
             Follow::Believed(at) if at < until => Some(at),
             _ => None,
         })
@@ -191,10 +195,16 @@ impl Finder {
     }
 
     /// Follows the chain that starts here as far as the bytes go.
-    fn follow(&self, start: usize, prior: u32, enough: u32) -> Follow {
+    fn follow(
+        &self,
+        start: usize,
+        prior: u32,
+        enough: u32,
+        mut met: Option<&mut Vec<bool>>,
+    ) -> Follow {
         let mut chain = Chain { bits: prior, open: None, seen: [0; 4], next: 0 };
         let mut at = start;
-        for _ in 0..CHAIN {
+        for length in 0..CHAIN {
             let Some(rest) = self.bytes.get(at..).filter(|rest| !rest.is_empty()) else {
                 return Follow::Open;
             };
@@ -202,7 +212,12 @@ impl Finder {
                 return Follow::Refuted;
             }
             let Some((header, rest)) = Header::split(rest) else { return Follow::Open };
-            if !chain.allows(&header) {
+            if !chain.allows(&header) || length > PATTERN && chain.bits < prior + 8 {
+                return Follow::Refuted;
+            }
+            if let Some(met) = met.as_mut().and_then(|met| met.get_mut(at))
+                && std::mem::replace(met, true)
+            {
                 return Follow::Refuted;
             }
             let Some(payload) = usize::try_from(header.len).ok().and_then(|len| rest.get(..len))

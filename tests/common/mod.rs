@@ -1,5 +1,5 @@
 //! What the integration tests share: samples as owned packets, and what came out of them.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -18,6 +18,21 @@ pub struct Packet {
     pub link: LinkType,
     pub orig_len: u32,
     pub bytes: Vec<u8>,
+}
+
+impl Packet {
+    /// As the library takes it.
+    pub fn record(&self, no: PacketNo) -> PacketRecord<'_> {
+        PacketRecord {
+            no,
+            at: FileOffset(0),
+            time: self.time,
+            link: self.link,
+            interface: InterfaceId::default(),
+            orig_len: self.orig_len,
+            bytes: &self.bytes,
+        }
+    }
 }
 
 /// The folder of samples.
@@ -44,6 +59,7 @@ pub struct Got {
     pub dir: Direction,
     pub kind: &'static str,
     pub bytes: Vec<u8>,
+    pub compressed: bool,
     pub complete: bool,
     pub begin: PacketNo,
     pub end: PacketNo,
@@ -73,6 +89,7 @@ impl Sink for Recorder {
                     Payload::Data(data) => data.to_vec(),
                     Payload::Skipped => Vec::new(),
                 },
+                compressed: m.compressed,
                 complete: m.complete,
                 begin: m.begin.packet,
                 end: cx.origin.packet,
@@ -82,25 +99,27 @@ impl Sink for Recorder {
     }
 }
 
-/// Runs packets through the whole library.
+/// Runs packets, numbered as they come, through the whole library.
 pub fn run(packets: impl IntoIterator<Item = Packet>) -> (Recorder, Totals) {
-    run_with(packets, Recorder::default())
+    run_numbered((1..).map(PacketNo).zip(packets))
+}
+
+/// The same, with numbers: several pieces of one packet can have its number.
+pub fn run_numbered(packets: impl IntoIterator<Item = (PacketNo, Packet)>) -> (Recorder, Totals) {
+    let mut pipeline = Pipeline::new(Recorder::default(), Limits::default());
+    for (no, packet) in packets {
+        if pipeline.push(&packet.record(no)).is_break() {
+            break;
+        }
+    }
+    pipeline.finish()
 }
 
 /// The same with another sink.
 pub fn run_with<S: Sink>(packets: impl IntoIterator<Item = Packet>, sink: S) -> (S, Totals) {
     let mut pipeline = Pipeline::new(sink, Limits::default());
-    for (no, packet) in (1..).zip(packets) {
-        let record = PacketRecord {
-            no: PacketNo(no),
-            at: FileOffset(0),
-            time: packet.time,
-            link: packet.link,
-            interface: InterfaceId::default(),
-            orig_len: packet.orig_len,
-            bytes: &packet.bytes,
-        };
-        if pipeline.push(&record).is_break() {
+    for (no, packet) in (1..).map(PacketNo).zip(packets) {
+        if pipeline.push(&packet.record(no)).is_break() {
             break;
         }
     }

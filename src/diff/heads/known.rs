@@ -129,6 +129,7 @@ const EXACT: &[(&str, Kind)] = &[
     ("cache-status", Kind::Trace),
     ("proxy-status", Kind::Trace),
     ("server-timing", Kind::Trace),
+    ("surrogate-capability", Kind::Trace),
     ("age", Kind::Trace),
     ("alt-svc", Kind::Trace),
     ("accept-encoding", Kind::Coding),

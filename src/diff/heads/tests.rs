@@ -287,3 +287,35 @@ fn letter_case_and_order_are_one_expected_remark_each() {
         [("header-changed", "request", true), ("header-changed", "request", true)]
     );
 }
+
+/// Two legs with these answers (0: none), ended afterwards; with a hole in the capture or without.
+fn answers(near: u16, far: u16, hole: bool) -> Vec<Alteration> {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    for (leg, status) in [(&mut s, far), (&mut c, near)] {
+        leg.answered(&mut kit, status, &[]);
+        if hole {
+            leg.gap(&mut kit, Direction::ToClient);
+        }
+        leg.end(&mut kit, EndHow::Fin, Some(Direction::ToServer));
+    }
+    let legs = kit.collected().legs;
+    let mut found = Found::new(100);
+    compare(&legs[1], &legs[0], &mut found);
+    found.list().to_vec()
+}
+
+#[test]
+fn answer_that_the_proxy_made_for_a_silent_server_is_its_own() {
+    assert_eq!(told(&answers(504, 0, false)), [("status-changed", "response", false)]);
+    assert_eq!(answers(504, 0, true), []);
+}
+
+#[test]
+fn answer_that_was_not_passed_on_is_told() {
+    let list = answers(0, 101, false);
+    assert_eq!(told(&list), [("status-changed", "response", false)]);
+    assert_eq!((&list[0].before, &list[0].after), (&Value::Null, &json!(101)));
+    assert_eq!(answers(0, 101, true), []);
+}

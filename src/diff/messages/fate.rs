@@ -59,17 +59,17 @@ pub(super) fn partners(way: &Way<'_>, left: &[usize], right: &[usize]) -> Vec<(u
 
 /// How well one message may have become another: 0 not at all.
 fn weigh(way: &Way<'_>, left: &[usize], right: &[usize], i: usize, j: usize) -> u32 {
-    let (Some(&x), Some(&y)) = (left.get(i), right.get(j)) else { return 0 };
-    let (Some(a), Some(b)) = (way.msg(0, x), way.msg(1, y)) else { return 0 };
+    let (Some(&from), Some(&to)) = (left.get(i), right.get(j)) else { return 0 };
+    let (Some(first), Some(other)) = (way.msg(0, from), way.msg(1, to)) else { return 0 };
     let close = |m: &Msg| m.kind == MessageKind::Close;
-    if close(a) != close(b) || !way.causal(x, y) {
+    if close(first) != close(other) || !way.causal(from, to) {
         return 0;
     }
-    if close(a) {
+    if close(first) {
         return 1000;
     }
-    let alike = similarity(&a.payload, &b.payload);
-    let prompt = way.delay(x, y).is_none_or(|delay| delay <= PROMPT);
+    let alike = similarity(&first.payload, &other.payload);
+    let prompt = way.delay(from, to).is_none_or(|delay| delay <= PROMPT);
     // Alone in their place and passed on at once, they are one message however little is left of it.
     let in_place = left.len() == right.len() && i == j && prompt;
     if alike >= ALIKE || in_place { alike.max(1) } else { 0 }

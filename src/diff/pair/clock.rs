@@ -109,6 +109,9 @@ fn interval(near: &Facts<'_>, far: &Facts<'_>) -> Option<(i64, i64)> {
     Some((far_answered.since(answered), far_asked.since(asked)))
 }
 
+/// What a leg may have in common with its other side.
+type Way<'a> = &'a dyn Fn(&Facts<'_>) -> Option<Vec<u8>>;
+
 fn estimate(facts: &[Facts<'_>]) -> Option<ClockOffset> {
     let by_key = |f: &Facts<'_>| f.key.map(<[u8]>::to_vec);
     let by_content = |f: &Facts<'_>| {
@@ -123,17 +126,14 @@ fn estimate(facts: &[Facts<'_>]) -> Option<ClockOffset> {
     let by_path = |f: &Facts<'_>| {
         (!f.path.is_empty()).then(|| super::facts::last_segment(f.path).as_bytes().to_vec())
     };
-    let ways: [&dyn Fn(&Facts<'_>) -> Option<Vec<u8>>; 3] = [&by_key, &by_content, &by_path];
+    let ways: [Way<'_>; 3] = [&by_key, &by_content, &by_path];
     ways.iter()
         .map(|way| unique_on_both_sides(facts, way))
         .find_map(|intervals| agree(&intervals))
         .or_else(|| agree(&in_turn(facts)))
 }
 
-fn unique_on_both_sides(
-    facts: &[Facts<'_>],
-    way: &dyn Fn(&Facts<'_>) -> Option<Vec<u8>>,
-) -> Vec<(i64, i64)> {
+fn unique_on_both_sides(facts: &[Facts<'_>], way: Way<'_>) -> Vec<(i64, i64)> {
     let mut sides: HashMap<Vec<u8>, [Vec<usize>; 2], foldhash::fast::RandomState> =
         HashMap::default();
     for (at, fact) in facts.iter().enumerate() {

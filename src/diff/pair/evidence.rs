@@ -271,19 +271,19 @@ fn shared(a: &[&Msg], b: &[&Msg]) -> usize {
         hashes
     };
     let (left, right) = (rest(a), rest(b));
-    let (mut i, mut j, mut n) = (0, 0, prefix);
-    while let (Some(x), Some(y)) = (left.get(i), right.get(j)) {
-        match x.cmp(y) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => {
-                n += 1;
-                i += 1;
-                j += 1;
-            }
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    let mut count = prefix;
+    while let (Some(x), Some(y)) = (left.peek(), right.peek()) {
+        let order = x.cmp(y);
+        if order.is_le() {
+            left.next();
         }
+        if order.is_ge() {
+            right.next();
+        }
+        count += usize::from(order.is_eq());
     }
-    n
+    count
 }
 
 /// How alike the request heads are, as far as a proxy should leave them alone.

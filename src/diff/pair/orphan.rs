@@ -73,7 +73,7 @@ fn proxy_answered(facts: &Facts<'_>, known: bool, client_side: bool) -> Option<&
     let response = facts.leg.response()?;
     // RFC 9110 sections 15.6.3 to 15.6.5: what a gateway says when its upstream fails.
     if matches!(response.status, 502..=504) {
-        return Some("the status is a gateway's");
+        return Some("the status is what gateways answer when their upstream fails");
     }
     if response.fields.first("via").is_some() {
         return Some("the answer has a Via");

@@ -205,10 +205,8 @@ fn handshakes_one_after_the_other_settle_each_other() {
 #[test]
 fn five_hundred_at_once_with_equal_heads_and_messages_pair_by_their_keys() {
     let mut kit = Kit::new();
-    let mut legs: Vec<_> = (0..500_u16)
-        .map(|n| (kit.open(20000 + n, 80, &key_of(usize::from(n)), &[]), n))
-        .map(|(c, n)| (c, n))
-        .collect();
+    let mut legs: Vec<_> =
+        (0..500_u16).map(|n| (kit.open(20000 + n, 80, &key_of(usize::from(n)), &[]), n)).collect();
     let mut far: Vec<_> = (0..500_u16)
         .rev()
         .map(|n| kit.open(30000 + n, 8088 + n % 3, &key_of(usize::from(n)), &[]))
@@ -368,5 +366,69 @@ proptest! {
         let pairs = pairs_of(vec![kit]);
         prop_assert!(pairs.iter().all(|p| p.1 == Some(p.0 + 10000)), "{pairs:?}");
         prop_assert_eq!(pairs.len(), proxied.iter().filter(|p| **p).count());
+    }
+}
+
+/// Legs of proxied connections whose packets interleave at random; all heads and messages alike.
+/// Gives wrong pairs and right ones.
+fn alike_at_random(
+    order: &[usize],
+    near_key: impl Fn(usize) -> String,
+    far_key: impl Fn(usize) -> String,
+    upstreams: u16,
+) -> (usize, usize) {
+    let n = 12;
+    let mut kit = Kit::new();
+    let mut near: Vec<Option<Open>> = (0..n).map(|_| None).collect();
+    let mut far: Vec<Option<Open>> = (0..n).map(|_| None).collect();
+    let mut step = vec![0_u8; n];
+    let rest = (0..n).flat_map(|at| std::iter::repeat_n(at, 12));
+    for at in order.iter().copied().chain(rest) {
+        let port = u16::try_from(at).unwrap();
+        match (step[at], &mut near[at], &mut far[at]) {
+            (0, near, _) => *near = Some(kit.open(20000 + port, 80, &near_key(at), &[])),
+            (1, _, far) => {
+                *far = Some(kit.open(30000 + port, 8088 + port % upstreams, &far_key(at), &[]));
+            }
+            (2, _, Some(far)) => far.answered(&mut kit, 101, &[]),
+            (3, Some(near), _) => near.answered(&mut kit, 101, &[]),
+            (4 | 8, Some(near), _) => near.data(&mut kit, ToServer, MessageKind::Text, b"hi"),
+            (5 | 9, _, Some(far)) => far.data(&mut kit, ToServer, MessageKind::Text, b"hi"),
+            (6, _, Some(far)) => far.data(&mut kit, ToClient, MessageKind::Text, b"hi"),
+            (7, Some(near), _) => near.data(&mut kit, ToClient, MessageKind::Text, b"hi"),
+            (10, _, Some(far)) => far.end(&mut kit, EndHow::Fin, Some(ToServer)),
+            (11, Some(near), _) => near.end(&mut kit, EndHow::Fin, Some(ToClient)),
+            _ => {}
+        }
+        step[at] = step[at].saturating_add(1);
+    }
+    let pairs = pairs_of(vec![kit]);
+    let right = pairs.iter().filter(|p| p.1 == Some(p.0 + 10000)).count();
+    (pairs.len() - right, right)
+}
+
+proptest! {
+    #[test]
+    fn key_that_all_clients_share_never_makes_a_wrong_pair(
+        order in prop::collection::vec(0_usize..12, 150),
+    ) {
+        let (wrong, _) = alike_at_random(&order, |_| KEY.to_owned(), |_| KEY.to_owned(), 1);
+        prop_assert_eq!(wrong, 0);
+    }
+
+    #[test]
+    fn legs_alike_in_all_but_time_never_make_a_wrong_pair(
+        order in prop::collection::vec(0_usize..12, 150),
+    ) {
+        let (wrong, _) = alike_at_random(&order, key_of, |n| key_of(n + 100), 1);
+        prop_assert_eq!(wrong, 0);
+    }
+
+    #[test]
+    fn legs_alike_over_several_upstreams_never_make_a_wrong_pair(
+        order in prop::collection::vec(0_usize..12, 150),
+    ) {
+        let (wrong, _) = alike_at_random(&order, key_of, |n| key_of(n + 100), 3);
+        prop_assert_eq!(wrong, 0);
     }
 }

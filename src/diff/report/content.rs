@@ -15,7 +15,7 @@ use crate::note::NoteCode;
 /// Shows what is different.
 pub(super) fn difference(
     out: &mut impl Write,
-    paint: &Paint,
+    paint: Paint,
     width: usize,
     alteration: &Alteration,
 ) -> io::Result<()> {
@@ -61,7 +61,7 @@ fn binary(alteration: &Alteration, before: &str, after: &str) -> Option<(Vec<u8>
 
 struct Lines<'a, W> {
     out: &'a mut W,
-    paint: &'a Paint,
+    paint: Paint,
     width: usize,
     left: usize,
 }
@@ -212,7 +212,7 @@ mod tests {
             expected: false,
         };
         let mut out = Vec::new();
-        difference(&mut out, &Paint { color: false }, 60, &alteration).unwrap();
+        difference(&mut out, Paint { color: false }, 60, &alteration).unwrap();
         String::from_utf8(out).unwrap()
     }
 

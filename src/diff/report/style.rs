@@ -54,7 +54,7 @@ pub(super) struct Paint {
 
 impl Paint {
     /// Text in its colour. The text must be escaped already.
-    pub(super) fn tone<'a>(&self, tone: Tone, text: &'a str) -> Cow<'a, str> {
+    pub(super) fn tone(self, tone: Tone, text: &str) -> Cow<'_, str> {
         if !self.color || tone == Tone::Plain || text.is_empty() {
             return text.into();
         }

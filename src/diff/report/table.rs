@@ -15,7 +15,7 @@ use crate::units::Direction;
 /// Writes request and response of both legs.
 pub(super) fn heads(
     out: &mut impl Write,
-    paint: &Paint,
+    paint: Paint,
     width: usize,
     client: &Leg,
     server: Option<&Leg>,
@@ -36,8 +36,10 @@ pub(super) fn heads(
         })
     };
     let mut table = Table { out, paint, column: width.saturating_sub(7) / 2, alterations };
-    table.head(Direction::ToServer, request(client), server.and_then(request))?;
-    table.head(Direction::ToClient, response(client), server.and_then(response))
+    let (near, far) = (request(client), server.and_then(request));
+    table.head(Direction::ToServer, near.as_ref(), far.as_ref())?;
+    let (near, far) = (response(client), server.and_then(response));
+    table.head(Direction::ToClient, near.as_ref(), far.as_ref())
 }
 
 struct Head {
@@ -47,31 +49,30 @@ struct Head {
 
 struct Table<'a, W> {
     out: &'a mut W,
-    paint: &'a Paint,
+    paint: Paint,
     /// Columns of a cell.
     column: usize,
     alterations: &'a [Alteration],
 }
 
 impl<W: Write> Table<'_, W> {
-    fn head(&mut self, dir: Direction, near: Option<Head>, far: Option<Head>) -> io::Result<()> {
+    fn head(&mut self, dir: Direction, near: Option<&Head>, far: Option<&Head>) -> io::Result<()> {
         if near.is_none() && far.is_none() {
             return Ok(());
         }
         let name = if dir == Direction::ToServer { "Request" } else { "Response" };
         let (left, right) = (format!("{name}, client leg"), "server leg".to_owned());
         self.cells(None, Tone::Faint, &left, &right)?;
-        let start =
-            |head: &Option<Head>| head.as_ref().map(|h| h.start.clone()).unwrap_or_default();
+        let start = |head: Option<&Head>| head.map(|h| h.start.clone()).unwrap_or_default();
         let start_line = |a: &&Alteration| {
             let what = a.what == "request" || a.what == "response";
             a.dir == dir && what && a.code != crate::note::NoteCode::HeaderChanged
         };
         let mark = verdict(self.alterations.iter().filter(start_line));
-        self.row(mark, &start(&near), &start(&far))?;
+        self.row(mark, &start(near), &start(far))?;
         let empty = Fields::default();
-        let near = near.as_ref().map_or(&empty, |h| &h.fields);
-        let far = far.as_ref().map_or(&empty, |h| &h.fields);
+        let near = near.map_or(&empty, |h| &h.fields);
+        let far = far.map_or(&empty, |h| &h.fields);
         let mut done: Vec<Vec<u8>> = Vec::new();
         for field in near.0.iter().chain(&far.0).take(ROWS) {
             let name = field.name.to_ascii_lowercase();

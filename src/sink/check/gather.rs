@@ -113,7 +113,9 @@ impl Gather {
             _ => {}
         }
         let place = place(cx, event);
-        notes.iter().for_each(|note| open.note(note, place));
+        for note in notes {
+            open.note(note, place);
+        }
         if is_last(event) { self.close(cx.conn.key) } else { None }
     }
 

@@ -19,8 +19,8 @@ pub(super) struct SarifReport {
 }
 
 impl SarifReport {
-    pub(super) fn new(capture: String) -> Self {
-        Self { uri: uri_reference(&capture), begun: false, results: 0 }
+    pub(super) fn new(capture: &str) -> Self {
+        Self { uri: uri_reference(capture), begun: false, results: 0 }
     }
 
     pub(super) fn verdict(&mut self, buf: &mut Vec<u8>, verdict: &Verdict) {

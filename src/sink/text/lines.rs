@@ -36,7 +36,9 @@ impl<W: Write> TextSink<W> {
             Event::Gap(gap) => self.gap(no, cx.origin, *gap),
             Event::End(end) => self.end(no, cx.origin, end),
         }
-        notes_of(event).iter().for_each(|note| self.note(note));
+        for note in notes_of(event) {
+            self.note(note);
+        }
     }
 
     fn handshake(&mut self, no: ConnNo, cx: &Cx<'_>, handshake: &Handshake) {

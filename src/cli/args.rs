@@ -1,0 +1,367 @@
+//! Arguments as they are typed. What they mean together is decided in [`super::options`].
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Wireshark for WebSockets, in a terminal.
+///
+/// Reads captures (pcap, pcapng; plain, gzip, zstd or lz4; told by content), standard input, or live
+/// interfaces, and shows WebSocket handshakes and messages, what is wrong with them, and whose fault
+/// it is.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wstap",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    after_help = EXAMPLES
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(super) print: PrintArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wstap print capture.pcapng            what was said, one line an event
+  wstap check capture.pcapng            what is wrong, and whose fault it is
+  wstap diff proxied.pcapng             what a proxy between the two ends changed
+  wstap print -i lo tcp port 8088       live, on loopback, as tcpdump takes filters
+  ssh host tcpdump -U -w - | wstap -    what happens on another machine
+  wstap explain accept-mismatch         what a note means, and how to fix it
+
+Exit status: 0 done; 1 check found an error, or diff an alteration; 2 wrong usage, or an
+input that could not be read whole (what could be read is printed all the same).";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show handshakes and messages, one line an event
+    Print(PrintArgs),
+    /// Judge each connection: a verdict, its notes, and the handshake side by side
+    Check(CheckArgs),
+    /// Compare the legs of a proxy: what did it alter, lose, inject, delay
+    Diff(DiffArgs),
+    /// List what can be captured on, loopback first
+    Interfaces(InterfacesArgs),
+    /// Say what a note means, what causes it, and how to fix it; without CODE, list all
+    Explain(ExplainArgs),
+    /// Write the completions of a shell to standard output
+    Completions(CompletionsArgs),
+    /// Write the manual page to standard output
+    Man(ManArgs),
+}
+
+/// What is read, and how much of it.
+#[derive(Debug, Default, Clone, ClapArgs)]
+pub(super) struct ReadArgs {
+    /// Capture files (`-` for standard input), merged by time; with -i, words of a capture filter
+    #[arg(value_name = "INPUT")]
+    pub(super) words: Vec<OsString>,
+
+    /// Capture live on this interface (`any` for all); may be given several times
+    #[arg(short = 'i', long = "interface", value_name = "IFACE", help_heading = "Capture")]
+    pub(super) interfaces: Vec<String>,
+
+    /// Capture filter, in libpcap's language: 'tcp port 8088'
+    #[arg(short = 'f', long = "filter", value_name = "BPF", help_heading = "Capture")]
+    pub(super) capture_filter: Option<String>,
+
+    /// Show only events that match, in Wireshark's manner: 'text contains "x" and conn == 3'
+    #[arg(short = 'Y', long = "display-filter", value_name = "EXPR", help_heading = "Selection")]
+    pub(super) display_filter: Option<String>,
+
+    /// Also save the packets to a pcapng file
+    #[arg(short = 'w', long = "write", value_name = "FILE", help_heading = "Capture")]
+    pub(super) write: Option<PathBuf>,
+
+    /// Stop after so many packets
+    #[arg(short = 'c', long = "count", value_name = "N", help_heading = "Selection")]
+    pub(super) count: Option<u64>,
+
+    /// Bytes captured of each packet; 0 for all
+    #[arg(short = 's', long = "snapshot-length", value_name = "LEN", help_heading = "Capture")]
+    pub(super) snaplen: Option<u32>,
+
+    /// Stop after a time: duration:SECONDS
+    #[arg(short = 'a', long = "autostop", value_name = "COND", value_parser = autostop,
+        help_heading = "Selection")]
+    pub(super) autostop: Option<std::time::Duration>,
+
+    /// The kernel's buffer for each interface, in MiB
+    #[arg(short = 'B', long = "buffer-size", value_name = "MIB", help_heading = "Capture")]
+    pub(super) buffer_mib: Option<u32>,
+
+    /// Bytes kept of one message: 64M, 1G
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Selection")]
+    pub(super) max_message: Option<usize>,
+
+    /// Threads; the output does not depend on it
+    #[arg(short = 'j', long, value_name = "N", help_heading = "Selection")]
+    pub(super) jobs: Option<NonZeroUsize>,
+
+    /// TLS secrets as SSLKEYLOGFILE writes them
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub(super) keylog: Option<PathBuf>,
+
+    /// Show addresses and ports as numbers, as is always done
+    #[arg(short = 'n', hide_short_help = true)]
+    pub(super) numbers: bool,
+}
+
+impl ReadArgs {
+    /// Neither a file nor an interface was named.
+    pub(super) const fn names_no_source(&self) -> bool {
+        self.words.is_empty() && self.interfaces.is_empty()
+    }
+}
+
+/// How output looks.
+#[derive(Debug, Default, Clone, Copy, ClapArgs)]
+pub(super) struct LookArgs {
+    /// When to use colour; `NO_COLOR` is honoured
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub(super) color: ColorWhen,
+
+    /// Less: no payloads, no addresses, no tables, no summary
+    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(super) quiet: bool,
+
+    /// More: whole payloads and heads
+    #[arg(short = 'v', long, help_heading = "Output")]
+    pub(super) verbose: bool,
+}
+
+/// Arguments of `print`.
+#[derive(Debug, Default, Clone, ClapArgs)]
+pub(super) struct PrintArgs {
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(super) look: LookArgs,
+
+    /// NDJSON: an object a line
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+
+    /// A line for each frame too
+    #[arg(long, help_heading = "Output")]
+    pub(super) frames: bool,
+
+    /// How times are shown
+    #[arg(short = 't', value_name = "FORMAT", default_value = "r", help_heading = "Output")]
+    pub(super) time: TimeArg,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(super) look: LookArgs,
+
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(super) format: FormatArg,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub(super) json: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(super) struct DiffArgs {
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+
+    #[command(flatten)]
+    pub(super) look: LookArgs,
+
+    /// NDJSON: an object for each pair of legs
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+
+    /// Count what any correct proxy does too
+    #[arg(long, help_heading = "Output")]
+    pub(super) strict: bool,
+}
+
+/// Arguments of `interfaces`.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(super) struct InterfacesArgs {
+    /// NDJSON: an object for each interface
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ExplainArgs {
+    /// A note's code, like accept-mismatch
+    pub(super) code: Option<String>,
+
+    /// When to use colour; `NO_COLOR` is honoured
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorWhen,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompletionsArgs {
+    /// For which shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ManArgs {
+    /// The page of a command; without it, that of wstap
+    pub(super) command: Option<String>,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// When standard output is a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How times are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum TimeArg {
+    /// Local time of day
+    A,
+    /// Local date and time
+    Ad,
+    /// Seconds since the line before
+    #[value(alias = "dd")]
+    D,
+    /// Seconds since 1970
+    E,
+    /// Seconds since the first packet
+    #[default]
+    R,
+    /// Time of day, UTC
+    U,
+    /// Date and time, UTC
+    Ud,
+}
+
+/// How `check` writes its report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum FormatArg {
+    /// For people
+    #[default]
+    Text,
+    /// NDJSON
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for build servers
+    Junit,
+}
+
+/// `duration:10`, with a fraction if need be.
+fn autostop(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = text
+        .strip_prefix("duration:")
+        .ok_or_else(|| "the condition is duration:SECONDS".to_owned())?;
+    let seconds: f64 = seconds.parse().map_err(|e| format!("{seconds:?}: {e}"))?;
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
+/// `65536`, `64k`, `64M`, `1G`: powers of 1024.
+fn size(text: &str) -> Result<usize, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let lower = lower.strip_suffix("ib").or_else(|| lower.strip_suffix('b')).unwrap_or(&lower);
+    let (digits, unit) = match lower.as_bytes().last() {
+        Some(b'k') => (lower.trim_end_matches('k'), 1_usize << 10),
+        Some(b'm') => (lower.trim_end_matches('m'), 1 << 20),
+        Some(b'g') => (lower.trim_end_matches('g'), 1 << 30),
+        _ => (lower, 1),
+    };
+    let n: usize = digits.parse().map_err(|e| format!("{digits:?}: {e}"))?;
+    n.checked_mul(unit).ok_or_else(|| "too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parsed(line: &str) -> Args {
+        Args::try_parse_from(line.split(' ')).unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn words_after_an_interface_are_kept_in_order() {
+        let Some(Command::Print(args)) = parsed("wstap print -i lo tcp port 8088").command else {
+            panic!("not print")
+        };
+        assert_eq!(args.read.interfaces, ["lo"]);
+        assert_eq!(args.read.words, ["tcp", "port", "8088"]);
+    }
+
+    #[test]
+    fn a_file_without_a_command_is_an_input() {
+        let args = parsed("wstap a.pcap - -q");
+        assert!(args.command.is_none());
+        assert_eq!(args.print.read.words, ["a.pcap", "-"]);
+        assert!(args.print.look.quiet);
+    }
+
+    #[test]
+    fn flags_are_those_of_tcpdump_and_tshark() {
+        let line = "wstap print -i lo -i eth0 -f x -Y y -w z -c 3 -s 0 -a duration:1.5 -n -t ad \
+            -B 64 -j 2 --max-message 1M --keylog k --color always --frames --json -v";
+        let Some(Command::Print(args)) =
+            parsed(&line.split_whitespace().collect::<Vec<_>>().join(" ")).command
+        else {
+            panic!("not print")
+        };
+        assert_eq!(args.read.autostop, Some(std::time::Duration::from_millis(1500)));
+        assert_eq!(args.read.max_message, Some(1 << 20));
+        assert_eq!(
+            (args.read.count, args.read.snaplen, args.read.buffer_mib),
+            (Some(3), Some(0), Some(64))
+        );
+        assert_eq!((args.time, args.look.color), (TimeArg::Ad, ColorWhen::Always));
+        assert!(args.json && args.frames && args.look.verbose && args.read.numbers);
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("65536"), Ok(65536));
+        assert_eq!(size("64M"), Ok(64 << 20));
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("1kb"), Ok(1024));
+        assert!(size("").is_err() && size("M").is_err() && size("99999999999G").is_err());
+    }
+
+    #[test]
+    fn durations_are_durations() {
+        assert!(autostop("10").is_err());
+        assert!(autostop("duration:-1").is_err());
+        assert!(autostop("duration:nan").is_err());
+    }
+}

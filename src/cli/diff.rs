@@ -1,0 +1,110 @@
+//! `wstap diff`: what a proxy changed between its legs.
+
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+
+use super::Found;
+use super::args::DiffArgs;
+use super::error::CliError;
+use super::options::{From, ReadOptions, paint};
+use super::run::{Ran, run};
+use super::screen::Screen;
+use crate::diff::report::TextOptions;
+use crate::diff::{Collected, Collector, Options, Report, compare};
+use crate::event::{Cx, Event, Sink, Wants};
+use crate::sink::paint::Paint;
+use crate::sink::{Output, Summary, Tally};
+
+pub(super) fn diff(args: &DiffArgs) -> Result<Found, CliError> {
+    let screen = Screen::of_stdout();
+    let mut captures = Vec::new();
+    let mut found = Found::Nothing;
+    for (index, read) in captures_of(args)?.into_iter().enumerate() {
+        let (collected, unread) = collect(index, read)?;
+        captures.push(collected);
+        if unread == Found::Unread {
+            found = unread;
+        }
+    }
+    let report = compare(captures, &Options { strict: args.strict, ..Options::default() });
+    let text = TextOptions {
+        width: screen.reading_width(),
+        color: paint(args.look.color, &screen) == Paint::Colour,
+        all: args.look.verbose,
+    };
+    write(&report, args.json, &text)?;
+    Ok(match found {
+        Found::Nothing if report.altered() => Found::Fault,
+        found => found,
+    })
+}
+
+/// One capture with both legs, or the client's side and the server's side, in this order.
+fn captures_of(args: &DiffArgs) -> Result<Vec<ReadOptions>, CliError> {
+    if !args.read.interfaces.is_empty() || args.read.words.len() < 2 {
+        return Ok(vec![args.read.clone().try_into()?]);
+    }
+    if args.read.words.len() > 2 || args.read.write.is_some() {
+        return Err(CliError::usage(
+            "diff takes one capture with both legs, or two: the client's side, the server's side",
+            "name one or two files, and -w with one only",
+        ));
+    }
+    let one = |word: &std::ffi::OsString| {
+        let words = vec![word.clone()];
+        super::args::ReadArgs { words, ..args.read.clone() }.try_into()
+    };
+    args.read.words.iter().map(one).collect()
+}
+
+fn collect(index: usize, read: ReadOptions) -> Result<(Collected, Found), CliError> {
+    let name = match &read.from {
+        From::Inputs(inputs) => inputs.first().map_or_else(String::new, ToString::to_string),
+        live @ From::Live(_) => live.name(),
+    };
+    let sink = Legs { legs: Collector::new(index, name), tally: Tally::default() };
+    let Ran { output, found } = run(read, sink)?;
+    Ok((output.legs.finish(), found))
+}
+
+fn write(report: &Report, json: bool, text: &TextOptions) -> Result<(), CliError> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written =
+        if json { report.write_json(&mut out) } else { report.write_text(text, &mut out) };
+    match written.and_then(|()| out.flush()) {
+        // A closed pipe is no error: the reader had enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Gathers legs; writes nothing until both captures are read.
+struct Legs {
+    legs: Collector,
+    tally: Tally,
+}
+
+impl Sink for Legs {
+    fn wants(&self) -> Wants {
+        self.legs.wants()
+    }
+
+    fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        self.tally.count(event);
+        self.legs.event(cx, event)
+    }
+}
+
+impl Output for Legs {
+    fn flush(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn finish(&mut self, _end: &Summary<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}

@@ -1,0 +1,135 @@
+//! Where packets come from, whatever it is.
+//!
+//! Gets: inputs or interfaces. Gives: packets, one at a time, the moments when there is none, and what
+//! is known of the capture beside them.
+
+use std::io::IsTerminal;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::error::CliError;
+use super::options::{From, ReadOptions};
+use crate::capture::{
+    self, CaptureError, Input, Interface, LiveSource, PacketRecord, PacketSource, Polled, Progress,
+    Source,
+};
+
+/// How long a live capture may be silent before what is buffered is shown.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// An opened source.
+pub(super) enum Feed {
+    /// Files or standard input.
+    Stored {
+        source: Source,
+        /// Packets come as they happen: a pipe or a FIFO, whose writer may pause at any time.
+        streams: bool,
+    },
+    /// Interfaces.
+    Live(Box<LiveSource>),
+}
+
+/// What comes next.
+pub(super) enum Next<'a> {
+    /// A packet.
+    Packet(PacketRecord<'a>),
+    /// Nothing yet.
+    Idle,
+    /// The end.
+    End,
+}
+
+impl Feed {
+    /// Opens what the options name.
+    pub(super) fn open(options: &ReadOptions) -> Result<Self, CliError> {
+        let inputs = match &options.from {
+            From::Inputs(inputs) => inputs,
+            From::Live(live) => return Ok(Self::Live(Box::new(LiveSource::open(live)?))),
+        };
+        if inputs.contains(&Input::Stdin) && std::io::stdin().is_terminal() {
+            return Err(CliError::usage(
+                "standard input is a terminal, not a capture",
+                "pipe one in: tcpdump -U -w - | wstap -",
+            ));
+        }
+        let source = capture::open(inputs, &options.limits, &capture::Options::default())?;
+        Ok(Self::Stored { source, streams: inputs.iter().any(streams) })
+    }
+
+    /// The next packet. After an error it may be asked again: of several inputs each may have one.
+    pub(super) fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        Ok(match self {
+            Self::Stored { source, .. } => source.next()?.map_or(Next::End, Next::Packet),
+            Self::Live(source) => match source.next_timeout(IDLE)? {
+                Polled::Packet(record) => Next::Packet(record),
+                Polled::Idle => Next::Idle,
+                Polled::End => Next::End,
+            },
+        })
+    }
+
+    /// Nothing more is wanted: a live capture ends with what it already has, and is asked on; anything
+    /// else is left where it is, and true says so.
+    pub(super) fn stop(&self) -> bool {
+        match self {
+            Self::Stored { .. } => true,
+            Self::Live(source) => {
+                source.stop_handle().store(true, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+
+    /// Interfaces known so far.
+    pub(super) fn interfaces(&self) -> Vec<Interface> {
+        match self {
+            Self::Stored { source, .. } => source.summary().interfaces,
+            Self::Live(source) => source.summary().interfaces,
+        }
+    }
+
+    /// Packets that the kernel had no room for; `None` where nobody counts.
+    pub(super) fn dropped(&self) -> Option<u64> {
+        match self {
+            Self::Stored { .. } => None,
+            Self::Live(source) => Some(source.dropped()),
+        }
+    }
+
+    /// When output must be shown although nothing says that more is not at hand.
+    pub(super) const fn pace(&self) -> Pace {
+        match self {
+            Self::Stored { streams: true, .. } => Pace::EachPacket,
+            Self::Stored { streams: false, .. } => Pace::Whenever,
+            Self::Live(_) => Pace::Often,
+        }
+    }
+
+    /// How far the reading is.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        match self {
+            Self::Stored { source, streams: false } => Some(source.progress()),
+            _ => None,
+        }
+    }
+}
+
+/// When output is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// When much has gathered: nobody waits for it.
+    Whenever,
+    /// Several times a second; [`Next::Idle`] says when there is nothing to do.
+    Often,
+    /// After each packet: asking for the next one may take for ever.
+    EachPacket,
+}
+
+/// Is it something that is written while it is read.
+fn streams(input: &Input) -> bool {
+    let metadata = match input {
+        Input::Path(path) => std::fs::metadata(path),
+        Input::Stdin => std::fs::metadata("/dev/stdin"),
+    };
+    metadata.map_or(true, |metadata| !metadata.is_file())
+}

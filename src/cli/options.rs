@@ -1,0 +1,238 @@
+//! What was typed, made into what is used: checked once, then plain values.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::args::{ColorWhen, FormatArg, LookArgs, PrintArgs, ReadArgs, TimeArg};
+use super::error::CliError;
+use super::screen::Screen;
+use crate::capture::{Input, LiveOptions};
+use crate::filter::Filter;
+use crate::limits::Limits;
+use crate::sink::check::Format;
+use crate::sink::paint::Paint;
+use crate::sink::text::{TextOptions, TimeFormat, Verbosity};
+
+/// What is read, and when to stop.
+#[derive(Debug)]
+pub(super) struct ReadOptions {
+    pub(super) from: From,
+    pub(super) display_filter: Option<Filter>,
+    pub(super) write: Option<PathBuf>,
+    pub(super) packets: Option<u64>,
+    pub(super) duration: Option<Duration>,
+    pub(super) limits: Limits,
+    pub(super) keylog: Option<PathBuf>,
+}
+
+/// Where packets come from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum From {
+    /// Files or standard input.
+    Inputs(Vec<Input>),
+    /// Interfaces.
+    Live(LiveOptions),
+}
+
+impl From {
+    /// The name that results point to.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Inputs(inputs) => {
+                inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            }
+            Self::Live(live) => live.interfaces.join(" "),
+        }
+    }
+}
+
+impl TryFrom<ReadArgs> for ReadOptions {
+    type Error = CliError;
+
+    fn try_from(args: ReadArgs) -> Result<Self, CliError> {
+        let mut limits = Limits::default();
+        if let Some(bytes) = args.max_message {
+            limits.message_bytes = bytes;
+            limits.inflate_bytes = limits.inflate_bytes.max(bytes);
+        }
+        if args.write.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+            return Err(CliError::usage(
+                "-w - would mix packets with the lines on standard output",
+                "name a file",
+            ));
+        }
+        let display_filter = args.display_filter.as_deref().map(Filter::parse).transpose();
+        Ok(Self {
+            display_filter: display_filter.map_err(CliError::DisplayFilter)?,
+            from: from(&args)?,
+            write: args.write,
+            packets: args.count,
+            duration: args.autostop,
+            limits,
+            keylog: args.keylog,
+        })
+    }
+}
+
+fn from(args: &ReadArgs) -> Result<From, CliError> {
+    if !args.interfaces.is_empty() {
+        return live(args).map(From::Live);
+    }
+    for (given, flag) in [
+        (args.capture_filter.is_some(), "-f"),
+        (args.snaplen.is_some(), "-s"),
+        (args.buffer_mib.is_some(), "-B"),
+    ] {
+        if given {
+            return Err(CliError::usage(
+                format!("{flag} is for live capture, and no interface is named"),
+                "name one with -i; to select from a file, use -Y",
+            ));
+        }
+    }
+    if args.words.is_empty() {
+        return Err(CliError::usage(
+            "nothing to read: no file and no interface",
+            "name a capture file, - for standard input, or an interface: -i lo",
+        ));
+    }
+    Ok(From::Inputs(args.words.iter().cloned().map(|word: OsString| Input::from(word)).collect()))
+}
+
+/// With -i, trailing words are a capture filter, as tcpdump has it.
+fn live(args: &ReadArgs) -> Result<LiveOptions, CliError> {
+    let mut options = LiveOptions::on(args.interfaces.iter().cloned());
+    let words: Vec<_> = args.words.iter().map(|word| word.to_string_lossy()).collect();
+    options.filter = match (&args.capture_filter, words.as_slice()) {
+        (Some(_), [_, ..]) => {
+            return Err(CliError::usage(
+                "a capture filter both behind -f and as trailing words",
+                "keep one of them; a file can not be read together with an interface",
+            ));
+        }
+        (Some(filter), []) => Some(filter.clone()),
+        (None, []) => None,
+        (None, words) => Some(words.join(" ")),
+    };
+    if let Some(bytes) = args.snaplen.filter(|bytes| *bytes > 0) {
+        options.snaplen = bytes;
+    }
+    if let Some(mib) = args.buffer_mib {
+        let mib = usize::try_from(mib).unwrap_or(usize::MAX);
+        // libpcap takes an int.
+        options.buffer_bytes = mib.saturating_mul(1 << 20).clamp(1 << 16, 2047 << 20);
+    }
+    Ok(options)
+}
+
+/// How lines for people look on this screen.
+pub(super) fn text_options(args: &PrintArgs, screen: &Screen) -> TextOptions {
+    TextOptions {
+        width: Some(screen.width),
+        paint: paint(args.look.color, screen),
+        verbosity: verbosity(args.look),
+        time: match args.time {
+            TimeArg::A => TimeFormat::Clock,
+            TimeArg::Ad => TimeFormat::Date,
+            TimeArg::D => TimeFormat::Delta,
+            TimeArg::E => TimeFormat::Epoch,
+            TimeArg::R => TimeFormat::Relative,
+            TimeArg::U => TimeFormat::UtcClock,
+            TimeArg::Ud => TimeFormat::UtcDate,
+        },
+        frames: args.frames,
+    }
+}
+
+pub(super) fn paint(when: ColorWhen, screen: &Screen) -> Paint {
+    let colour = match when {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto => screen.terminal && !screen.no_color,
+    };
+    if colour { Paint::Colour } else { Paint::Plain }
+}
+
+pub(super) const fn verbosity(look: LookArgs) -> Verbosity {
+    match (look.quiet, look.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
+    }
+}
+
+pub(super) const fn format(arg: FormatArg, json: bool) -> Format {
+    match arg {
+        _ if json => Format::Json,
+        FormatArg::Text => Format::Text,
+        FormatArg::Json => Format::Json,
+        FormatArg::Sarif => Format::Sarif,
+        FormatArg::Junit => Format::Junit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(words: &[&str]) -> ReadArgs {
+        ReadArgs { words: words.iter().map(OsString::from).collect(), ..ReadArgs::default() }
+    }
+
+    #[test]
+    fn words_are_files_and_a_dash_is_standard_input() {
+        let options = ReadOptions::try_from(files(&["a.pcap", "-"])).unwrap();
+        assert_eq!(options.from, From::Inputs(vec!["a.pcap".into(), Input::Stdin]));
+        assert_eq!(options.from.name(), "a.pcap standard input");
+    }
+
+    #[test]
+    fn with_an_interface_words_are_a_filter() {
+        let args = ReadArgs {
+            interfaces: vec!["lo".into()],
+            buffer_mib: Some(64),
+            snaplen: Some(0),
+            ..files(&["tcp", "port", "8088"])
+        };
+        let From::Live(live) = ReadOptions::try_from(args.clone()).unwrap().from else {
+            panic!("not live")
+        };
+        assert_eq!(live.filter.as_deref(), Some("tcp port 8088"));
+        assert_eq!((live.buffer_bytes, live.snaplen), (64 << 20, 262_144));
+        let both = ReadArgs { capture_filter: Some("tcp".into()), ..args };
+        assert!(ReadOptions::try_from(both).is_err());
+    }
+
+    #[test]
+    fn a_message_limit_reaches_inflating_too() {
+        let args = ReadArgs { max_message: Some(256 << 20), ..files(&["a"]) };
+        let limits = ReadOptions::try_from(args).unwrap().limits;
+        assert_eq!((limits.message_bytes, limits.inflate_bytes), (256 << 20, 256 << 20));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let bad = [
+            files(&[]),
+            ReadArgs { capture_filter: Some("tcp".into()), ..files(&["a"]) },
+            ReadArgs { write: Some("-".into()), ..files(&["a"]) },
+            ReadArgs { display_filter: Some("len ==".into()), ..files(&["a"]) },
+        ];
+        for args in bad {
+            assert!(ReadOptions::try_from(args.clone()).is_err(), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn colour_is_for_terminals_unless_told_otherwise() {
+        let terminal = Screen { terminal: true, no_color: false, width: 80 };
+        let pipe = Screen { terminal: false, ..terminal };
+        let no_color = Screen { no_color: true, ..terminal };
+        assert_eq!(paint(ColorWhen::Auto, &terminal), Paint::Colour);
+        assert_eq!(paint(ColorWhen::Auto, &pipe), Paint::Plain);
+        assert_eq!(paint(ColorWhen::Auto, &no_color), Paint::Plain);
+        assert_eq!(paint(ColorWhen::Always, &pipe), Paint::Colour);
+        assert_eq!(paint(ColorWhen::Never, &terminal), Paint::Plain);
+    }
+}

@@ -1,0 +1,54 @@
+//! What standard output is, and text put there.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::error::CliError;
+
+/// Columns for what goes into a pipe or a file: `grep` should find what is far to the right, and a
+/// message of megabytes should not be one line. `-v` shows all.
+const NO_TERMINAL: usize = 1000;
+
+/// Where lines are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Screen {
+    /// Standard output is a terminal.
+    pub(super) terminal: bool,
+    /// `NO_COLOR` is set and not empty (no-color.org).
+    pub(super) no_color: bool,
+    /// Columns.
+    pub(super) width: usize,
+}
+
+impl Screen {
+    /// As standard output and the environment are.
+    pub(super) fn of_stdout() -> Self {
+        let terminal = io::stdout().is_terminal();
+        let set = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        let width = set.unwrap_or_else(|| if terminal { terminal_width() } else { NO_TERMINAL });
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { terminal, no_color, width: width.max(40) }
+    }
+
+    /// Columns for running text: wide lines are hard to read.
+    pub(super) fn reading_width(self) -> usize {
+        if self.width == NO_TERMINAL { 80 } else { self.width.min(100) }
+    }
+}
+
+fn terminal_width() -> usize {
+    crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)).max(1)
+}
+
+/// Writes text to standard output. A closed pipe is no error: the reader had enough.
+pub(super) fn put(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error. Where that fails there is nobody left to tell.
+pub(super) fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
