@@ -27,5 +27,7 @@ pub mod note;
 pub mod packet;
 pub mod pipeline;
 pub mod sink;
+pub mod store;
+pub mod tui;
 pub mod units;
 pub mod ws;
