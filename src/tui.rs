@@ -1,0 +1,25 @@
+//! The terminal UI: Wireshark's panes, sngrep's ladder, for WebSockets.
+//!
+//! Gets: a store that another thread fills ([`crate::store`]), and keys. Gives: a screen. Keeps: what
+//! [`app::App`] keeps, and the terminal as it was found.
+//!
+//! ```text
+//!  packets -> Pipeline<store::Writer> (loading thread)
+//!                   | rows, spool
+//!  keys -> action::of_key -> App::update -> Effect -> clipboard, files
+//!                               | &App
+//!                          view::draw -> terminal
+//! ```
+
+pub mod action;
+pub mod app;
+pub mod cursor;
+pub mod detail;
+pub mod edit;
+pub mod export;
+pub mod load;
+pub mod stats;
+pub mod svg;
+pub mod text;
+pub mod theme;
+pub mod view;
