@@ -17,9 +17,15 @@ pub mod cursor;
 pub mod detail;
 pub mod edit;
 pub mod export;
+pub mod feed;
 pub mod load;
+pub mod run;
 pub mod stats;
 pub mod svg;
+pub mod tape;
 pub mod text;
 pub mod theme;
 pub mod view;
+
+pub use feed::Packets;
+pub use run::{Ended, Session, TuiError, run};

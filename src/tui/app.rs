@@ -47,6 +47,8 @@ pub enum Effect {
     WriteFile(PathBuf, Vec<u8>),
     /// Packets of connections (by index) for a pcapng file that must not exist yet.
     SaveConnections(PathBuf, Vec<u32>),
+    /// All packets for a pcapng file that must not exist yet.
+    SaveAll(PathBuf),
     /// No more packets.
     StopLoading,
     /// To the shell, until it says otherwise.
@@ -329,8 +331,7 @@ impl App {
                     Action::Quit | Action::Accept | Action::Enter => self.effects.push(Effect::Quit),
                     Action::SaveConnections => {
                         self.overlay = None;
-                        self.conns.marks.clear();
-                        self.open_save_connections();
+                        self.open_prompt(Kind::SaveAll, "wstap.pcapng");
                     }
                     Action::Tick | Action::Mouse(_) => {}
                     _ => self.overlay = None,

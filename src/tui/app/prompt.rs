@@ -29,6 +29,8 @@ pub enum Kind {
     SavePayload,
     /// A file for connections.
     SaveConnections,
+    /// A file for everything.
+    SaveAll,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::Command => ":",
             Self::SavePayload => "Save payload to",
             Self::SaveConnections => "Save as pcapng to",
+            Self::SaveAll => "Save all packets to",
         }
     }
 
@@ -55,7 +58,7 @@ impl Kind {
             Self::Pattern => "id\":\\s*7; Tab: text",
             Self::Goto => "1204, or p77 for packet 77",
             Self::Command => "help",
-            Self::SavePayload | Self::SaveConnections => "a file that does not exist yet",
+            Self::SavePayload | Self::SaveConnections | Self::SaveAll => "a file that does not exist yet",
         }
     }
 }
@@ -252,6 +255,7 @@ impl App {
             Kind::SaveConnections if !text.is_empty() => {
                 self.save_connections(PathBuf::from(text));
             }
+            Kind::SaveAll if !text.is_empty() => self.effects.push(Effect::SaveAll(PathBuf::from(text))),
             _ => {}
         }
     }

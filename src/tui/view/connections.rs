@@ -37,7 +37,7 @@ type StyleOf = fn(&Conn, &Theme) -> Style;
 
 const FIELDS: &[Field] = &[
     Field { title: "#", width: 5, number: true, sort: Some(Column::No), from: 0, show: |c, _| (c.no.to_string(), None) },
-    Field { title: "Start", width: 11, number: true, sort: None, from: 72, show: start },
+    Field { title: "Start", width: 11, number: true, sort: None, from: 90, show: start },
     Field { title: "Client", width: 21, number: false, sort: Some(Column::Client), from: 120, show: |c, _| (c.info.client.to_string(), None) },
     Field { title: "Server", width: 21, number: false, sort: Some(Column::Server), from: 60, show: |c, _| (c.info.server.to_string(), None) },
     Field { title: "Path", width: 0, number: false, sort: Some(Column::Path), from: 0, show: |c, _| (c.target().to_owned(), None) },

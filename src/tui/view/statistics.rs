@@ -207,22 +207,23 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) {
     conns.iter().for_each(|conn| rtt.merge(&conn.rtt));
     let text = match rtt.mean() {
         Some(mean) => format!(
-            " {}: mean {}, {} to {}",
-            count(rtt.count, "ping answered"),
+            " pings answered: {}, mean {}, {} to {}",
+            thousands(rtt.count),
             span(mean),
             span(rtt.min),
             span(rtt.max)
         ),
         None => " no ping answered".to_owned(),
     };
-    lines.push(Line::styled(cut(&text.replace("answereds", "answered"), usize::from(inside.width)), theme.text));
+    lines.push(Line::styled(cut(&text, usize::from(inside.width)), theme.text));
     let notes = conns.iter().fold([0_u64; 3], |sum, conn| {
         let [a, b, c] = sum;
         let [info, warning, error] = conn.notes.map(u64::from);
         [a + info, b + warning, c + error]
     });
     let [info, warning, error] = notes;
-    lines.push(Line::raw(format!(" notes: {error} errors, {warning} warnings, {info} for information")));
+    let text = format!(" notes: {}, {}, {info} info", count(error, "error"), count(warning, "warning"));
+    lines.push(Line::raw(cut(&text, usize::from(inside.width))));
     lines.push(Line::raw(""));
     lines.push(Line::styled(" Top talkers", theme.header));
     lines.extend(talkers(app, &conns, usize::from(inside.width)));
