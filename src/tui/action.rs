@@ -310,7 +310,13 @@ const fn key(
 
 /// Every key. The order is that of the help; the first keys of each are the ones shown.
 pub const KEYS: &[Binding] = &[
-    key(&[Key::plain(KeyCode::F(1)), Key::char('?')], EVERYWHERE, Action::Help, "Help", "this help"),
+    key(
+        &[Key::plain(KeyCode::F(1)), Key::char('?')],
+        EVERYWHERE,
+        Action::Help,
+        "Help",
+        "this help",
+    ),
     key(
         &[Key::plain(KeyCode::F(2)), Key::char('1')],
         EVERYWHERE,
@@ -372,7 +378,13 @@ pub const KEYS: &[Binding] = &[
         "go to a row by its number; p12: to packet 12",
     ),
     key(&[Key::plain(KeyCode::Up), Key::char('k')], EVERYWHERE, Action::Move(M::Up), "", "up"),
-    key(&[Key::plain(KeyCode::Down), Key::char('j')], EVERYWHERE, Action::Move(M::Down), "", "down"),
+    key(
+        &[Key::plain(KeyCode::Down), Key::char('j')],
+        EVERYWHERE,
+        Action::Move(M::Down),
+        "",
+        "down",
+    ),
     key(
         &[Key::plain(KeyCode::Left), Key::char('h')],
         EVERYWHERE,
@@ -455,7 +467,13 @@ pub const KEYS: &[Binding] = &[
         "Conn/All",
         "only this row's connection, or all",
     ),
-    key(&[Key::char('t')], EVERYWHERE, Action::Times, "Time", "times: relative, delta, clock, date"),
+    key(
+        &[Key::char('t')],
+        EVERYWHERE,
+        Action::Times,
+        "Time",
+        "times: relative, delta, clock, date",
+    ),
     key(
         &[Key::char('f')],
         EVERYWHERE,
@@ -542,7 +560,13 @@ pub const KEYS: &[Binding] = &[
         "save the marked connections (or this one) as pcapng",
     ),
     key(&[Key::ctrl('x')], EVERYWHERE, Action::StopLoading, "", "stop loading or capturing"),
-    key(&[Key::char('T')], EVERYWHERE, Action::Theme, "", "colours: dark, light, colour-blind, none"),
+    key(
+        &[Key::char('T')],
+        EVERYWHERE,
+        Action::Theme,
+        "",
+        "colours: dark, light, colour-blind, none",
+    ),
     key(&[Key::char(':')], EVERYWHERE, Action::Command, "", "type a command; :help lists them"),
     key(&[Key::ctrl('z')], EVERYWHERE, Action::Suspend, "", "back to the shell; fg returns"),
     key(
@@ -595,7 +619,10 @@ mod tests {
         assert_eq!(press(KeyCode::Char('G'), shift, Place::Messages), bottom);
         assert_eq!(press(KeyCode::Char('G'), KeyModifiers::NONE, Place::Messages), bottom);
         assert_eq!(press(KeyCode::BackTab, shift, Place::Detail), Some(Action::PrevPane));
-        assert_eq!(press(KeyCode::Char('f'), KeyModifiers::CONTROL, Place::Detail), Some(Action::Search));
+        assert_eq!(
+            press(KeyCode::Char('f'), KeyModifiers::CONTROL, Place::Detail),
+            Some(Action::Search)
+        );
     }
 
     #[test]

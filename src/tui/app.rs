@@ -328,7 +328,9 @@ impl App {
         let top = match &mut self.overlay {
             Some(Overlay::Quit) => {
                 match action {
-                    Action::Quit | Action::Accept | Action::Enter => self.effects.push(Effect::Quit),
+                    Action::Quit | Action::Accept | Action::Enter => {
+                        self.effects.push(Effect::Quit)
+                    }
                     Action::SaveConnections => {
                         self.overlay = None;
                         self.open_prompt(Kind::SaveAll, "wstap.pcapng");

@@ -154,6 +154,10 @@ impl Detail {
     pub fn hex_source(&self, beside: bool) -> Source {
         match (self.mode, beside) {
             (Mode::Wire, _) => Source::Wire,
+            // Beside the body it shows whatever is pointed at.
+            (Mode::Body, true) if self.highlight.is_some() => {
+                self.highlight.as_ref().map_or(Source::Payload, |(source, _)| *source)
+            }
             (Mode::Body, true) if self.bytes(Source::Payload).is_empty() => Source::Wire,
             _ => Source::Payload,
         }

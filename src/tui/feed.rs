@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::load::Loading;
 use super::tape::Tape;
-use crate::capture::{CaptureError, Interface, LiveSource, PacketRecord, PacketSource as _, Polled, Source};
+use crate::capture::{
+    CaptureError, Interface, LiveSource, PacketRecord, PacketSource as _, Polled, Source,
+};
 use crate::limits::Limits;
 use crate::pipeline::Pipeline;
 use crate::store::Writer;
@@ -92,7 +94,13 @@ impl Packets {
 }
 
 /// Loads everything, until the end or until it is stopped.
-pub fn load(mut packets: Packets, writer: Writer, limits: Limits, loading: &Loading, tape: Option<Tape>) {
+pub fn load(
+    mut packets: Packets,
+    writer: Writer,
+    limits: Limits,
+    loading: &Loading,
+    tape: Option<Tape>,
+) {
     let mut tape = tape;
     let mut pipeline = Pipeline::new(writer, limits);
     let mut count: u64 = 0;

@@ -314,7 +314,8 @@ impl Ui {
                 }
                 Effect::SaveConnections(path, conns) => {
                     let all = &self.app.snapshot.conns;
-                    let wanted = conns.iter().filter_map(|at| all.get(*at as usize)).map(Wanted::of);
+                    let wanted =
+                        conns.iter().filter_map(|at| all.get(*at as usize)).map(Wanted::of);
                     let wanted: Vec<Wanted> = wanted.collect();
                     self.save(path, wanted, false);
                 }

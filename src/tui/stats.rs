@@ -110,10 +110,8 @@ impl Stats {
     /// Two bins become one.
     fn halve(&mut self) {
         self.width = self.width.saturating_mul(2);
-        let add = |a: Bin, b: Bin| Bin {
-            messages: a.messages + b.messages,
-            bytes: a.bytes + b.bytes,
-        };
+        let add =
+            |a: Bin, b: Bin| Bin { messages: a.messages + b.messages, bytes: a.bytes + b.bytes };
         let pairs = self.bins.chunks(2).map(|pair| {
             let (a, b) = (pair.first().copied(), pair.get(1).copied());
             let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());

@@ -45,7 +45,8 @@ fn colours(cell: &Cell, text: &str, background: &str) -> (String, Option<String>
 
 fn backgrounds(svg: &mut String, row: &[&Cell], y: usize, text: &str, background: &str) {
     let mut x = 0;
-    for run in row.chunk_by(|a, b| colours(a, text, background).1 == colours(b, text, background).1) {
+    for run in row.chunk_by(|a, b| colours(a, text, background).1 == colours(b, text, background).1)
+    {
         if let Some(bg) = run.first().and_then(|cell| colours(cell, text, background).1) {
             let _ = writeln!(
                 svg,
@@ -79,8 +80,7 @@ fn texts(svg: &mut String, row: &[&Cell], y: usize, text: &str, background: &str
         }
         let Some(first) = run.first().filter(|_| !letters.trim().is_empty()) else { continue };
         let (fill, modifier) = style(first);
-        let weight =
-            if modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
+        let weight = if modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
         let dim = if modifier.contains(Modifier::DIM) { " opacity=\"0.6\"" } else { "" };
         let _ = writeln!(
             svg,
@@ -126,10 +126,17 @@ mod tests {
     #[test]
     fn a_screen_is_drawn_with_its_colours() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
-        buffer.set_string(0, 0, "a<b", Style::new().fg(Color::Indexed(196)).bg(Color::Indexed(232)));
+        buffer.set_string(
+            0,
+            0,
+            "a<b",
+            Style::new().fg(Color::Indexed(196)).bg(Color::Indexed(232)),
+        );
         let svg = draw(&buffer, "#dddddd", "#101010");
         assert!(svg.contains("fill=\"#ff0000\""), "{svg}");
-        assert!(svg.contains("<rect x=\"10\" y=\"10\" width=\"27\" height=\"19\" fill=\"#080808\"/>"));
+        assert!(
+            svg.contains("<rect x=\"10\" y=\"10\" width=\"27\" height=\"19\" fill=\"#080808\"/>")
+        );
         assert!(svg.contains(">a&lt;b</text>"));
         assert!(svg.contains("viewBox=\"0 0 74 39\""));
     }

@@ -80,7 +80,8 @@ impl Tape {
         let described = std::mem::replace(&mut self.described, all.len());
         self.write(|writer| {
             for (place, interface) in all.iter().enumerate().skip(described) {
-                writer.interface(InterfaceId(u32::try_from(place).unwrap_or(u32::MAX)), interface)?;
+                writer
+                    .interface(InterfaceId(u32::try_from(place).unwrap_or(u32::MAX)), interface)?;
             }
             writer.write(&PacketRecord { bytes: &bytes, ..record })
         });
@@ -169,7 +170,8 @@ pub fn save(from: &[Input], wanted: &[Wanted], to: &Path, limits: &Limits) -> Re
             Err(_) => break,
         }
         if let Some((record, bytes)) = held {
-            for (place, interface) in source.summary().interfaces.iter().enumerate().skip(described) {
+            for (place, interface) in source.summary().interfaces.iter().enumerate().skip(described)
+            {
                 let id = InterfaceId(u32::try_from(place).unwrap_or(u32::MAX));
                 writer.interface(id, interface).map_err(cannot)?;
                 described += 1;

@@ -48,7 +48,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             piece.clear();
             match c {
                 '\t' => piece.push_str("    "),
-                c if escape::is_unsafe(c) => piece = Escaped(c.encode_utf8(&mut [0; 4])).to_string(),
+                c if escape::is_unsafe(c) => {
+                    piece = Escaped(c.encode_utf8(&mut [0; 4])).to_string()
+                }
                 c => piece.push(c),
             }
             let wide = escape::width(&piece);

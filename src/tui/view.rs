@@ -158,7 +158,11 @@ fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let free = usize::from(area.width).saturating_sub(used + 2);
     let state = if app.live && !app.load.done { "● live  " } else { "" };
     if free > 4 {
-        let name = super::text::cut(&format!("{state}{}", app.name), free);
+        let whole = format!("{state}{}", app.name);
+        // Of a path that does not fit, the end tells more.
+        let last = app.name.rsplit('/').next().unwrap_or("");
+        let name = if escape::width(&whole) > free { last } else { &whole };
+        let name = super::text::cut(name, free);
         let pad = free.saturating_sub(escape::width(&name));
         spans.push(Span::styled(" ".repeat(pad + 1), theme.bar));
         spans.push(Span::styled(name, theme.bar));

@@ -104,9 +104,10 @@ impl App {
     }
 
     pub(super) fn open_save_payload(&mut self) {
-        let Some((_, row)) = self.row().filter(|(_, row)| {
-            matches!(row.kind(), RowKind::Message(_) | RowKind::Frame)
-        }) else {
+        let Some((_, row)) = self
+            .row()
+            .filter(|(_, row)| matches!(row.kind(), RowKind::Message(_) | RowKind::Frame))
+        else {
             return self.warn("select a message first");
         };
         let conn = row.conn() + 1;

@@ -225,7 +225,11 @@ impl App {
     pub(super) fn toggle_heartbeats(&mut self) {
         self.list.no_heartbeats = !self.list.no_heartbeats;
         self.requery();
-        self.say(if self.list.no_heartbeats { "heartbeats are hidden" } else { "heartbeats are shown" });
+        self.say(if self.list.no_heartbeats {
+            "heartbeats are hidden"
+        } else {
+            "heartbeats are shown"
+        });
     }
 
     pub(super) fn toggle_follow(&mut self) {
@@ -275,7 +279,8 @@ impl App {
             Some(rest) => (true, rest.trim()),
             None => (false, text),
         };
-        let number: u64 = digits.replace(',', "").parse().map_err(|_| "a number, or p and a packet's number")?;
+        let number: u64 =
+            digits.replace(',', "").parse().map_err(|_| "a number, or p and a packet's number")?;
         let len = self.snapshot.rows.len();
         let row = if packet {
             self.snapshot.rows.partition_point(|row| row.packet().0 < number)
@@ -362,7 +367,10 @@ impl App {
                 self.go_to(hit);
                 self.detail.row = None;
                 let more = if done { "" } else { " so far" };
-                self.say(&format!("found in {}{more}; n: next, N: before", super::super::text::count(total as u64, "message")));
+                self.say(&format!(
+                    "found in {}{more}; n: next, N: before",
+                    super::super::text::count(total as u64, "message")
+                ));
             }
             None if done => {
                 self.list.awaited = None;
@@ -375,7 +383,8 @@ impl App {
     /// Points at what the search found in the row.
     fn point_at_hit(&mut self) {
         let Some(search) = &self.search else { return };
-        let found = search.needle.find(self.detail.bytes(super::super::detail::tree::Source::Payload));
+        let found =
+            search.needle.find(self.detail.bytes(super::super::detail::tree::Source::Payload));
         if let Some(range) = found {
             self.detail.hex_at.at = range.start;
             self.detail.field_of_byte(super::super::detail::tree::Source::Payload);

@@ -36,7 +36,9 @@ impl App {
         }
         // The lowest line of the list's border is the handle.
         let border = self.areas.list.bottom().saturating_sub(1);
-        if at.y == border && !self.areas.tree.is_empty() && self.areas.list.contains(at) {
+        let below = self.areas.tree.union(self.areas.body);
+        let split = self.view == View::Messages && !below.is_empty();
+        if at.y == border && split && self.areas.list.contains(at) {
             self.dragging = true;
             return;
         }

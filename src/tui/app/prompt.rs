@@ -58,7 +58,9 @@ impl Kind {
             Self::Pattern => "id\":\\s*7; Tab: text",
             Self::Goto => "1204, or p77 for packet 77",
             Self::Command => "help",
-            Self::SavePayload | Self::SaveConnections | Self::SaveAll => "a file that does not exist yet",
+            Self::SavePayload | Self::SaveConnections | Self::SaveAll => {
+                "a file that does not exist yet"
+            }
         }
     }
 }
@@ -99,23 +101,12 @@ impl Prompt {
 
     /// Judges what is typed, and looks for what could follow.
     fn check(&mut self) {
-        let text = self.line.text();
+        self.judge();
         self.chosen = None;
-        self.error = None;
         self.completions.clear();
+        let text = self.line.text();
         match self.kind {
-            Kind::Filter => {
-                self.completions = complete(text, self.line.cursor());
-                if !text.trim().is_empty()
-                    && let Err(error) = Filter::parse(text)
-                {
-                    let hint = error.suggestion().map(|s| format!("; {s}")).unwrap_or_default();
-                    self.error = Some((format!("{}{hint}", error.reason()), error.column()));
-                }
-            }
-            Kind::Text | Kind::Hex | Kind::Pattern if !text.is_empty() => {
-                self.error = self.needle().err().map(|error| (error, 0));
-            }
+            Kind::Filter => self.completions = complete(text, self.line.cursor()),
             Kind::Command => {
                 let words = COMMANDS.iter().filter(|(name, ..)| name.starts_with(text));
                 self.completions = words
@@ -128,6 +119,20 @@ impl Prompt {
             }
             _ => {}
         }
+    }
+
+    /// Can it be taken as it is?
+    fn judge(&mut self) {
+        let text = self.line.text();
+        self.error = match self.kind {
+            _ if text.trim().is_empty() => None,
+            Kind::Filter => Filter::parse(text).err().map(|error| {
+                let hint = error.suggestion().map(|s| format!("; {s}")).unwrap_or_default();
+                (format!("{}{hint}", error.reason()), error.column())
+            }),
+            Kind::Text | Kind::Hex | Kind::Pattern => self.needle().err().map(|error| (error, 0)),
+            _ => None,
+        };
     }
 
     fn needle(&self) -> Result<Needle, String> {
@@ -157,6 +162,7 @@ impl Prompt {
             other.range.end = end;
         }
         self.chosen = Some(next);
+        self.judge();
     }
 }
 
@@ -255,7 +261,9 @@ impl App {
             Kind::SaveConnections if !text.is_empty() => {
                 self.save_connections(PathBuf::from(text));
             }
-            Kind::SaveAll if !text.is_empty() => self.effects.push(Effect::SaveAll(PathBuf::from(text))),
+            Kind::SaveAll if !text.is_empty() => {
+                self.effects.push(Effect::SaveAll(PathBuf::from(text)))
+            }
             _ => {}
         }
     }

@@ -167,8 +167,14 @@ impl Walk<'_> {
     ) {
         let mut pieces: Vec<_> = name.into_iter().map(|name| (Piece::Name, name)).collect();
         let range = start..self.at;
-        let line =
-            |pieces, path| JsonLine { depth, range: range.clone(), folded: None, path, pieces, scalar: true };
+        let line = |pieces, path| JsonLine {
+            depth,
+            range: range.clone(),
+            folded: None,
+            path,
+            pieces,
+            scalar: true,
+        };
         let meant = if self.unescape && piece == Piece::String {
             serde_json::from_str::<String>(text).ok()
         } else {

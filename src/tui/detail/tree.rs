@@ -133,7 +133,8 @@ impl Tree {
 
     fn lengths(&mut self, record: &Record) {
         let len = thousands(record.len);
-        self.field("Length", format!("{len} bytes")).filter = Some(format!("len == {}", record.len));
+        self.field("Length", format!("{len} bytes")).filter =
+            Some(format!("len == {}", record.len));
         if record.compressed {
             let saved = record.len.saturating_sub(record.wire_len).saturating_mul(100);
             let saved = saved.checked_div(record.len).unwrap_or(0);
@@ -155,8 +156,7 @@ impl Tree {
 
     fn times(&mut self, row: &Row, record: Option<&Record>, first: Option<Timestamp>) {
         let (begin, end) = (record.map_or(row.packet(), |r| r.begin.packet), row.packet());
-        let packets =
-            if begin == end { format!("{end}") } else { format!("{begin} to {end}") };
+        let packets = if begin == end { format!("{end}") } else { format!("{begin} to {end}") };
         self.field("Packet", packets).filter = Some(format!("packet == {end}"));
         let Some(time) = row.time() else {
             self.field("Time", "the capture has none");
@@ -295,7 +295,8 @@ impl Tree {
         if let Some(key) = frame.mask {
             let [a, b, c, d] = key;
             let at = start + header.len() - 4;
-            self.field("Masking key", format!("{a:02x}{b:02x}{c:02x}{d:02x}")).place = wire(at..at + 4);
+            self.field("Masking key", format!("{a:02x}{b:02x}{c:02x}{d:02x}")).place =
+                wire(at..at + 4);
         }
         if !payload.is_empty() {
             let what = if compressed { "compressed, " } else { "" };

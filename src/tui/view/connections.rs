@@ -36,21 +36,112 @@ struct Field {
 type StyleOf = fn(&Conn, &Theme) -> Style;
 
 const FIELDS: &[Field] = &[
-    Field { title: "#", width: 5, number: true, sort: Some(Column::No), from: 0, show: |c, _| (c.no.to_string(), None) },
+    Field {
+        title: "#",
+        width: 5,
+        number: true,
+        sort: Some(Column::No),
+        from: 0,
+        show: |c, _| (c.no.to_string(), None),
+    },
     Field { title: "Start", width: 11, number: true, sort: None, from: 90, show: start },
-    Field { title: "Client", width: 21, number: false, sort: Some(Column::Client), from: 120, show: |c, _| (c.info.client.to_string(), None) },
-    Field { title: "Server", width: 21, number: false, sort: Some(Column::Server), from: 60, show: |c, _| (c.info.server.to_string(), None) },
-    Field { title: "Path", width: 0, number: false, sort: Some(Column::Path), from: 0, show: |c, _| (c.target().to_owned(), None) },
-    Field { title: "Outcome", width: 14, number: false, sort: None, from: 50, show: |c, _| (outcome(c), Some(outcome_style)) },
-    Field { title: "Subprotocol", width: 14, number: false, sort: None, from: 132, show: |c, _| (subprotocol(c), None) },
-    Field { title: "Extensions", width: 18, number: false, sort: None, from: 152, show: |c, _| (extensions(c), None) },
-    Field { title: "Msgs →", width: 7, number: true, sort: Some(Column::Messages), from: 0, show: |c, _| (thousands(c.traffic.to_server.messages()), Some(|_, t| t.to_server)) },
-    Field { title: "Msgs ←", width: 7, number: true, sort: Some(Column::Messages), from: 0, show: |c, _| (thousands(c.traffic.to_client.messages()), Some(|_, t| t.to_client)) },
-    Field { title: "Bytes →", width: 8, number: true, sort: Some(Column::Bytes), from: 100, show: |c, _| (size(c.traffic.to_server.bytes), Some(|_, t| t.to_server)) },
-    Field { title: "Bytes ←", width: 8, number: true, sort: Some(Column::Bytes), from: 100, show: |c, _| (size(c.traffic.to_client.bytes), Some(|_, t| t.to_client)) },
-    Field { title: "Length", width: 8, number: true, sort: Some(Column::Duration), from: 110, show: |c, _| (c.duration().map(span).unwrap_or_default(), None) },
+    Field {
+        title: "Client",
+        width: 21,
+        number: false,
+        sort: Some(Column::Client),
+        from: 120,
+        show: |c, _| (c.info.client.to_string(), None),
+    },
+    Field {
+        title: "Server",
+        width: 21,
+        number: false,
+        sort: Some(Column::Server),
+        from: 60,
+        show: |c, _| (c.info.server.to_string(), None),
+    },
+    Field {
+        title: "Path",
+        width: 0,
+        number: false,
+        sort: Some(Column::Path),
+        from: 0,
+        show: |c, _| (c.target().to_owned(), None),
+    },
+    Field {
+        title: "Outcome",
+        width: 14,
+        number: false,
+        sort: None,
+        from: 50,
+        show: |c, _| (outcome(c), Some(outcome_style)),
+    },
+    Field {
+        title: "Subprotocol",
+        width: 14,
+        number: false,
+        sort: None,
+        from: 132,
+        show: |c, _| (subprotocol(c), None),
+    },
+    Field {
+        title: "Extensions",
+        width: 18,
+        number: false,
+        sort: None,
+        from: 152,
+        show: |c, _| (extensions(c), None),
+    },
+    Field {
+        title: "Msgs →",
+        width: 7,
+        number: true,
+        sort: Some(Column::Messages),
+        from: 0,
+        show: |c, _| (thousands(c.traffic.to_server.messages()), Some(|_, t| t.to_server)),
+    },
+    Field {
+        title: "Msgs ←",
+        width: 7,
+        number: true,
+        sort: Some(Column::Messages),
+        from: 0,
+        show: |c, _| (thousands(c.traffic.to_client.messages()), Some(|_, t| t.to_client)),
+    },
+    Field {
+        title: "Bytes →",
+        width: 8,
+        number: true,
+        sort: Some(Column::Bytes),
+        from: 100,
+        show: |c, _| (size(c.traffic.to_server.bytes), Some(|_, t| t.to_server)),
+    },
+    Field {
+        title: "Bytes ←",
+        width: 8,
+        number: true,
+        sort: Some(Column::Bytes),
+        from: 100,
+        show: |c, _| (size(c.traffic.to_client.bytes), Some(|_, t| t.to_client)),
+    },
+    Field {
+        title: "Length",
+        width: 8,
+        number: true,
+        sort: Some(Column::Duration),
+        from: 110,
+        show: |c, _| (c.duration().map(span).unwrap_or_default(), None),
+    },
     Field { title: "End", width: 11, number: false, sort: None, from: 90, show: end },
-    Field { title: "Notes", width: 9, number: false, sort: Some(Column::Notes), from: 40, show: |c, _| (notes(c), Some(notes_style)) },
+    Field {
+        title: "Notes",
+        width: 9,
+        number: false,
+        sort: Some(Column::Notes),
+        from: 40,
+        show: |c, _| (notes(c), Some(notes_style)),
+    },
 ];
 
 /// Draws the list, and the handshake of the selected one where there is room.
@@ -173,7 +264,8 @@ fn notes(conn: &Conn) -> String {
     let [info, warning, error] = conn.notes;
     let all = [(Severity::Error, error), (Severity::Warning, warning), (Severity::Info, info)];
     let parts = all.iter().filter(|(_, n)| *n > 0).take(2);
-    let parts: Vec<_> = parts.map(|(severity, n)| format!("{}{n}", sign(Some(*severity)))).collect();
+    let parts: Vec<_> =
+        parts.map(|(severity, n)| format!("{}{n}", sign(Some(*severity)))).collect();
     parts.join(" ")
 }
 
@@ -190,7 +282,10 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
         count(load.streams, "TCP connection")
     );
     if app.filter.is_some() && !app.snapshot.conns.is_empty() {
-        return vec!["No connection has anything that the filter selects.".into(), "A takes the filter away.".into()];
+        return vec![
+            "No connection has anything that the filter selects.".into(),
+            "A takes the filter away.".into(),
+        ];
     }
     if app.live && !load.done {
         return vec![format!("Waiting for an upgrade on {}:", app.name), format!("{seen} yet.")];

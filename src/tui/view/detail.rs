@@ -115,7 +115,11 @@ fn body(frame: &mut Frame<'_>, area: Rect, app: &App) {
             let shown = app.detail.bytes(Source::Payload).len();
             let all = app.detail.record.as_ref().map_or(0, |record| record.payload_len);
             let title = if shown < all as usize {
-                format!("Text, the first {} of {} bytes", thousands(shown as u64), thousands(all.into()))
+                format!(
+                    "Text, the first {} of {} bytes",
+                    thousands(shown as u64),
+                    thousands(all.into())
+                )
             } else {
                 "Text".to_owned()
             };
@@ -129,7 +133,9 @@ fn no_payload(app: &App) -> String {
     let row = app.detail.row.and_then(|at| app.snapshot.rows.get(at as usize));
     match (row.map(crate::store::Row::kind), &app.detail.record) {
         (Some(RowKind::Handshake), _) => "F4 shows the handshake.".into(),
-        (_, Some(record)) if record.skipped => "The payload is over a limit and was not kept.".into(),
+        (_, Some(record)) if record.skipped => {
+            "The payload is over a limit and was not kept.".into()
+        }
         (Some(RowKind::Message(_)), None) => match app.reader.spool().failure() {
             Some(reason) => format!("The payload could not be kept: {reason}"),
             None => "The payload can not be read again.".into(),

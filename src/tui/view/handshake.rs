@@ -27,6 +27,9 @@ use crate::tui::text::{clean, cut, fit, fold, span, wrap};
 use crate::tui::theme::{Theme, sign};
 use crate::ws::handshake::{START_LINE, Side, accept_for, header_of};
 
+/// Narrower than this, request and response do not stand side by side.
+const STACKED: usize = 60;
+
 /// Headers that the opening handshake is made of.
 const OWN: [&str; 7] = [
     "upgrade",
@@ -78,10 +81,19 @@ fn lines<'a>(conn: &Conn, theme: &Theme, width: usize) -> Vec<Line<'a>> {
         return vec![Line::styled(" No handshake yet.", theme.dim)];
     };
     let mut lines = vec![summary(conn, opening, theme)];
+    if let Some(leg) = conn.leg {
+        let text = format!(
+            " ⇄ the other leg of a proxy: connection {} has the same key",
+            u64::from(leg) + 1
+        );
+        lines.push(Line::styled(cut(&text, width), theme.info));
+    }
     if opening.outcome == Outcome::Unseen {
         let text = "The capture began after the handshake: frames were recognised without it. Start \
                     the capture before the client connects to see who agreed to what.";
-        lines.extend(fold(text, width).into_iter().map(|l| Line::styled(format!(" {l}"), theme.dim)));
+        lines.extend(
+            fold(text, width).into_iter().map(|l| Line::styled(format!(" {l}"), theme.dim)),
+        );
     } else {
         lines.push(Line::raw(""));
         lines.extend(heads(opening, theme, width));
@@ -107,22 +119,20 @@ fn summary<'a>(conn: &Conn, opening: &Handshake, theme: &Theme) -> Line<'a> {
     if let (Some(asked), Some(answered)) = (asked, answered) {
         spans.push(Span::styled(format!("  after {}", span(answered.since(asked))), theme.dim));
     }
-    if let Some(leg) = conn.leg {
-        let text = format!("  ⇄ same key as connection {}", u64::from(leg) + 1);
-        spans.push(Span::styled(text, theme.info));
-    }
     Line::from(spans)
 }
 
 /// Request and response side by side.
 fn heads<'a>(opening: &Handshake, theme: &Theme, width: usize) -> Vec<Line<'a>> {
-    let left_width = width.saturating_sub(3) / 2;
-    let right_width = width.saturating_sub(3 + left_width);
+    // Narrow screens have one below the other.
+    let stacked = width < STACKED;
+    let left_width = if stacked { width } else { width.saturating_sub(3) / 2 };
+    let right_width = if stacked { width } else { width.saturating_sub(3 + left_width) };
     let left = match &opening.request {
         Some(head) => {
             let start = format!("{} {} HTTP/{}", head.method, head.target, head.version);
             let title = format!("Request, packet {}", head.origin.packet);
-            side(&title, &start, &head.fields, Side::Request, &opening.notes, theme, left_width)
+            side(&title, &start, &head.fields, Side::Request, opening, theme, left_width)
         }
         None => absent("Request", "The capture lacks it.", theme, left_width),
     };
@@ -130,10 +140,13 @@ fn heads<'a>(opening: &Handshake, theme: &Theme, width: usize) -> Vec<Line<'a>> 
         Some(head) => {
             let start = format!("HTTP/{} {} {}", head.version, head.status, head.reason);
             let title = format!("Response, packet {}", head.origin.packet);
-            side(&title, &start, &head.fields, Side::Response, &opening.notes, theme, right_width)
+            side(&title, &start, &head.fields, Side::Response, opening, theme, right_width)
         }
         None => absent("Response", "There is none in the capture.", theme, right_width),
     };
+    if stacked {
+        return left.into_iter().chain([Line::raw("")]).chain(right).collect();
+    }
     let rows = left.len().max(right.len());
     let mut right = right.into_iter();
     let mut left = left.into_iter();
@@ -151,7 +164,11 @@ fn heads<'a>(opening: &Handshake, theme: &Theme, width: usize) -> Vec<Line<'a>> 
 
 fn absent<'a>(title: &str, text: &str, theme: &Theme, width: usize) -> Vec<Line<'a>> {
     let mut lines = vec![Line::styled(format!(" {title}"), theme.header)];
-    lines.extend(fold(text, width.saturating_sub(3)).into_iter().map(|l| Line::styled(format!("   {l}"), theme.dim)));
+    lines.extend(
+        fold(text, width.saturating_sub(3))
+            .into_iter()
+            .map(|l| Line::styled(format!("   {l}"), theme.dim)),
+    );
     lines
 }
 
@@ -160,10 +177,14 @@ fn side<'a>(
     start: &str,
     fields: &Fields,
     side: Side,
-    notes: &[Note],
+    opening: &Handshake,
     theme: &Theme,
     width: usize,
 ) -> Vec<Line<'a>> {
+    let notes = opening.notes.as_slice();
+    // A refusal agrees to nothing: there is nothing in it to be in order.
+    let judged =
+        side == Side::Request || matches!(opening.outcome, Outcome::Accepted | Outcome::Invalid);
     let mut lines = vec![Line::styled(cut(&format!(" {title}"), width), theme.header)];
     let worst = |name: &str| {
         let here = notes.iter().filter(|note| stands_at(note, name, side));
@@ -171,7 +192,7 @@ fn side<'a>(
     };
     let mark = |name: &str| match worst(name) {
         Some(severity) => (sign(Some(severity)), theme.severity(severity)),
-        None if OWN.contains(&name) => ("✓", theme.good),
+        None if judged && OWN.contains(&name) => ("✓", theme.good),
         None => (" ", theme.text),
     };
     let (start_sign, start_style) = mark(START_LINE);
@@ -194,7 +215,10 @@ fn side<'a>(
             let named = if n == 0 { part.split_at_checked(name.len()) } else { None };
             match named {
                 Some((name, value)) => {
-                    spans.push(Span::styled(name.to_owned(), if own { theme.name } else { theme.dim }));
+                    spans.push(Span::styled(
+                        name.to_owned(),
+                        if own { theme.name } else { theme.dim },
+                    ));
                     spans.push(Span::raw(value.to_owned()));
                 }
                 None => spans.push(Span::raw(part)),
@@ -317,8 +341,14 @@ fn notes<'a>(notes: &[Note], theme: &Theme, width: usize) -> Vec<Line<'a>> {
     for note in sorted {
         let severity = note.severity();
         lines.push(Line::from(vec![
-            Span::styled(format!(" {} {}", sign(Some(severity)), note.code), theme.severity(severity)),
-            Span::styled(format!("  {}, blamed on the {}", note.code.reference(), note.blame), theme.dim),
+            Span::styled(
+                format!(" {} {}", sign(Some(severity)), note.code),
+                theme.severity(severity),
+            ),
+            Span::styled(
+                format!("  {}, blamed on the {}", note.code.reference(), note.blame),
+                theme.dim,
+            ),
         ]));
         let told = note.code.explanation();
         let indented = |text: &str, style: Style| -> Vec<Line<'a>> {

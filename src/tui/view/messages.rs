@@ -58,7 +58,9 @@ fn heading(app: &App) -> String {
             let conn = app.snapshot.conns.get(conn as usize);
             conn.map(|c| format!(" of connection {} {}", c.no, c.target())).unwrap_or_default()
         }
-        Scope::Marked => format!(" of {}", count(app.conns.marks.len() as u64, "marked connection")),
+        Scope::Marked => {
+            format!(" of {}", count(app.conns.marks.len() as u64, "marked connection"))
+        }
     };
     cut(&format!("Messages{whose}"), usize::from(app.areas.list.width.saturating_sub(6)))
 }
@@ -159,7 +161,10 @@ impl Widths {
             spans.push(Span::raw("  "));
         }
         let style = if row.heartbeat() { theme.dim } else { theme.text };
-        spans.push(Span::styled(fit(&preview(app, at, row, conn, self.preview), self.preview), style));
+        spans.push(Span::styled(
+            fit(&preview(app, at, row, conn, self.preview), self.preview),
+            style,
+        ));
         Line::from(spans)
     }
 }
@@ -203,9 +208,7 @@ pub(super) fn time(app: &App, place: usize, row: &Row) -> String {
             above.map_or_else(String::new, |above| seconds(time.since(above)))
         }
         Times::Clock => clock(time),
-        Times::Date => {
-            time.rfc3339().as_str().get(..26).unwrap_or("").replace('T', " ")
-        }
+        Times::Date => time.rfc3339().as_str().get(..26).unwrap_or("").replace('T', " "),
     }
 }
 
@@ -217,13 +220,13 @@ pub(super) fn preview(app: &App, at: u32, row: &Row, conn: &Conn, columns: usize
             let end = conn.end.as_ref();
             cut(end.map_or("", |end| &end.cause), columns)
         }
-        RowKind::Gap => cut(&format!("{} bytes missing from the capture", thousands(row.len().into())), columns),
+        RowKind::Gap => {
+            cut(&format!("{} bytes missing from the capture", thousands(row.len().into())), columns)
+        }
         RowKind::Message(MessageKind::Close) => {
             app.preview(at, |bytes, _| cut(&close(bytes), columns)).unwrap_or_default()
         }
-        _ => app
-            .preview(at, |bytes, text| payload(bytes, text, columns))
-            .unwrap_or_default(),
+        _ => app.preview(at, |bytes, text| payload(bytes, text, columns)).unwrap_or_default(),
     }
 }
 
@@ -261,7 +264,9 @@ fn payload(bytes: &[u8], text: bool, columns: usize) -> String {
     // A character cut in two at the end of what was read is no fault of the payload.
     let readable = match std::str::from_utf8(bytes) {
         Ok(whole) => whole,
-        Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or(&[])).unwrap_or(""),
+        Err(error) => {
+            std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or(&[])).unwrap_or("")
+        }
     };
     let plain = |c: char| !c.is_control() || c == '\n' || c == '\t';
     if text || !bytes.is_empty() && readable.len() == bytes.len() && readable.chars().all(plain) {

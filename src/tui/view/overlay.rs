@@ -34,8 +34,8 @@ pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &App) {
     frame.render_widget(Paragraph::new(lines), inside);
     if last > 0 {
         let text = format!(" ↑↓ {} more lines ", last.saturating_sub(top.min(last)));
-        let below = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }
-            .inner(Margin::new(2, 0));
+        let below =
+            Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }.inner(Margin::new(2, 0));
         frame.render_widget(Paragraph::new(Span::styled(text, theme.dim)), below);
     }
 }
@@ -117,12 +117,16 @@ fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Line<'a>> {
         }
         lines.push(Line::raw(""));
         lines.push(Line::styled(title, theme.header));
-        lines.extend(fold(text, width.saturating_sub(2)).into_iter().map(|l| Line::raw(format!("  {l}"))));
+        lines.extend(
+            fold(text, width.saturating_sub(2)).into_iter().map(|l| Line::raw(format!("  {l}"))),
+        );
     }
     for config in told.configs {
         lines.push(Line::raw(""));
         lines.push(Line::styled(format!("{}:", config.product), theme.header));
-        lines.extend(config.lines.iter().map(|line| Line::styled(format!("  {line}"), theme.string)));
+        lines.extend(
+            config.lines.iter().map(|line| Line::styled(format!("  {line}"), theme.string)),
+        );
     }
     lines
 }
@@ -132,7 +136,8 @@ fn question<'a>(app: &App, width: usize) -> Vec<Line<'a>> {
     let text = format!("The {packets} captured on {} are saved nowhere.", app.name);
     let mut lines: Vec<Line<'_>> = fold(&text, width).into_iter().map(Line::raw).collect();
     lines.push(Line::raw(""));
-    for (key, text) in [("S", "save them as pcapng"), ("q", "quit and lose them"), ("Esc", "go on")] {
+    for (key, text) in [("S", "save them as pcapng"), ("q", "quit and lose them"), ("Esc", "go on")]
+    {
         lines.push(Line::from(vec![
             Span::styled(format!("  {key:<5}"), app.theme.name),
             Span::raw(text),

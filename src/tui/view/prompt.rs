@@ -24,7 +24,8 @@ const SHOWN: usize = 8;
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let Some(prompt) = &app.prompt else { return };
     let theme = &app.theme;
-    let label = format!(" {}{} ", prompt.kind.label(), if prompt.kind == Kind::Command { "" } else { ":" });
+    let label =
+        format!(" {}{} ", prompt.kind.label(), if prompt.kind == Kind::Command { "" } else { ":" });
     let text = clean(prompt.line.text());
     let width = usize::from(area.width);
     let room = width.saturating_sub(label.len() + 1);
@@ -38,7 +39,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         (None, _) if prompt.kind == Kind::Filter => theme.good,
         _ => theme.text,
     };
-    let mut spans = vec![Span::styled(label.clone(), theme.focus), Span::styled(cut(&shown, room), style)];
+    let mut spans =
+        vec![Span::styled(label.clone(), theme.focus), Span::styled(cut(&shown, room), style)];
     let free = room.saturating_sub(escape::width(&shown) + 3);
     if prompt.line.text().is_empty() {
         spans.push(Span::styled(cut(prompt.kind.hint(), room), theme.dim));
@@ -86,7 +88,8 @@ pub(super) fn render_completions(frame: &mut Frame<'_>, areas: Areas, app: &App)
     let help = prompt.completions.iter().map(|c| escape::width(&c.help)).max().unwrap_or(0);
     let wanted = u16::try_from(names + help + 4).unwrap_or(u16::MAX);
     let width = wanted.min(width);
-    let area = Rect::new(areas.filter.x + left, below, width, u16::try_from(shown + 2).unwrap_or(0));
+    let area =
+        Rect::new(areas.filter.x + left, below, width, u16::try_from(shown + 2).unwrap_or(0));
     let area = area.intersection(frame.area());
     let chosen = prompt.chosen;
     let first = chosen.map_or(0, |at| at.saturating_sub(shown.saturating_sub(1)));
@@ -107,7 +110,8 @@ pub(super) fn render_completions(frame: &mut Frame<'_>, areas: Areas, app: &App)
         })
         .collect();
     let more = prompt.completions.len() - shown;
-    let title = if more > 0 { format!(" Tab completes, {more} more ") } else { " Tab completes ".into() };
+    let title =
+        if more > 0 { format!(" Tab completes, {more} more ") } else { " Tab completes ".into() };
     let block = Block::bordered()
         .border_type(BorderType::Rounded)
         .border_style(theme.border)

@@ -39,7 +39,11 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     frame.render_widget(block(theme, title, true), area);
     let Some(legs) = legs else { return connections::no_conn(frame, inside, app) };
     if app.listed() == 0 {
-        let text = if app.seeking() { "Nothing found yet." } else { "Nothing is selected by what is set." };
+        let text = if app.seeking() {
+            "Nothing found yet."
+        } else {
+            "Nothing is selected by what is set."
+        };
         return empty(frame, inside, theme, &[text.to_owned()]);
     }
     let ladder = Ladder::new(&legs, usize::from(inside.width));

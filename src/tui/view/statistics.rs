@@ -36,12 +36,9 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let [top, bottom] = Layout::vertical([Constraint::Fill(1); 2]).areas(left);
     chart(frame, top, app, "Messages", |bin| bin.messages);
     chart(frame, bottom, app, "Bytes", |bin| bin.bytes);
-    let [kinds, sizes, rest] = Layout::vertical([
-        Constraint::Length(7),
-        Constraint::Max(13),
-        Constraint::Min(6),
-    ])
-    .areas(side);
+    let [kinds, sizes, rest] =
+        Layout::vertical([Constraint::Length(7), Constraint::Max(13), Constraint::Min(6)])
+            .areas(side);
     self::kinds(frame, kinds, app);
     self::sizes(frame, sizes, app);
     numbers(frame, rest, app);
@@ -50,6 +47,11 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
 /// What goes each way over time.
 fn chart(frame: &mut Frame<'_>, area: Rect, app: &App, what: &str, of: fn(&Bin) -> u64) {
     let (theme, stats) = (&app.theme, &app.stats);
+    if stats.bins.is_empty() {
+        frame.render_widget(block(theme, format!("{what} a second"), false), area);
+        let text = "No message with a time yet.".to_owned();
+        return super::empty(frame, area.inner(Margin::new(1, 1)), theme, &[text]);
+    }
     let seconds = as_f64(stats.width) / 1e9;
     let points = |dir: Direction| -> Vec<(f64, f64)> {
         let bins = stats.bins.iter().enumerate();
@@ -145,7 +147,8 @@ fn bars(frame: &mut Frame<'_>, area: Rect, app: &App, title: &str, rows: &[(Stri
     frame.render_widget(block(theme, title.into(), false), area);
     let inside = area.inner(Margin::new(1, 1));
     let width = usize::from(inside.width);
-    let bar = width.saturating_sub(10 + 2 * 9) / 2;
+    let digits = rows.iter().map(|(_, a, b)| thousands(*a.max(b)).len()).max().unwrap_or(1) + 1;
+    let bar = width.saturating_sub(9 + 2 * (digits + 1)) / 2;
     let high = rows.iter().map(|(_, a, b)| *a.max(b)).max().unwrap_or(0).max(1);
     let lines: Vec<Line<'_>> = rows
         .iter()
@@ -155,7 +158,10 @@ fn bars(frame: &mut Frame<'_>, area: Rect, app: &App, title: &str, rows: &[(Stri
             for (n, dir) in [(*to_server, Direction::ToServer), (*to_client, Direction::ToClient)] {
                 let style = theme.dir(dir);
                 spans.push(Span::styled(fit(&blocks(n, high, bar), bar), style));
-                spans.push(Span::styled(right(&thousands(n), 8), if n == 0 { theme.dim } else { style }));
+                spans.push(Span::styled(
+                    right(&thousands(n), digits),
+                    if n == 0 { theme.dim } else { style },
+                ));
                 spans.push(Span::raw(" "));
             }
             Line::from(spans)
@@ -184,7 +190,8 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) {
     };
     frame.render_widget(block(theme, whose, true), area);
     let inside = area.inner(Margin::new(1, 1));
-    let counted = |at: usize| marked.is_empty() || u32::try_from(at).is_ok_and(|at| marked.contains(&at));
+    let counted =
+        |at: usize| marked.is_empty() || u32::try_from(at).is_ok_and(|at| marked.contains(&at));
     let conns = app.snapshot.conns.iter().enumerate();
     let conns: Vec<&Conn> = conns.filter(|(at, _)| counted(*at)).map(|(_, conn)| conn).collect();
     let mut lines = Vec::new();
@@ -222,7 +229,8 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) {
         [a + info, b + warning, c + error]
     });
     let [info, warning, error] = notes;
-    let text = format!(" notes: {}, {}, {info} info", count(error, "error"), count(warning, "warning"));
+    let text =
+        format!(" notes: {}, {}, {info} info", count(error, "error"), count(warning, "warning"));
     lines.push(Line::raw(cut(&text, usize::from(inside.width))));
     lines.push(Line::raw(""));
     lines.push(Line::styled(" Top talkers", theme.header));
@@ -231,13 +239,13 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) {
 }
 
 fn talkers<'a>(app: &App, conns: &[&Conn], width: usize) -> Vec<Line<'a>> {
-    let bytes = |conn: &Conn| {
-        Direction::BOTH.iter().map(|dir| conn.traffic[*dir].wire_bytes).sum::<u64>()
-    };
+    let bytes =
+        |conn: &Conn| Direction::BOTH.iter().map(|dir| conn.traffic[*dir].wire_bytes).sum::<u64>();
     let mut sorted: Vec<&&Conn> = conns.iter().filter(|conn| bytes(conn) > 0).collect();
     sorted.sort_by_key(|conn| std::cmp::Reverse(bytes(conn)));
     let line = |conn: &&&Conn| {
-        let head = format!(" {} {}  ", right(&conn.no.to_string(), 5), right(&size(bytes(conn)), 7));
+        let head =
+            format!(" {} {}  ", right(&conn.no.to_string(), 5), right(&size(bytes(conn)), 7));
         let tail = format!("{} → {} {}", conn.info.client, conn.info.server, conn.target());
         let room = width.saturating_sub(head.chars().count());
         Line::from(vec![Span::styled(head, app.theme.strong), Span::raw(cut(&tail, room))])
