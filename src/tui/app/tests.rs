@@ -130,7 +130,7 @@ screens! {
     sequence: [SMALL, USUAL, LARGE] [A::Show(View::Sequence), A::Move(M::Down)];
     statistics: [SMALL, USUAL, LARGE] [A::Show(View::Statistics)];
     keys: [SMALL, USUAL] [A::Help];
-    what_a_note_means: [USUAL] [A::Show(View::Messages), A::NextNote, A::NextNote, A::Help, A::Back];
+    what_a_note_means: [USUAL] [vec![A::Command], typed("explain client-unmasked"), vec![A::Accept]].concat();
 }
 
 #[test]

@@ -97,6 +97,7 @@ struct Widths {
     wire: bool,
 }
 
+const NARROW: usize = 56;
 const KIND: usize = 6;
 const SIZE: usize = 7;
 
@@ -109,17 +110,18 @@ impl Widths {
             Times::Date if width < 70 => Times::Clock.width(),
             times => times.width(),
         };
-        let time = if width < 36 { 0 } else { time };
+        // Where there is no room, what is said matters more than when and on which connection.
+        let (time, conn) = if width < NARROW { (0, 0) } else { (time + 1, conn + 1) };
         let wire = width >= 110;
         // Two signs in front, the arrow, and a space between any two columns.
-        let fixed = 2 + number + 1 + time + 1 + conn + 1 + 2 + KIND + 1 + SIZE + 2;
+        let fixed = 2 + number + time + conn + 3 + KIND + 1 + SIZE + 2;
         let fixed = fixed + if wire { SIZE + 2 } else { 0 };
         Self { number, time, conn, preview: width.saturating_sub(fixed), wire }
     }
 
     fn header(&self, app: &App) -> String {
         let mut text = format!(
-            "  {} {} {}   {} {}  ",
+            "  {}{}{}   {} {}  ",
             right("No", self.number),
             right(if self.time == 0 { "" } else { app.list.times.title() }, self.time),
             right("Conn", self.conn),
@@ -145,9 +147,7 @@ impl Widths {
             Span::styled(if marked { "*" } else { " " }, theme.marked),
             Span::styled(sign(row.worst()), note),
             Span::styled(right(&number, self.number), theme.dim),
-            Span::raw(" "),
             Span::styled(right(&time(app, place, row), self.time), theme.dim),
-            Span::raw(" "),
             Span::raw(right(&conn.no.to_string(), self.conn)),
             Span::styled(format!(" {} ", direction(row)), dir),
             Span::styled(fit(row.kind().name(), KIND), kind_style(app, row)),
