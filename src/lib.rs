@@ -31,5 +31,7 @@ pub mod pipeline;
 pub mod privilege;
 pub mod process;
 pub mod sink;
+pub mod store;
+pub mod tui;
 pub mod units;
 pub mod ws;
