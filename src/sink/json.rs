@@ -56,6 +56,8 @@ impl<W: Write> Sink for JsonSink<W> {
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         self.tally.count(event);
         let no = self.numbers.of(cx.conn.key, event);
+        // Behind a filter their handshakes need not come by.
+        self.tally.connections = self.numbers.given();
         line::event(self.out.buf(), no, cx, event);
         self.out.line_done()
     }
