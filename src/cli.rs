@@ -12,6 +12,7 @@ mod check;
 mod diff;
 mod error;
 mod explain;
+mod export;
 mod feed;
 mod generate;
 mod interfaces;
@@ -20,6 +21,8 @@ mod print;
 mod progress;
 mod run;
 mod screen;
+mod select;
+mod stats;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -64,6 +67,8 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
         Some(Command::Print(args)) => print::print(args),
         Some(Command::Check(args)) => check::check(args),
         Some(Command::Diff(args)) => diff::diff(&args),
+        Some(Command::Stats(args)) => stats::stats(args),
+        Some(Command::Export(args)) => export::export(args),
         Some(Command::Interfaces(args)) => interfaces::interfaces(args),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Completions(args)) => generate::completions(&args),

@@ -21,6 +21,8 @@ pub mod diff;
 pub mod event;
 pub mod filter;
 pub mod flow;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod limits;
 pub mod note;

@@ -54,7 +54,7 @@ use crate::event::Sink;
 use crate::flow::Table;
 use crate::limits::Limits;
 use crate::packet::{Decoded, Decoder, Skip};
-use crate::units::{Origin, Timestamp};
+use crate::units::{FlowId, Origin, Timestamp};
 use keys::KeyWatch;
 
 /// What a run saw in all.
@@ -84,6 +84,19 @@ pub struct Pipeline<S: Sink> {
     conns: Conns<KeyWatch<S>>,
     totals: Totals,
     last: Origin,
+    whose: Whose,
+}
+
+/// Whose packet it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Whose {
+    /// That of a TCP connection.
+    Flow(FlowId),
+    /// A part of an IP datagram whose other parts are still to come: nobody knows yet.
+    Fragment,
+    /// Nobody's: it has no TCP segment.
+    #[default]
+    Nobody,
 }
 
 impl<S: Sink> Pipeline<S> {
@@ -95,6 +108,7 @@ impl<S: Sink> Pipeline<S> {
             conns: Conns::new(KeyWatch::new(sink, limits.keys), limits),
             totals: Totals::default(),
             last: Origin::default(),
+            whose: Whose::Nobody,
         }
     }
 
@@ -109,10 +123,23 @@ impl<S: Sink> Pipeline<S> {
         }
         self.last = Origin { packet: record.no, time: record.time };
         match self.decoder.decode(record) {
-            Decoded::Segment(segment) => self.table.push(&segment, &mut self.conns),
+            Decoded::Segment(segment) => {
+                let flowing = self.table.push(&segment, &mut self.conns);
+                self.whose = self.table.current().map_or(Whose::Nobody, Whose::Flow);
+                flowing
+            }
             // Counted by the decoder: a held IP fragment is decoded after all when its datagram is.
-            Decoded::Other(_) => ControlFlow::Continue(()),
+            Decoded::Other(skip) => {
+                let held = skip == Skip::IpFragment;
+                self.whose = if held { Whose::Fragment } else { Whose::Nobody };
+                ControlFlow::Continue(())
+            }
         }
+    }
+
+    /// Whose the packet pushed last was.
+    pub const fn whose(&self) -> Whose {
+        self.whose
     }
 
     /// Ends every open connection, and gives the sink back.

@@ -5,10 +5,13 @@
 
 pub mod check;
 pub mod escape;
+pub mod export;
 pub mod json;
 pub mod numbers;
 pub mod outlet;
 pub mod paint;
+pub mod select;
+pub mod stats;
 pub mod tally;
 pub mod text;
 

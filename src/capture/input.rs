@@ -60,7 +60,7 @@ pub enum Compression {
 
 impl Compression {
     /// By the first four bytes.
-    pub(super) fn of(magic: &[u8]) -> Option<Self> {
+    pub(crate) fn of(magic: &[u8]) -> Option<Self> {
         match *magic.first_chunk::<4>()? {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Some(Self::Zstd),

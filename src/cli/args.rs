@@ -48,6 +48,10 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Compare the legs of a proxy: what did it alter, lose, inject, delay
     Diff(DiffArgs),
+    /// Count: messages, bytes, rates, round trips, per connection and in total
+    Stats(super::stats::StatsArgs),
+    /// Write connections to a file: HAR, pcapng, NDJSON, CSV, or a folder of payloads
+    Export(super::export::ExportArgs),
     /// List what can be captured on, loopback first
     Interfaces(InterfacesArgs),
     /// Say what a note means, what causes it, and how to fix it; without CODE, list all

@@ -171,7 +171,7 @@ impl Half {
         self.seen |= len > 0 || piece.fin;
         if piece.fin && self.fin.is_none() {
             // RFC 9293 section 3.4: FIN takes the number behind the last byte.
-            let at = self.next.saturating_add_signed(ahead).saturating_add(len);
+            let at = self.next.saturating_add_signed(ahead.saturating_add_unsigned(len));
             self.fin = Some((at, piece.origin));
         }
         if ahead == 0 && self.held.is_empty() && !self.blocked {
@@ -207,7 +207,8 @@ impl Half {
             let skip = usize::try_from(old).unwrap_or(usize::MAX).min(bytes.len());
             bytes = bytes.get(skip..).unwrap_or_default();
         }
-        let end = self.next.saturating_add_signed(ahead).saturating_add(len);
+        // In one step: the segment may begin before the first byte that there is an offset for.
+        let end = self.next.saturating_add_signed(ahead.saturating_add_unsigned(len));
         let cut = end.saturating_sub(at).saturating_sub(bytes.len() as u64);
         if at == self.next && self.held.is_empty() && !self.blocked {
             return self.deliver(piece.origin, bytes, cut, give);

@@ -386,6 +386,18 @@ fn port_reuse_begins_a_new_connection() {
 }
 
 #[test]
+fn a_segment_that_begins_before_the_capture_does_invents_no_gap() {
+    let mut net = Net::new();
+    // One side acknowledges up to 100: there the stream of the other, seen second, begins. Then that
+    // one repeats from 90 on.
+    net.send(false, ACK, 7, 100, b"");
+    net.send(true, ACK | FIN, 90, 7, b"0123456789abcde");
+    let out = net.end();
+    assert_eq!(out.b.bytes, whole(b"abcde"));
+    assert_eq!((out.b.snapped, out.b.fins), (0, 1));
+}
+
+#[test]
 fn capture_that_starts_in_mid_connection_starts_at_the_first_segment() {
     let mut net = Net::new();
     net.send(true, ACK, 777, 888, b"abc");

@@ -1,6 +1,6 @@
 //! The body of a fuzz target: the laws that hold for any bytes.
 
-use super::{CutBy, Exchange, Held, HeldPiece, Http1, Step};
+use super::{CutBy, Exchange, Guess, Held, HeldPiece, Http1, Step, looks_like};
 use crate::limits::Limits;
 use crate::units::{Direction, Origin, PacketNo};
 
@@ -30,6 +30,16 @@ pub fn fuzz_http(data: &[u8]) {
     let whole = run(data, usize::MAX);
     let bytewise = run(data, 1);
     assert_eq!(whole, bytewise, "the cutting of the input shows in what comes out");
+    guess_law(data.get(2..data.len().min(400)).unwrap_or_default());
+}
+
+/// What bytes look like is told by the first of them that suffice, whatever follows.
+fn guess_law(bytes: &[u8]) {
+    let whole = looks_like(bytes);
+    let first = (1..bytes.len())
+        .filter_map(|len| bytes.get(..len).map(looks_like))
+        .find(|guess| *guess != Guess::NeedMore);
+    assert!(first.is_none_or(|first| first == whole), "first {first:?}, then {whole:?}");
 }
 
 fn run(mut data: &[u8], piece: usize) -> Outcome {

@@ -3,9 +3,7 @@
 //!
 //! Gets: the first bytes of a direction. Gives: a [`Guess`]. Keeps: nothing.
 
-use super::head::{
-    first_line, is_tchar, may_start_request, may_start_response, request_line, status_line,
-};
+use super::head::{first_line, is_tchar, may_start_request, may_start_response, request_line};
 
 /// What bytes at the start of a direction are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,26 +54,30 @@ pub fn looks_like(bytes: &[u8]) -> Guess {
     Guess::No
 }
 
+/// By version and status, whatever comes behind them: a cut packet may hold no more of the line.
 fn response(bytes: &[u8]) -> Guess {
-    let yes = match first_line(bytes) {
-        Some((line, _)) => status_line(line).is_some(),
-        // "HTTP/1.1 101" has twelve bytes; a cut packet may hold no more of the line.
-        None if bytes.len() < 12 => return Guess::NeedMore,
-        None => status_line(bytes).is_some(),
+    let Some((version, mut rest)) = bytes.split_first_chunk::<9>() else {
+        return Guess::NeedMore;
     };
-    if yes { Guess::Response } else { Guess::No }
-}
-
-fn request(bytes: &[u8]) -> Guess {
-    if let Some((line, _)) = first_line(bytes) {
-        return if request_line(line).is_some() { Guess::Request } else { Guess::No };
-    }
-    // No control characters in a request line, even where its end is not there yet.
-    let body = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    if body.iter().any(|&b| b < b' ' || b == 0x7f) {
+    if !matches!(version, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9', b' ']) {
         return Guess::No;
     }
-    let mut words = bytes.splitn(2, |&b| b == b' ');
+    while let [b' ' | b'\t', behind @ ..] = rest {
+        rest = behind;
+    }
+    match rest {
+        [a, b, c, ..] if [a, b, c].into_iter().all(u8::is_ascii_digit) => Guess::Response,
+        [_, _, _, ..] => Guess::No,
+        _ => Guess::NeedMore,
+    }
+}
+
+/// Judged in the order in which the bytes come, so that a verdict does not depend on how many of them
+/// are there.
+fn request(bytes: &[u8]) -> Guess {
+    let whole = first_line(bytes).map(|(line, _)| line);
+    let line = whole.unwrap_or_else(|| bytes.strip_suffix(b"\r").unwrap_or(bytes));
+    let mut words = line.splitn(2, |&b| b == b' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let begins = match method {
         // RFC 9112 section 3.2.3: the authority form, "host:port".
@@ -83,7 +85,18 @@ fn request(bytes: &[u8]) -> Guess {
         b"OPTIONS" => matches!(target.first(), Some(b'/' | b'*' | b'h' | b'H')),
         _ => matches!(target.first(), Some(b'/' | b'h' | b'H')),
     };
-    if begins && METHODS.contains(&method) { Guess::Request } else { Guess::NeedMore }
+    if begins && METHODS.contains(&method) {
+        return Guess::Request;
+    }
+    // Nobody who speaks HTTP begins with control characters.
+    if line.iter().any(|&b| b < b' ' || b == 0x7f) {
+        return Guess::No;
+    }
+    match whole {
+        Some(line) if request_line(line).is_some() => Guess::Request,
+        Some(_) => Guess::No,
+        None => Guess::NeedMore,
+    }
 }
 
 /// Is this line, in the middle of unknown bytes, plainly a request line.
@@ -194,6 +207,8 @@ mod tests {
             (b"BREW /pot RTSP/1.0\n", Guess::No),
             (b"GET / HTTP/1.1", Guess::Request),
             (b"GET \x01", Guess::No),
+            (b"GET \x01 HTTP/1.1\r\n", Guess::No),
+            (b"GET /\x01 HTTP/1.1\r\n", Guess::Request),
             (b"H", Guess::NeedMore),
             (b"HEAD /", Guess::Request),
             (b"HTTP/1.1 10", Guess::NeedMore),
@@ -225,6 +240,13 @@ mod tests {
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n",
             b"SSH-2.0-OpenSSH_9.2\r\n",
+            b"GET \0\x9dGEk HTTP/1.1\r\n",
+            b"GET /\x01\r\n",
+            b"BREW /\x01 HTTP/1.1\r\n",
+            b"BREW / HTTP/1.1\r\r\n",
+            b"HTTP/1.1 1012 Strange\r\n",
+            b"HTTP/1.1  \t101 Switching Protocols\r\n",
+            b"HTTP/1.1 1\n\n\n",
         ] {
             let last = looks_like(text);
             for len in 0..text.len() {

@@ -33,7 +33,7 @@ use crate::units::Timestamp;
 
 pub use clock::TimeFormat;
 pub(crate) use close_code::close_code_name;
-pub(crate) use count::{bytes as byte_count, counted};
+pub(crate) use count::{bytes as byte_count, counted, grouped};
 pub(crate) use summary::{lines as summary_lines, seen};
 pub(crate) use wrap::{Wrap, wrap};
 

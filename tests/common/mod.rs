@@ -118,6 +118,17 @@ pub fn run_numbered(packets: impl IntoIterator<Item = (PacketNo, Packet)>) -> (R
     pipeline.finish()
 }
 
+/// The same with another sink.
+pub fn run_with<S: Sink>(packets: impl IntoIterator<Item = Packet>, sink: S) -> (S, Totals) {
+    let mut pipeline = Pipeline::new(sink, Limits::default());
+    for (no, packet) in (1..).map(PacketNo).zip(packets) {
+        if pipeline.push(&packet.record(no)).is_break() {
+            break;
+        }
+    }
+    pipeline.finish()
+}
+
 /// A capture file, opened.
 pub fn open(path: &Path) -> Source {
     let input = Input::Path(path.to_owned());

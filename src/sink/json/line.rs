@@ -157,7 +157,15 @@ pub fn capture(buf: &mut Vec<u8>, end: &Summary<'_>, tally: &Tally) {
     number(buf, tally.warnings);
     raw(buf, ",\"info\":");
     number(buf, tally.infos);
-    raw(buf, "},\"unread\":{\"tls\":");
+    raw(buf, "}");
+    unread(buf, end);
+    raw(buf, "}\n");
+}
+
+/// What was not read, skipped, dropped or cut off, as fields behind others.
+pub(crate) fn unread(buf: &mut Vec<u8>, end: &Summary<'_>) {
+    let totals = end.totals;
+    raw(buf, ",\"unread\":{\"tls\":");
     number(buf, totals.unread.tls);
     raw(buf, ",\"http2\":");
     number(buf, totals.unread.http2);
@@ -171,7 +179,6 @@ pub fn capture(buf: &mut Vec<u8>, end: &Summary<'_>, tally: &Tally) {
     opt_number(buf, end.dropped);
     raw(buf, ",\"truncated\":");
     opt_string(buf, end.truncated);
-    raw(buf, "}\n");
 }
 
 /// Packets without a TCP segment by reason: those that could not be decoded, or those that are

@@ -1,0 +1,115 @@
+//! From a file's bytes to what a user or a script reads.
+
+use std::io::{self, Read};
+
+use crate::capture::{Compression, FileSource, Options, PacketSource};
+use crate::limits::Limits;
+use crate::pipeline::Pipeline;
+use crate::sink::json::JsonSink;
+use crate::sink::paint::Paint;
+use crate::sink::text::{TextOptions, TextSink, TimeFormat, Verbosity};
+use crate::sink::{Output, Summary};
+
+/// The bytes as a capture file: read in different pieces, printed in all ways.
+pub(super) fn pipeline(data: &[u8]) {
+    let (json, format) = run(data, usize::MAX, JsonSink::new(Vec::new(), true));
+    let json = json.into_inner();
+    check_json(&json);
+    let (again, other) = run(data, 1 + data.len() % 61, JsonSink::new(Vec::new(), true));
+    // Where variants share a magic number, pieces are judged by less than the whole; and how much a
+    // decoder gives before damage depends on how much it is asked for.
+    if format == other && Compression::of(data).is_none() {
+        assert_eq!(String::from_utf8_lossy(&json), String::from_utf8_lossy(&again.into_inner()));
+    }
+    for (paint, verbosity, width) in [
+        (Paint::Plain, Verbosity::Normal, Some(80)),
+        (Paint::Colour, Verbosity::Verbose, None),
+        (Paint::Plain, Verbosity::Quiet, Some(1)),
+    ] {
+        let time = TimeFormat::Relative;
+        let options = TextOptions { width, paint, verbosity, time, frames: true };
+        let (text, _) = run(data, usize::MAX, TextSink::new(Vec::new(), options));
+        check_text(&text.into_inner(), paint);
+    }
+}
+
+/// Reads the capture to its end into a sink; gives it back, and what the file was taken for.
+fn run<S: Output>(data: &[u8], piece: usize, sink: S) -> (S, String) {
+    let limits = Limits {
+        record_bytes: 1 << 16,
+        message_bytes: 1 << 16,
+        inflate_bytes: 1 << 17,
+        head_bytes: 1 << 12,
+        flows: 64,
+        notes: 8,
+        ..Limits::default()
+    };
+    let reader = Pieces(io::Cursor::new(data.to_vec()), piece);
+    let mut pipeline = Pipeline::new(sink, limits.clone());
+    let mut truncated = None;
+    let mut format = String::new();
+    match FileSource::from_reader("fuzz", reader, &limits, &Options::default()) {
+        Ok(mut source) => {
+            loop {
+                match source.next() {
+                    // A compressed bomb has no end that is worth waiting for.
+                    Ok(Some(record)) if record.no.0 <= 20_000 => {
+                        assert!(pipeline.push(&record).is_continue(), "a Vec takes everything");
+                    }
+                    Ok(_) => break,
+                    Err(error) => {
+                        truncated = Some(error.to_string());
+                        break;
+                    }
+                }
+            }
+            format = format!("{:?}", source.summary().format);
+        }
+        Err(error) => truncated = Some(error.to_string()),
+    }
+    let (mut sink, totals) = pipeline.finish();
+    let summary = Summary { totals: &totals, dropped: None, truncated: truncated.as_deref() };
+    assert!(sink.finish(&summary).is_ok(), "a Vec takes everything");
+    (sink, format)
+}
+
+fn check_json(lines: &[u8]) {
+    let Ok(text) = std::str::from_utf8(lines) else { panic!("the output is not UTF-8") };
+    assert!(text.ends_with('\n'), "the last line has an end");
+    for line in text.lines() {
+        assert!(!line.contains(|c: char| c.is_control()), "a raw control character: {line:?}");
+        match serde_json::from_str::<serde_json::Value>(line) {
+            Ok(value) => assert!(value["event"].is_string(), "{line}"),
+            Err(error) => panic!("{error}: {line}"),
+        }
+    }
+}
+
+/// No control characters but line ends and, with colour, SGR sequences.
+pub(super) fn check_text(text: &[u8], paint: Paint) {
+    let Ok(text) = std::str::from_utf8(text) else { panic!("the output is not UTF-8") };
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_control() && c != '\n') {
+        let (before, found) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let sgr = found.strip_prefix("\x1b[").and_then(|sgr| sgr.split_once('m'));
+        match sgr {
+            Some((codes, behind))
+                if paint == Paint::Colour
+                    && codes.bytes().all(|b| b.is_ascii_digit() || b == b';') =>
+            {
+                rest = behind;
+            }
+            _ => panic!("a raw control character behind {before:?}: {found:?}"),
+        }
+    }
+}
+
+/// Gives at most `.1` bytes at a time.
+struct Pieces(io::Cursor<Vec<u8>>, usize);
+
+impl Read for Pieces {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = buf.len().min(self.1);
+        self.0.read(buf.get_mut(..n).unwrap_or_default())
+    }
+}

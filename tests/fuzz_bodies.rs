@@ -1,0 +1,284 @@
+//! The bodies of the fuzz targets over the samples, over the seeds, and over mutations of both:
+//! bit flips, cuts, swaps, copies; the same ones each time.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use wstap::capture::PacketRecord;
+use wstap::fuzzing::{TARGETS, Target};
+use wstap::limits::Limits;
+use wstap::packet::{Decoded, Decoder};
+use wstap::units::{FileOffset, PacketNo};
+
+/// Numbers that look like chance (xorshift64*).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() >> 33).unwrap() % n.max(1)
+    }
+
+    /// One to four things wrong.
+    fn mutated(&mut self, input: &[u8]) -> Vec<u8> {
+        let mut data = input.to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.below(data.len());
+            let to = (at + 1 + self.below(64)).min(data.len());
+            match self.below(7) {
+                0 => data.truncate(at),
+                1 if at < data.len() => data[at] ^= 1 << self.below(8),
+                2 if at < data.len() => {
+                    data[at] = [0, 1, 0x7d, 0x7e, 0x7f, 0x80, 0xff][self.below(7)]
+                }
+                3 => drop(data.drain(at..to)),
+                4 => {
+                    let copy = data[at..to].to_vec();
+                    let there = self.below(data.len());
+                    data.splice(there..there, copy);
+                }
+                5 if to - at > 1 => {
+                    let middle = at + self.below(to - at);
+                    data[at..to].rotate_left(middle - at);
+                }
+                _ if data.len() > 8 => {
+                    let there = self.below(data.len() - 4);
+                    let here = self.below(data.len() - 4);
+                    let word: [u8; 4] = data[here..here + 4].try_into().unwrap();
+                    data[there..there + 4].copy_from_slice(&word);
+                }
+                _ => {}
+            }
+        }
+        data
+    }
+}
+
+/// The TCP payloads of a capture's first connection that has some, with who sent them.
+fn talk(path: &Path) -> Vec<(bool, Vec<u8>)> {
+    let mut decoder = Decoder::new(&Limits::default());
+    let mut talks: BTreeMap<_, Vec<(bool, Vec<u8>)>> = BTreeMap::new();
+    let mut first = None;
+    for (no, packet) in (1..).zip(common::packets(path)) {
+        let record = PacketRecord {
+            no: PacketNo(no),
+            at: FileOffset(0),
+            time: packet.time,
+            link: packet.link,
+            interface: wstap::capture::InterfaceId(0),
+            orig_len: packet.orig_len,
+            bytes: &packet.bytes,
+        };
+        let Decoded::Segment(segment) = decoder.decode(&record) else { continue };
+        let from_client = segment.src.port() > segment.dst.port();
+        let key = if from_client { (segment.src, segment.dst) } else { (segment.dst, segment.src) };
+        if !segment.payload.is_empty() {
+            first.get_or_insert(key);
+            talks.entry(key).or_default().push((from_client, segment.payload.to_vec()));
+        }
+    }
+    first.and_then(|key| talks.remove(&key)).unwrap_or_default()
+}
+
+/// Payloads as acts: a byte for who and what, a byte of length, the bytes.
+fn acts(talk: &[(bool, Vec<u8>)], data_bits: u8) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (from_client, bytes) in talk {
+        for piece in bytes.chunks(255) {
+            out.push(data_bits | u8::from(!from_client));
+            out.push(u8::try_from(piece.len()).unwrap());
+            out.extend_from_slice(piece);
+        }
+    }
+    out
+}
+
+/// What comes behind the head of this side.
+fn behind_head(talk: &[(bool, Vec<u8>)], client: bool) -> Vec<u8> {
+    let all: Vec<u8> =
+        talk.iter().filter(|(side, _)| *side == client).flat_map(|(_, b)| b.clone()).collect();
+    let end = all.windows(4).position(|w| w == b"\r\n\r\n").map_or(0, |at| at + 4);
+    all[end..].to_vec()
+}
+
+fn deflated(messages: &[&[u8]]) -> Vec<u8> {
+    let mut packer = flate2::Compress::new(flate2::Compression::default(), false);
+    let mut out = vec![0];
+    for (i, message) in messages.iter().enumerate() {
+        if i > 0 {
+            out.push(0xa5);
+        }
+        let mut packed = Vec::with_capacity(message.len() + 64);
+        packer.compress_vec(message, &mut packed, flate2::FlushCompress::Sync).unwrap();
+        // RFC 7692 section 7.2.3.6: an empty message is one octet.
+        out.extend_from_slice(packed.strip_suffix(&[0, 0, 0xff, 0xff]).unwrap_or(&[0]));
+    }
+    out
+}
+
+const FILTERS: [&str; 8] = [
+    "dir == c2s and text contains \"subscribe\"",
+    "not (conn == 3 or kind in {ping, pong, close}) && len >= 125",
+    "json.a.b[0] == 7 or json..x ~ \"(?-i)ab+\"",
+    "json[\"odd key\"] != true and ip.addr == 10.0.0.1",
+    "close.code in {1000..1015, 4000} || note.severity == error",
+    "path matches r\"^/ws/\\d+\" and request.header[\"origin\"]",
+    "text == 'a\\x1b\\u{1f600}\\n'",
+    "!complete && frames > 2 and compressed",
+];
+
+/// Inputs made of the samples, for each target.
+fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    let mut out: Vec<(String, Vec<u8>)> = Vec::new();
+    for path in common::sample_files() {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if std::fs::metadata(&path).unwrap().len() > 12_000 {
+            continue;
+        }
+        let talk = talk(&path);
+        match target {
+            "capture" | "pipeline" => out.push((name, std::fs::read(&path).unwrap())),
+            "packet" => {
+                let packets = common::packets(&path);
+                let row: Vec<u8> = packets
+                    .iter()
+                    .take(6)
+                    .flat_map(|p| {
+                        let len = u16::try_from(p.bytes.len()).unwrap();
+                        [&len.to_be_bytes(), p.bytes.as_slice()].concat()
+                    })
+                    .collect();
+                out.push((format!("{name}-row"), [&[0], row.as_slice()].concat()));
+                let last = packets.last().unwrap();
+                out.push((name, [&[40], last.bytes.as_slice()].concat()));
+            }
+            "http" => out.push((name, acts(&talk, 0))),
+            "conversation" => out.push((name, [&[0], acts(&talk, 0).as_slice()].concat())),
+            "session" => {
+                let both = [(true, behind_head(&talk, true)), (false, behind_head(&talk, false))];
+                out.push((name, [&[0], acts(&both, 16).as_slice()].concat()));
+            }
+            "frames" => {
+                out.push((format!("{name}-c2s"), behind_head(&talk, true)));
+                out.push((format!("{name}-s2c"), behind_head(&talk, false)));
+            }
+            _ => {}
+        }
+    }
+    match target {
+        "filter" => out.extend(FILTERS.iter().enumerate().map(|(i, text)| {
+            (format!("filter-{i}"), [&[u8::try_from(i * 3).unwrap()], text.as_bytes()].concat())
+        })),
+        "inflate" => {
+            let text =
+                b"{\"type\":\"tick\",\"price\":1234,\"type\":\"tick\",\"price\":1235}".as_slice();
+            out.push(("takeover".into(), deflated(&[text, text, b"", text])));
+            out.push(("zeros".into(), deflated(&[&[0; 4000], text])));
+        }
+        "flow" => {
+            let mut chance = Chance(7);
+            for i in 0..4 {
+                let mut data: Vec<u8> = (0..160).map(|_| chance.next().to_le_bytes()[3]).collect();
+                (data[0], data[1]) = (0, i);
+                out.push((format!("schedule-{i}"), data.clone()));
+                data[0] = 1;
+                out.push((format!("segments-{i}"), data));
+            }
+        }
+        _ => {}
+    }
+    assert!(!out.is_empty(), "{target} has no seeds");
+    out
+}
+
+fn folder(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target)
+}
+
+fn check((name, body): Target, rounds: usize) {
+    let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
+    body(b"");
+    let mut inputs = seeds(name);
+    // Beside those made here: what a fuzzer once found.
+    for entry in std::fs::read_dir(folder(name)).unwrap() {
+        let path = entry.unwrap().path();
+        inputs.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+    }
+    let each = rounds / inputs.len() + 1;
+    for (input, data) in inputs {
+        let tell = |data: &[u8]| {
+            // Written only when a law breaks: the input that broke it.
+            let hex: String = data.iter().take(4096).map(|b| format!("{b:02x}")).collect();
+            let _ = writeln!(std::io::stderr(), "{name}, from {input}: {hex}");
+        };
+        let run = |data: &[u8]| {
+            if let Err(cause) = std::panic::catch_unwind(|| body(data)) {
+                tell(data);
+                std::panic::resume_unwind(cause);
+            }
+        };
+        run(&data);
+        for _ in 0..each {
+            run(&chance.mutated(&data));
+        }
+    }
+}
+
+macro_rules! targets {
+    ($($name:ident: $rounds:literal),* $(,)?) => {
+        $(#[test] fn $name() {
+            let target = TARGETS.into_iter().find(|(name, _)| *name == stringify!($name)).unwrap();
+            check(target, $rounds);
+        })*
+
+        #[test]
+        fn every_target_is_run_and_has_a_crate_of_its_own() {
+            let run = [$(stringify!($name)),*];
+            for (name, _) in TARGETS {
+                assert!(run.contains(&name), "{name}");
+                let source = format!("fuzz/fuzz_targets/{name}.rs");
+                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(text.contains(&format!("wstap::fuzzing::{name}(data)")), "{text}");
+            }
+            assert_eq!(run.len(), TARGETS.len());
+        }
+    };
+}
+
+targets! {
+    capture: 300,
+    packet: 2000,
+    flow: 2000,
+    http: 1000,
+    frames: 2000,
+    inflate: 1000,
+    session: 1000,
+    conversation: 600,
+    filter: 3000,
+    pipeline: 100,
+}
+
+/// Writes `fuzz/seeds`: `cargo test --test fuzz_bodies -- --ignored`.
+#[test]
+#[ignore = "writes files"]
+fn write_the_seeds() {
+    for (target, _) in TARGETS {
+        std::fs::create_dir_all(folder(target)).unwrap();
+        // Captures are read from the samples themselves.
+        if !matches!(target, "capture" | "pipeline") {
+            for (name, data) in seeds(target) {
+                std::fs::write(folder(target).join(name), data).unwrap();
+            }
+        }
+    }
+}
