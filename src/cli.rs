@@ -12,14 +12,19 @@ mod check;
 mod diff;
 mod error;
 mod explain;
+mod export;
 mod feed;
 mod generate;
+mod guard;
 mod interfaces;
 mod options;
 mod print;
 mod progress;
 mod run;
+mod save;
 mod screen;
+mod select;
+mod stats;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -64,10 +69,13 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
         Some(Command::Print(args)) => print::print(args),
         Some(Command::Check(args)) => check::check(args),
         Some(Command::Diff(args)) => diff::diff(&args),
+        Some(Command::Stats(args)) => stats::stats(args),
+        Some(Command::Export(args)) => export::export(args),
         Some(Command::Interfaces(args)) => interfaces::interfaces(args),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Completions(args)) => generate::completions(&args),
         Some(Command::Man(args)) => generate::man(&args),
+        Some(Command::Helper(args)) => guard::helper(&args),
         None if args.print.read.names_no_source() => {
             // Nothing to read was named: say what there is.
             screen::put(&Args::command().render_long_help().to_string())?;

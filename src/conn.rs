@@ -26,7 +26,7 @@ use crate::note::{Blame, Note, NoteCode};
 use crate::units::{ConnKey, Direction, Origin, PerDirection};
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
-use probe::{Probe, Verdict};
+use probe::{LostAnswer, Probe, Verdict};
 
 /// TCP connections that were found to carry something that is not read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,6 +80,14 @@ enum Stage {
 struct Live {
     info: ConnInfo,
     session: Session,
+    /// Bytes of the request's own body that the client still sends before its frames.
+    body_left: u64,
+}
+
+impl Live {
+    fn new(info: ConnInfo, setup: Setup) -> Self {
+        Self { info, session: Session::new(setup), body_left: 0 }
+    }
 }
 
 impl<S: Sink> Conns<S> {
@@ -149,7 +157,24 @@ impl<S: Sink> Conns<S> {
         dir: Direction,
         event: StreamEvent<'_>,
     ) -> ControlFlow<()> {
-        let Live { info, session } = live;
+        let event = match event {
+            StreamEvent::Data { origin, bytes }
+                if live.body_left > 0 && dir == Direction::ToServer =>
+            {
+                let skip = usize::try_from(live.body_left).unwrap_or(usize::MAX).min(bytes.len());
+                live.body_left -= skip as u64;
+                StreamEvent::Data { origin, bytes: bytes.get(skip..).unwrap_or_default() }
+            }
+            StreamEvent::Gap { origin, len, snapped }
+                if live.body_left > 0 && dir == Direction::ToServer =>
+            {
+                let skip = live.body_left.min(len);
+                live.body_left -= skip;
+                StreamEvent::Gap { origin, len: len - skip, snapped }
+            }
+            event => event,
+        };
+        let Live { info, session, .. } = live;
         let mut out = Out {
             sink: &mut self.sink,
             wants: self.wants,
@@ -209,15 +234,15 @@ impl<S: Sink> Conns<S> {
             }
             StreamEvent::Gap { origin, len, .. } => {
                 let step = http.gap(dir, origin, len, &self.limits);
-                self.http_moved(flow, conn, http, step, origin, Some((side, event)))
+                self.http_moved(flow, conn, http, step, origin, (side, event))
             }
             StreamEvent::Fin { origin } => {
                 let step = http.closed(CutBy::Fin(dir, origin), &self.limits);
-                self.http_moved(flow, conn, http, step, origin, Some((side, event)))
+                self.http_moved(flow, conn, http, step, origin, (side, event))
             }
             StreamEvent::Reset { origin } => {
                 let step = http.closed(CutBy::Reset(dir, origin), &self.limits);
-                self.http_moved(flow, conn, http, step, origin, Some((side, event)))
+                self.http_moved(flow, conn, http, step, origin, (side, event))
             }
             StreamEvent::Conflict { .. } => {
                 conn.stage = Stage::Http(http);
@@ -234,7 +259,7 @@ impl<S: Sink> Conns<S> {
         http: Box<Http1>,
         step: Option<Step>,
         origin: Origin,
-        event: Option<(Side, StreamEvent<'_>)>,
+        (side, event): (Side, StreamEvent<'_>),
     ) -> ControlFlow<()> {
         let Some(step) = step else {
             conn.stage = Stage::Http(http);
@@ -244,10 +269,7 @@ impl<S: Sink> Conns<S> {
             conn.stage = Stage::Http(http);
             return ControlFlow::Continue(());
         }
-        match event {
-            Some((side, event)) => self.feed(flow, conn, side, event),
-            None => ControlFlow::Continue(()),
-        }
+        self.feed(flow, conn, side, event)
     }
 
     /// Acts on a step of HTTP. Gives HTTP back where it goes on.
@@ -267,6 +289,8 @@ impl<S: Sink> Conns<S> {
             }
             Step::Switched(exchange) => {
                 let info = conn.next_attempt(flow);
+                // Where bytes of the request are missing, frames behind it may be missing with them.
+                let request_whole = exchange.request.is_some() && !exchange.request_partial;
                 let judged = handshake::judge(*exchange);
                 self.tell(&info, origin, &judged)?;
                 if judged.notes.iter().any(|n| n.code == NoteCode::OtherProtocol) {
@@ -276,19 +300,23 @@ impl<S: Sink> Conns<S> {
                 let setup = Setup {
                     deflate: judged.deflate,
                     begin: flow.begin.time,
-                    synced: PerDirection { to_server: true, to_client: true },
-                    handshake_known: judged.request.is_some(),
+                    synced: PerDirection { to_server: request_whole, to_client: true },
+                    // A whole answer tells what was agreed, whatever the request was.
+                    handshake_known: true,
                 };
-                conn.stage = Stage::Ws(Box::new(Live { info, session: Session::new(setup) }));
+                conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
                 self.replay_held(flow, conn, &mut http)?;
             }
             Step::Unanswered(exchange) => {
                 let goes_on = matches!(exchange.answer, Answer::Missing | Answer::Partial(_));
+                // What the request did not offer can not have been agreed.
+                let offer_known = exchange.request.is_some() && !exchange.request_partial;
                 let info = conn.next_attempt(flow);
                 let judged = handshake::judge(*exchange);
                 self.tell(&info, origin, &judged)?;
                 if goes_on {
-                    let probe = Probe::after_lost_answer(conn.client_side(), info, judged.deflate);
+                    let attempt = LostAnswer { info, deflate: judged.deflate, offer_known };
+                    let probe = Probe::after_lost_answer(conn.client_side(), attempt);
                     conn.stage = Stage::Probe(Box::new(probe));
                     self.replay_held(flow, conn, &mut http)?;
                 } else {
@@ -324,6 +352,9 @@ impl<S: Sink> Conns<S> {
                 }
             };
             self.feed(flow, conn, client, event)?;
+        }
+        if let Stage::Ws(live) = &mut conn.stage {
+            live.body_left = held.body_left;
         }
         ControlFlow::Continue(())
     }
@@ -375,8 +406,8 @@ impl<S: Sink> Conns<S> {
         probe: &Probe,
         client_synced: bool,
     ) -> ControlFlow<()> {
-        let (info, deflate, handshake_known) = if let Some((info, deflate)) = probe.attempt() {
-            (info.clone(), *deflate, true)
+        let (info, deflate, handshake_known) = if let Some(attempt) = probe.attempt() {
+            (attempt.info.clone(), attempt.deflate, attempt.offer_known)
         } else {
             let info = conn.next_attempt(flow);
             self.tell(&info, probe.begin().unwrap_or(flow.begin), &unseen(&info))?;
@@ -388,7 +419,7 @@ impl<S: Sink> Conns<S> {
             synced: PerDirection { to_server: client_synced, to_client: false },
             handshake_known,
         };
-        conn.stage = Stage::Ws(Box::new(Live { info, session: Session::new(setup) }));
+        conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
         ControlFlow::Continue(())
     }
 
@@ -525,7 +556,7 @@ impl<S: Sink> Handler for Conns<S> {
                 self.finish(flow, conn, why, origin)
             }
             Stage::Ws(mut live) => {
-                let Live { info, session } = &mut *live;
+                let Live { info, session, .. } = &mut *live;
                 let mut out = Out {
                     sink: &mut self.sink,
                     wants: self.wants,

@@ -46,6 +46,7 @@
 
 mod keys;
 
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use crate::capture::PacketRecord;
@@ -53,8 +54,8 @@ use crate::conn::{Conns, Unread};
 use crate::event::Sink;
 use crate::flow::Table;
 use crate::limits::Limits;
-use crate::packet::{Decoded, Decoder, Skip};
-use crate::units::{Origin, Timestamp};
+use crate::packet::{Decoded, Decoder, Skip, TcpFlags};
+use crate::units::{FlowId, Origin, Timestamp};
 use keys::KeyWatch;
 
 /// What a run saw in all.
@@ -84,6 +85,29 @@ pub struct Pipeline<S: Sink> {
     conns: Conns<KeyWatch<S>>,
     totals: Totals,
     last: Origin,
+    whose: Whose,
+    on_open: Option<OnOpen>,
+}
+
+/// Is told of a TCP connection when it is opened: who asked, and who was asked.
+struct OnOpen(Box<dyn FnMut(SocketAddr, SocketAddr) + Send>);
+
+impl std::fmt::Debug for OnOpen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnOpen")
+    }
+}
+
+/// Whose packet it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Whose {
+    /// That of a TCP connection.
+    Flow(FlowId),
+    /// A part of an IP datagram whose other parts are still to come: nobody knows yet.
+    Fragment,
+    /// Nobody's: it has no TCP segment.
+    #[default]
+    Nobody,
 }
 
 impl<S: Sink> Pipeline<S> {
@@ -95,7 +119,15 @@ impl<S: Sink> Pipeline<S> {
             conns: Conns::new(KeyWatch::new(sink, limits.keys), limits),
             totals: Totals::default(),
             last: Origin::default(),
+            whose: Whose::Nobody,
+            on_open: None,
         }
+    }
+
+    /// Calls this for each TCP connection whose opening is seen, before anything is known of what it
+    /// will carry: to look up meanwhile what is soon gone.
+    pub fn on_open(&mut self, tell: impl FnMut(SocketAddr, SocketAddr) + Send + 'static) {
+        self.on_open = Some(OnOpen(Box::new(tell)));
     }
 
     /// Takes the next packet; `Break` when the sink has seen enough.
@@ -109,10 +141,29 @@ impl<S: Sink> Pipeline<S> {
         }
         self.last = Origin { packet: record.no, time: record.time };
         match self.decoder.decode(record) {
-            Decoded::Segment(segment) => self.table.push(&segment, &mut self.conns),
+            Decoded::Segment(segment) => {
+                if let Some(OnOpen(tell)) = &mut self.on_open
+                    && segment.flags.has(TcpFlags::SYN)
+                    && !segment.flags.has(TcpFlags::ACK)
+                {
+                    tell(segment.src, segment.dst);
+                }
+                let flowing = self.table.push(&segment, &mut self.conns);
+                self.whose = self.table.current().map_or(Whose::Nobody, Whose::Flow);
+                flowing
+            }
             // Counted by the decoder: a held IP fragment is decoded after all when its datagram is.
-            Decoded::Other(_) => ControlFlow::Continue(()),
+            Decoded::Other(skip) => {
+                let held = skip == Skip::IpFragment;
+                self.whose = if held { Whose::Fragment } else { Whose::Nobody };
+                ControlFlow::Continue(())
+            }
         }
+    }
+
+    /// Whose the packet pushed last was.
+    pub const fn whose(&self) -> Whose {
+        self.whose
     }
 
     /// Ends every open connection, and gives the sink back.

@@ -5,7 +5,7 @@ mod common;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use common::{Got, Packet, Recorder, run, run_numbered, sample_files, samples};
+use common::{Got, Packet, Recorder, assert_same_lines, run, run_numbered, sample_files, samples};
 use wstap::capture::LinkType;
 use wstap::limits::Limits;
 use wstap::packet::{Decoded, Decoder, Segment, TcpFlags};
@@ -190,13 +190,6 @@ fn resegmented(
     out
 }
 
-fn assert_same_log(expected: &str, got: &str, what: &str) {
-    for (n, (e, g)) in (1..).zip(expected.lines().zip(got.lines())) {
-        assert_eq!(e, g, "{what}, event {n}");
-    }
-    assert_eq!(expected.lines().count(), got.lines().count(), "{what}");
-}
-
 #[test]
 fn segments_cut_into_pieces_of_any_size_give_the_same_events() {
     for (name, packets) in clean() {
@@ -205,7 +198,7 @@ fn segments_cut_into_pieces_of_any_size_give_the_same_events() {
         for size in [1, 2, 3, 5, 14, 64, 1000] {
             let pieces = resegmented(&packets, |_, len| (size..len).step_by(size).collect());
             let got = run_numbered(pieces).0;
-            assert_same_log(&uncut.log, &got.log, &format!("{name} in pieces of {size}"));
+            assert_same_lines(&uncut.log, &got.log, &format!("{name} in pieces of {size}"));
         }
     }
 }
@@ -231,7 +224,7 @@ fn any_one_segment_cut_anywhere_gives_the_same_events() {
                 }
                 let got = run_numbered(pieces).0;
                 let what = format!("{name}, packet {no} cut behind byte {at} of its payload");
-                assert_same_log(&uncut.log, &got.log, &what);
+                assert_same_lines(&uncut.log, &got.log, &what);
             }
         }
     }

@@ -39,6 +39,16 @@ pub(super) enum Verdict {
     Other,
 }
 
+/// An upgrade attempt whose answer the capture lacks.
+#[derive(Debug)]
+pub(super) struct LostAnswer {
+    pub(super) info: ConnInfo,
+    /// What is presumed of compression.
+    pub(super) deflate: Option<DeflateAgreement>,
+    /// The request was captured whole: extensions that it did not offer were not agreed.
+    pub(super) offer_known: bool,
+}
+
 /// An event, kept.
 #[derive(Debug)]
 enum Kept {
@@ -74,8 +84,7 @@ pub(super) struct Probe {
     b: Heard,
     /// Who opened the connection; `None` in mid-connection.
     opener: Option<Side>,
-    /// The upgrade attempt whose answer the capture lacks, and what was presumed of compression.
-    attempt: Option<(ConnInfo, Option<DeflateAgreement>)>,
+    attempt: Option<LostAnswer>,
     begin: Option<Origin>,
 }
 
@@ -98,16 +107,12 @@ impl Probe {
     }
 
     /// For what follows an upgrade request whose answer the capture lacks.
-    pub(super) fn after_lost_answer(
-        client: Side,
-        attempt: ConnInfo,
-        deflate: Option<DeflateAgreement>,
-    ) -> Self {
-        Self { attempt: Some((attempt, deflate)), ..Self::new(Some(client)) }
+    pub(super) fn after_lost_answer(client: Side, attempt: LostAnswer) -> Self {
+        Self { attempt: Some(attempt), ..Self::new(Some(client)) }
     }
 
     /// The attempt that lacks its answer.
-    pub(super) const fn attempt(&self) -> Option<&(ConnInfo, Option<DeflateAgreement>)> {
+    pub(super) const fn attempt(&self) -> Option<&LostAnswer> {
         self.attempt.as_ref()
     }
 

@@ -36,6 +36,8 @@ pub struct Table<H: Handler> {
     parts: Vec<Part<H::State>>,
     limits: Limits,
     streams: u64,
+    /// The connection of the segment pushed last.
+    current: Option<FlowId>,
 }
 
 #[derive(Debug)]
@@ -98,12 +100,22 @@ enum Phase {
 impl<H: Handler> Table<H> {
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
-        Self { parts: (0..PARTS).map(|_| Part::default()).collect(), limits, streams: 0 }
+        Self {
+            parts: (0..PARTS).map(|_| Part::default()).collect(),
+            limits,
+            streams: 0,
+            current: None,
+        }
     }
 
     /// TCP connections seen so far.
     pub const fn streams(&self) -> u64 {
         self.streams
+    }
+
+    /// The connection of the segment pushed last.
+    pub const fn current(&self) -> Option<FlowId> {
+        self.current
     }
 
     /// Takes the next segment of the capture.

@@ -19,6 +19,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use crate::event::{Cx, Event, Sink, Wants};
+use crate::process::Owners;
 use crate::sink::outlet::Outlet;
 use crate::sink::{Numbers, Output, Summary, Tally};
 
@@ -29,6 +30,7 @@ pub struct JsonSink<W> {
     numbers: Numbers,
     tally: Tally,
     wants: Wants,
+    owners: Owners,
 }
 
 impl<W: Write> JsonSink<W> {
@@ -39,7 +41,15 @@ impl<W: Write> JsonSink<W> {
             numbers: Numbers::new(),
             tally: Tally::default(),
             wants: Wants { frames, payload: true },
+            owners: Owners::default(),
         }
+    }
+
+    /// Asks there for the processes at the ends of connections.
+    #[must_use]
+    pub fn with_owners(mut self, owners: Owners) -> Self {
+        self.owners = owners;
+        self
     }
 
     /// The writer, when the run is over.
@@ -56,7 +66,13 @@ impl<W: Write> Sink for JsonSink<W> {
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         self.tally.count(event);
         let no = self.numbers.of(cx.conn.key, event);
-        line::event(self.out.buf(), no, cx, event);
+        match event {
+            Event::Handshake(handshake) => {
+                let ends = self.owners.of(&cx.conn.key);
+                line::handshake_of(self.out.buf(), no, cx, handshake, ends.as_ref());
+            }
+            other => line::event(self.out.buf(), no, cx, other),
+        }
         self.out.line_done()
     }
 }

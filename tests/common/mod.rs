@@ -1,9 +1,11 @@
 //! What the integration tests share: samples as owned packets, and what came out of them.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use wstap::capture::{self, Input, InterfaceId, LinkType, PacketRecord, PacketSource, Source};
 use wstap::event::{Cx, Event, Payload, Sink, Wants};
@@ -147,4 +149,42 @@ pub fn packets(path: &Path) -> Vec<Packet> {
     }
     assert!(!packets.is_empty(), "{}", path.display());
     packets
+}
+
+/// What a run of the program gave.
+#[derive(Debug)]
+pub struct Ran {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: Option<i32>,
+}
+
+/// The built program, in the project's folder, with no colours and no terminal.
+pub fn wstap() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wstap"));
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("NO_COLOR", "1")
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub fn run_wstap<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
+    let out = wstap().args(args).output().unwrap();
+    Ran {
+        stdout: String::from_utf8(out.stdout).unwrap(),
+        stderr: String::from_utf8(out.stderr).unwrap(),
+        code: out.status.code(),
+    }
+}
+
+/// Fails at the first line that differs, and shows both.
+pub fn assert_same_lines(expected: &str, got: &str, what: &str) {
+    for (n, (e, g)) in (1..).zip(expected.lines().zip(got.lines())) {
+        assert_eq!(e, g, "{what}, line {n}");
+    }
+    let (expected, got) = (expected.lines().count(), got.lines().count());
+    assert_eq!(expected, got, "{what}: number of lines (expected, got)");
 }

@@ -1,0 +1,319 @@
+//! `stats`: counts, sizes, rates and round trips, per connection and in total.
+//!
+//! Gets: events. Gives: a row for each connection when it is over, and totals at the end. Keeps: counts
+//! of open connections, totals of fixed size, and for the table the rows of up to [`SORTED`]
+//! connections: nothing that grows with the capture.
+//!
+//! Payloads are not read unless [`StatsOptions::inflate`] asks for it. Then the lengths of
+//! compressed messages after inflating are not known, and are said to be unknown (`null`); bytes on the
+//! wire always are. Notes that only payloads tell (`utf8-invalid`, `inflate-failed`) are missing too.
+//!
+//! NDJSON has one `connection` line for each connection or attempt, in the order in which they end:
+//!
+//! - `conn`, `tcp_stream`, `client`, `server`, `http`, `outcome`, `subprotocol`, `extensions`: as in
+//!   `handshake` of `print --json`; `status`; `path` (the request target, cut at 512 characters).
+//! - `time` (its first packet), `packet` (its last event), `duration_ns`, `handshake_ns` (from the
+//!   request's last byte to the answer's first); `how`, `by`, `cause`: as in `end`.
+//! - `c2s` and `s2c`: `messages` (of every kind, incomplete ones too); whole messages by kind: `text`,
+//!   `binary`, `ping`, `pong`, `close`; `incomplete`; of all of these `frames`,
+//!   `fragmented_messages`, `compressed_messages`; of the whole ones `payload_bytes` (text and
+//!   binary, after inflating; null where not inflated), `wire_payload_bytes` (every kind, on
+//!   the wire), `control_payload_bytes` and `wire_bytes_by_kind`; `compression` ({wire, inflated}
+//!   bytes of the compressed messages; null where there are none or they were not inflated);
+//!   `gaps`, `gap_bytes`; `messages_per_second`, `bytes_per_second` (on the wire, over
+//!   `duration_ns`); `pings` ({answered, min_ns, median_ns, max_ns}: round trips of the pings sent this way).
+//! - `notes` {error, warning, info}, `worst_note` ({code, severity} or null).
+//!
+//! The last line is `stats`: `packets`, `bytes`, `first_time`, `last_time`, `tcp_streams`, `connections`,
+//! `messages`; `outcomes` and `ended` by name; `c2s` and `s2c` as above, without `pings` and with
+//! `wire_sizes` and `sizes` ({count, min, p50, p90, p99, max} of whole text and binary messages, on the
+//! wire and after inflating; quantiles at most 3 % too high; `sizes` is null where `payload_bytes` is);
+//! `over_time` ({start, stretch_ns, c2s: [messages...], s2c: [...], peak_per_second}); `pings`
+//! ({answered, min_ns, p50_ns, p90_ns, p99_ns, max_ns}); `notes` {error, warning, info},
+//! `notes_by_code`; `top` (the ten largest connections by bytes on the wire); `unread`, `skipped`, `no_tcp`,
+//! `dropped`, `truncated` as in `capture`.
+
+pub mod histogram;
+mod json;
+pub mod pings;
+pub mod row;
+pub mod series;
+pub mod side;
+mod text;
+pub mod totals;
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+
+use crate::event::{Cx, Event, Message, Sink, Wants};
+use crate::sink::numbers::is_last;
+use crate::sink::outlet::Outlet;
+use crate::sink::paint::Paint;
+use crate::sink::select::{Everything, Select};
+use crate::sink::text::Verbosity;
+use crate::sink::{Output, Summary, Tally, notes_of};
+use crate::units::{ConnKey, ConnNo, Timestamp};
+
+use row::Row;
+use totals::Totals;
+
+/// Rows kept to be sorted before they are written: a few MiB. Beyond, they are written as connections end.
+pub const SORTED: usize = 10_000;
+
+/// What the rows of the table are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// Number, which is the order of first appearance.
+    #[default]
+    Number,
+    /// Messages, most first.
+    Messages,
+    /// Payload bytes on the wire, most first.
+    Bytes,
+    /// Duration, longest first.
+    Duration,
+    /// Worst note, then how many.
+    Notes,
+}
+
+/// How statistics look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatsOptions {
+    /// NDJSON instead of text.
+    pub json: bool,
+    /// Read payloads too: lengths after inflating, and all notes.
+    pub inflate: bool,
+    /// Order of the table.
+    pub sort: Sort,
+    /// Columns of a line of text; `None`: as long as it is.
+    pub width: Option<usize>,
+    /// Text with colour or without.
+    pub paint: Paint,
+    /// Quiet: totals only. Verbose: more of each connection.
+    pub verbosity: Verbosity,
+}
+
+impl Default for StatsOptions {
+    fn default() -> Self {
+        Self {
+            json: false,
+            inflate: false,
+            sort: Sort::Number,
+            width: Some(80),
+            paint: Paint::Plain,
+            verbosity: Verbosity::Normal,
+        }
+    }
+}
+
+/// Counts. With a [`Select`], only the events that it selects count, and only connections of which it
+/// selects some.
+#[derive(Debug)]
+pub struct StatsSink<W, S = Everything> {
+    out: Outlet<W>,
+    options: StatsOptions,
+    select: S,
+    inflated: bool,
+    tally: Tally,
+    open: Open,
+    totals: Totals,
+    table: text::Table,
+}
+
+impl<W: Write> StatsSink<W> {
+    /// Of everything, to a writer.
+    pub fn new(writer: W, options: StatsOptions) -> Self {
+        Self::of(writer, options, Everything)
+    }
+}
+
+impl<W: Write, S: Select> StatsSink<W, S> {
+    /// Of what is selected, to a writer.
+    pub fn of(writer: W, options: StatsOptions, select: S) -> Self {
+        let inflated = options.inflate || select.needs_payload();
+        Self {
+            out: Outlet::new(writer),
+            table: text::Table::new(&options),
+            options,
+            select,
+            inflated,
+            tally: Tally::default(),
+            open: Open::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// The writer, when the run is over.
+    pub fn into_inner(self) -> W {
+        self.out.into_inner()
+    }
+
+    #[inline]
+    fn message(&mut self, place: usize, message: &Message<'_>, cx: &Cx<'_>) {
+        let Some(row) = self.open.row(place) else { return };
+        row.sides[message.dir].add(message, self.inflated);
+        self.totals.series.add(message.dir, cx.origin.time);
+        if message.kind.is_control() {
+            if let Some(took) = row.heartbeat(message) {
+                self.totals.round_trips.add(took);
+            }
+        } else if message.complete {
+            self.totals.wire_sizes[message.dir].add(message.wire_len);
+            // Without inflating, the two differ by nothing or are not told.
+            if self.inflated {
+                self.totals.sizes[message.dir].add(message.len);
+            }
+        }
+    }
+
+    fn over(&mut self, row: &Row) -> ControlFlow<()> {
+        if !row.selected {
+            return ControlFlow::Continue(());
+        }
+        self.totals.add(row);
+        if self.options.json {
+            json::connection(self.out.buf(), row);
+        } else {
+            self.table.add(self.out.buf(), row);
+        }
+        self.out.line_done()
+    }
+}
+
+impl<W: Write, S: Select> Sink for StatsSink<W, S> {
+    fn wants(&self) -> Wants {
+        Wants { frames: false, payload: self.inflated }
+    }
+
+    fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        let (place, last) = (self.open.place(cx), is_last(event));
+        let selected = self.select.selects(cx, event);
+        if let Some(row) = self.open.row(place) {
+            row.last = cx.origin;
+            row.selected |= selected;
+            match event {
+                Event::Handshake(handshake) => row.handshake(handshake),
+                Event::End(end) => row.end(end),
+                Event::Gap(gap) if selected => row.sides[gap.dir].gap(gap.bytes),
+                _ => {}
+            }
+            let notes = notes_of(event);
+            if selected && !notes.is_empty() {
+                row.noted(notes);
+                self.totals.noted(notes);
+            }
+        }
+        if selected {
+            self.tally.count(event);
+            if let Event::Message(message) = event {
+                self.message(place, message, cx);
+            }
+        }
+        if last && let Some(row) = self.open.close(cx.conn.key) {
+            return self.over(&row);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<W: Write, S: Select> Output for StatsSink<W, S> {
+    fn begin(&mut self, first: Option<Timestamp>) {
+        self.select.begin(first);
+        self.totals.series.begin(first);
+    }
+
+    fn flush(&mut self) -> ControlFlow<()> {
+        self.out.flush()
+    }
+
+    fn finish(&mut self, end: &Summary<'_>) -> io::Result<()> {
+        for row in self.open.rest() {
+            // The outlet remembers a failure, and tells it below.
+            let _ = self.over(&row);
+        }
+        let buf = self.out.buf();
+        if self.options.json {
+            json::totals(buf, &self.totals, end, &self.tally, self.inflated);
+        } else {
+            self.table.finish(buf);
+            text::totals(buf, &self.totals, end, &self.tally, &self.options);
+        }
+        self.out.finish()
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+/// The connections that are open.
+#[derive(Debug, Default)]
+struct Open {
+    places: HashMap<ConnKey, usize, foldhash::fast::RandomState>,
+    rows: Vec<Option<Box<Row>>>,
+    free: Vec<usize>,
+    /// The connection of the last event: most events are of the same one as the one before.
+    last: Option<(ConnKey, usize)>,
+    /// Connections so far; they are numbered in the order of first appearance.
+    given: u64,
+}
+
+impl Open {
+    /// Where the row of an event's connection is; a new one for a new connection.
+    #[inline]
+    fn place(&mut self, cx: &Cx<'_>) -> usize {
+        let key = cx.conn.key;
+        if let Some((last, place)) = self.last
+            && last == key
+        {
+            return place;
+        }
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => self.add(cx),
+        };
+        self.last = Some((key, place));
+        place
+    }
+
+    fn row(&mut self, place: usize) -> Option<&mut Row> {
+        self.rows.get_mut(place)?.as_deref_mut()
+    }
+
+    fn add(&mut self, cx: &Cx<'_>) -> usize {
+        self.given += 1;
+        let row = Some(Box::new(Row::new(ConnNo(self.given), cx)));
+        let place = match self.free.pop() {
+            Some(place) => {
+                if let Some(slot) = self.rows.get_mut(place) {
+                    *slot = row;
+                }
+                place
+            }
+            None => {
+                self.rows.push(row);
+                self.rows.len() - 1
+            }
+        };
+        self.places.insert(cx.conn.key, place);
+        place
+    }
+
+    fn close(&mut self, key: ConnKey) -> Option<Box<Row>> {
+        self.last = None;
+        let place = self.places.remove(&key)?;
+        self.free.push(place);
+        self.rows.get_mut(place)?.take()
+    }
+
+    /// Connections without an end, by number.
+    fn rest(&mut self) -> Vec<Box<Row>> {
+        let mut rest: Vec<Box<Row>> = std::mem::take(self).rows.into_iter().flatten().collect();
+        rest.sort_by_key(|row| row.no);
+        rest
+    }
+}
+
+#[cfg(test)]
+mod tests;

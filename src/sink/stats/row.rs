@@ -1,0 +1,232 @@
+//! What is known of one connection.
+//!
+//! Gets: its events. Gives: a [`Row`] when it is over. Keeps: counts, and what names it, cut to
+//! [`NAME`] characters.
+
+use super::pings::{Pings, RoundTrips};
+use super::series::per_second;
+use super::side::Side;
+use crate::event::{
+    ConnInfo, Cx, End, EndHow, Handshake, HttpVersion, Message, MessageKind, Outcome,
+};
+use crate::note::{Note, NoteCode, Severity};
+use crate::units::{ConnNo, Direction, Origin, PerDirection, Timestamp};
+
+/// Characters kept of a path, a subprotocol, extensions: what a table or a log can use.
+const NAME: usize = 512;
+
+/// One connection, or attempt.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its number.
+    pub no: ConnNo,
+    /// Its ends.
+    pub conn: ConnInfo,
+    /// The HTTP version of its handshake.
+    pub http: HttpVersion,
+    /// What came of its handshake.
+    pub outcome: Outcome,
+    /// Status code of the answer.
+    pub status: Option<u16>,
+    /// The request target.
+    pub path: Option<String>,
+    /// The subprotocol chosen.
+    pub subprotocol: Option<String>,
+    /// The extensions agreed.
+    pub extensions: Option<String>,
+    /// Nanoseconds from the last byte of the request to the first of the answer.
+    pub handshake_ns: Option<u64>,
+    /// When its first event began.
+    pub begin: Option<Timestamp>,
+    /// Its last event.
+    pub last: Origin,
+    /// Nanoseconds from its first packet to its last; `None` where that is not known.
+    pub duration_ns: Option<u64>,
+    /// How it ended; `None` when the answer ended it, or when it was still open.
+    pub how: Option<EndHow>,
+    /// Who began the ending.
+    pub by: Option<Direction>,
+    /// One sentence on the end.
+    pub cause: Option<String>,
+    /// What went each way.
+    pub sides: PerDirection<Side>,
+    /// Pings sent each way; allocated only for connections that have some.
+    pings: Option<Box<PerDirection<Pings>>>,
+    /// Notes by severity: info, warning, error.
+    pub notes: [u64; 3],
+    /// The first note of the highest severity.
+    pub worst: Option<(Severity, NoteCode)>,
+    /// Something of it was asked for.
+    pub selected: bool,
+}
+
+impl Row {
+    /// A connection at its first event.
+    pub fn new(no: ConnNo, cx: &Cx<'_>) -> Self {
+        Self {
+            no,
+            conn: cx.conn.clone(),
+            http: HttpVersion::Http1,
+            outcome: Outcome::Unseen,
+            status: None,
+            path: None,
+            subprotocol: None,
+            extensions: None,
+            handshake_ns: None,
+            begin: cx.origin.time,
+            last: cx.origin,
+            duration_ns: None,
+            how: None,
+            by: None,
+            cause: None,
+            sides: PerDirection::default(),
+            pings: None,
+            notes: [0; 3],
+            worst: None,
+            selected: false,
+        }
+    }
+
+    /// Takes the handshake.
+    pub fn handshake(&mut self, handshake: &Handshake) {
+        self.http = handshake.http;
+        self.outcome = handshake.outcome;
+        self.subprotocol = handshake.subprotocol.as_deref().map(short);
+        self.extensions = handshake.extensions.as_deref().map(short);
+        if let Some(request) = &handshake.request {
+            self.path = Some(short(&request.target));
+            self.begin = request.begin.time.or(self.begin);
+        }
+        if let Some(response) = &handshake.response {
+            self.status = Some(response.status);
+        }
+        let asked = handshake.request.as_ref().and_then(|head| head.origin.time);
+        let answered = handshake.response.as_ref().and_then(|head| head.begin.time);
+        self.handshake_ns = asked.zip(answered).map(|(from, to)| elapsed(from, to));
+        if handshake.outcome == Outcome::Rejected {
+            self.duration_ns = self.begin.zip(self.last.time).map(|(from, to)| elapsed(from, to));
+        }
+    }
+
+    /// Takes a ping or a pong; gives the round trip that a pong completes.
+    pub fn heartbeat(&mut self, message: &Message<'_>) -> Option<u64> {
+        let time = message.begin.time?;
+        let pings = self.pings.get_or_insert_default();
+        let payload = message.payload.bytes();
+        match message.kind {
+            MessageKind::Ping => {
+                pings[message.dir].ping(payload, time);
+                None
+            }
+            MessageKind::Pong => pings[message.dir.flip()].pong(payload, time),
+            _ => None,
+        }
+    }
+
+    /// Takes notes.
+    #[cold]
+    pub fn noted(&mut self, notes: &[Note]) {
+        for note in notes {
+            let severity = note.severity();
+            if let Some(count) = self.notes.get_mut(severity as usize) {
+                *count += 1;
+            }
+            if self.worst.is_none_or(|(worst, _)| severity > worst) {
+                self.worst = Some((severity, note.code));
+            }
+        }
+    }
+
+    /// Takes the end.
+    pub fn end(&mut self, end: &End) {
+        self.how = Some(end.how);
+        self.by = end.by;
+        self.cause = Some(end.cause.clone());
+        self.begin = end.begin.or(self.begin);
+        self.duration_ns = end.duration_ns.map(|ns| u64::try_from(ns).unwrap_or(0));
+    }
+
+    /// Messages of every kind, both ways.
+    pub fn messages(&self) -> u64 {
+        self.sides.to_server.messages().saturating_add(self.sides.to_client.messages())
+    }
+
+    /// Payload bytes on the wire, both ways.
+    pub fn wire_bytes(&self) -> u64 {
+        self.sides.to_server.wire_bytes().saturating_add(self.sides.to_client.wire_bytes())
+    }
+
+    /// Round trips of the pings sent this way.
+    pub fn round_trips(&self, dir: Direction) -> Option<RoundTrips> {
+        self.pings.as_ref()?[dir].round_trips()
+    }
+
+    /// How many in a second; `None` without a duration.
+    pub fn per_second(&self, n: u64) -> Option<u64> {
+        self.duration_ns.filter(|ns| *ns > 0).map(|ns| per_second(n, ns))
+    }
+
+    /// How many notes of a severity.
+    pub fn notes_of(&self, severity: Severity) -> u64 {
+        self.notes.get(severity as usize).copied().unwrap_or(0)
+    }
+}
+
+fn elapsed(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.since(from)).unwrap_or(0)
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(NAME) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::samples;
+
+    fn row() -> Row {
+        let info = samples::conn(1);
+        Row::new(ConnNo(1), &Cx { conn: &info, origin: samples::origin(6, 412) })
+    }
+
+    #[test]
+    fn a_handshake_names_and_times_the_connection() {
+        let mut row = row();
+        row.handshake(&samples::handshake());
+        assert_eq!(row.path.as_deref(), Some("/chat"));
+        assert_eq!((row.status, row.outcome), (Some(101), Outcome::Accepted));
+        // Asked at 120 us, answered at 412 us.
+        assert_eq!(row.handshake_ns, Some(292_000));
+        assert_eq!(row.duration_ns, None);
+        row.end(&samples::end());
+        assert_eq!((row.how, row.duration_ns), (Some(EndHow::Close), Some(4_800_000)));
+        assert_eq!(row.per_second(4), Some(833));
+    }
+
+    #[test]
+    fn a_refusal_lasts_until_its_answer() {
+        let mut row = row();
+        row.handshake(&samples::rejected());
+        assert_eq!((row.status, row.duration_ns), (Some(403), Some(292_000)));
+    }
+
+    #[test]
+    fn the_worst_note_is_the_first_of_the_highest_severity() {
+        let mut row = row();
+        row.noted(&["proxy-trace", "mask-zero", "client-unmasked", "rsv-set"].map(samples::note));
+        assert_eq!(row.worst, Some((Severity::Error, NoteCode::ClientUnmasked)));
+        assert_eq!(row.notes, [1, 1, 2]);
+        assert_eq!(row.notes_of(Severity::Error), 2);
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        let long = "ü".repeat(NAME + 1);
+        assert_eq!(short(&long), format!("{}…", "ü".repeat(NAME)));
+        assert_eq!(short("/chat"), "/chat");
+    }
+}

@@ -1,0 +1,482 @@
+//! Statistics for people.
+//!
+//! ```text
+//!    #  ended          duration  msgs ->  msgs <-  bytes ->  bytes <-     ping  notes
+//!    1  close          4.800 ms        2        2      23 B      20 B        -  accept-mismatch
+//!       127.0.0.1:40938 > 127.0.0.1:8088  /chat  subprotocol chat
+//!
+//! 1 WebSocket connection: 1 accepted
+//!                       client ->    <- server
+//! text                          1            1
+//! ...
+//! ```
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+
+use super::histogram::Quantiles;
+use super::row::Row;
+use super::series::per_second;
+use super::totals::{ENDS, OUTCOMES, Totals};
+use super::{SORTED, Sort, StatsOptions};
+use crate::event::{MessageKind, Outcome};
+use crate::note::Severity;
+use crate::sink::escape;
+use crate::sink::paint::{Paint, Part};
+use crate::sink::text::{Verbosity, byte_count, counted, grouped, summary_lines};
+use crate::sink::{Summary, Tally};
+use crate::units::{Direction, PerDirection};
+
+/// The rows: kept to be sorted while they are few.
+#[derive(Debug)]
+pub(super) struct Table {
+    rows: Vec<Row>,
+    sort: Sort,
+    width: Option<usize>,
+    paint: Paint,
+    verbosity: Verbosity,
+    /// Rows were written: further ones follow as they come.
+    begun: bool,
+    /// Rows written in the order of ending.
+    unsorted: u64,
+}
+
+impl Table {
+    pub(super) const fn new(options: &StatsOptions) -> Self {
+        Self {
+            rows: Vec::new(),
+            sort: options.sort,
+            width: options.width,
+            paint: options.paint,
+            verbosity: options.verbosity,
+            begun: false,
+            unsorted: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, buf: &mut Vec<u8>, row: &Row) {
+        if matches!(self.verbosity, Verbosity::Quiet) {
+            return;
+        }
+        if self.begun {
+            self.unsorted += 1;
+            self.write(buf, row);
+            return;
+        }
+        self.rows.push(row.clone());
+        if self.rows.len() >= SORTED {
+            self.begin(buf);
+        }
+    }
+
+    pub(super) fn finish(&mut self, buf: &mut Vec<u8>) {
+        if !self.begun && !self.rows.is_empty() {
+            self.begin(buf);
+        }
+        if self.unsorted > 0 {
+            let text = format!(
+                "{} more than the {SORTED} that are sorted stand in the order in which they ended",
+                counted(self.unsorted, "connection"),
+            );
+            line(buf, self.paint, Part::Dim, &text);
+        }
+        if self.begun {
+            buf.push(b'\n');
+        }
+    }
+
+    /// Writes what was kept, sorted.
+    fn begin(&mut self, buf: &mut Vec<u8>) {
+        self.begun = true;
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_by_key(|row| (Reverse(rank(row, self.sort)), row.no));
+        let head = format!(
+            "{:>5}  {:<14} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}  notes",
+            "#", "ended", "duration", "msgs ->", "msgs <-", "bytes ->", "bytes <-", "ping",
+        );
+        line(buf, self.paint, Part::Strong, &head);
+        rows.iter().for_each(|row| self.write(buf, row));
+    }
+
+    fn write(&self, buf: &mut Vec<u8>, row: &Row) {
+        let mut out = String::new();
+        let PerDirection { to_server, to_client } = &row.sides;
+        let ping = Direction::BOTH.into_iter().filter_map(|dir| row.round_trips(dir)).next();
+        // Writing to a String does not fail.
+        let _ = write!(out, "{:>5}  ", row.no);
+        self.paint.put(&mut out, look(row), &format!("{:<14}", ending(row)));
+        let _ = write!(
+            out,
+            " {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}  ",
+            row.duration_ns.map_or_else(|| "-".to_owned(), duration),
+            to_server.messages(),
+            to_client.messages(),
+            byte_count(to_server.wire_bytes()),
+            byte_count(to_client.wire_bytes()),
+            ping.map_or_else(|| "-".to_owned(), |trips| duration(trips.median)),
+        );
+        match row.worst {
+            Some((severity, code)) => {
+                self.paint.put(&mut out, Part::Note(severity), code.as_str());
+                let more = row.notes.iter().sum::<u64>().saturating_sub(1);
+                if more > 0 {
+                    let _ = write!(out, " +{more}");
+                }
+            }
+            None => out.push('-'),
+        }
+        out.push('\n');
+        self.dim(&mut out, &identity(row));
+        if matches!(self.verbosity, Verbosity::Verbose) {
+            details(row).iter().for_each(|text| self.dim(&mut out, text));
+        }
+        buf.extend_from_slice(out.as_bytes());
+    }
+
+    /// A line below a row, cut to the width.
+    fn dim(&self, out: &mut String, text: &str) {
+        out.push_str("       ");
+        self.paint.on(out, Part::Dim);
+        let room = match self.verbosity {
+            Verbosity::Verbose => usize::MAX,
+            _ => self.width.map_or(usize::MAX, |width| width.saturating_sub(7)),
+        };
+        let _ = escape::cut(out, text, room);
+        self.paint.off(out, Part::Dim);
+        out.push('\n');
+    }
+}
+
+/// What a row is sorted by, largest first; rows that are equal stay in the order of their numbers.
+fn rank(row: &Row, sort: Sort) -> [u64; 4] {
+    match sort {
+        Sort::Number => [0; 4],
+        Sort::Messages => [row.messages(), 0, 0, 0],
+        Sort::Bytes => [row.wire_bytes(), 0, 0, 0],
+        Sort::Duration => [row.duration_ns.unwrap_or(0), 0, 0, 0],
+        Sort::Notes => {
+            let [info, warning, error] = row.notes;
+            let worst = row.worst.map_or(0, |(severity, _)| severity as u64 + 1);
+            [worst, error, warning, info]
+        }
+    }
+}
+
+/// How it ended, or why it did not begin.
+fn ending(row: &Row) -> String {
+    match (row.outcome, row.how, row.status) {
+        (Outcome::Accepted | Outcome::Unseen, Some(how), _) => how.name().to_owned(),
+        (outcome, _, Some(status)) if status != 101 => format!("{} {status}", outcome.name()),
+        (outcome, ..) => outcome.name().to_owned(),
+    }
+}
+
+const fn look(row: &Row) -> Part {
+    match row.outcome {
+        Outcome::Accepted => Part::Good,
+        Outcome::Invalid => Part::Note(Severity::Error),
+        Outcome::Rejected | Outcome::Incomplete => Part::Note(Severity::Warning),
+        Outcome::Unseen => Part::Plain,
+    }
+}
+
+fn identity(row: &Row) -> String {
+    let mut text = format!("{} > {}", row.conn.client, row.conn.server);
+    match &row.path {
+        Some(path) => text.extend(["  ", path]),
+        None => text.push_str("  no request seen"),
+    }
+    for (what, value) in [("subprotocol", &row.subprotocol), ("extensions", &row.extensions)] {
+        if let Some(value) = value {
+            text.extend(["  ", what, " ", value]);
+        }
+    }
+    text
+}
+
+fn details(row: &Row) -> Vec<String> {
+    let mut lines = Vec::new();
+    for dir in Direction::BOTH {
+        let side = &row.sides[dir];
+        if side.messages() == 0 && side.gaps == 0 {
+            continue;
+        }
+        let mut parts: Vec<String> = MessageKind::ALL
+            .into_iter()
+            .filter(|kind| side.of_kind(*kind) > 0)
+            .map(|kind| {
+                let (n, bytes) = (side.of_kind(kind), side.wire_of(kind));
+                format!("{} {} ({})", grouped(n), kind.name(), byte_count(bytes))
+            })
+            .collect();
+        if side.incomplete > 0 {
+            parts.push(format!("{} incomplete", grouped(side.incomplete)));
+        }
+        if let Some((wire, inflated)) = side.compression() {
+            parts.push(format!("{} inflated to {}", byte_count(wire), byte_count(inflated)));
+        }
+        let rates = (row.per_second(side.messages()), row.per_second(side.wire_bytes()));
+        if let (Some(messages), Some(bytes)) = rates {
+            parts.push(format!("{}/s, {}/s", counted(messages, "message"), byte_count(bytes)));
+        }
+        if let Some(trips) = row.round_trips(dir) {
+            parts.push(format!(
+                "{} answered in {} / {} / {} (min / median / max)",
+                counted(trips.count, "ping"),
+                duration(trips.min),
+                duration(trips.median),
+                duration(trips.max),
+            ));
+        }
+        if side.gaps > 0 {
+            parts.push(format!(
+                "{} missing in {}",
+                counted(side.gap_bytes, "byte"),
+                counted(side.gaps, "gap")
+            ));
+        }
+        lines.push(format!("{}: {}", dir.sender(), parts.join(", ")));
+    }
+    if let Some(ns) = row.handshake_ns {
+        lines.push(format!("handshake answered after {}", duration(ns)));
+    }
+    lines.extend(row.cause.clone());
+    lines
+}
+
+/// The totals, and what was not seen.
+pub(super) fn totals(
+    buf: &mut Vec<u8>,
+    all: &Totals,
+    end: &Summary<'_>,
+    tally: &Tally,
+    options: &StatsOptions,
+) {
+    let paint = options.paint;
+    let outcomes = OUTCOMES.iter().map(|outcome| outcome.name()).zip(all.outcomes);
+    let mut head = counted(all.connections(), "WebSocket connection");
+    append_named(&mut head, ": ", outcomes);
+    line(buf, paint, Part::Strong, &head);
+    let ends = ENDS.iter().map(|end| end.name()).zip(all.ends);
+    let mut ended = String::new();
+    append_named(&mut ended, "ended by: ", ends);
+    if !ended.is_empty() {
+        line(buf, paint, Part::Plain, &ended);
+    }
+    if all.messages() > 0 {
+        buf.push(b'\n');
+        directions(buf, all, options);
+        over_time(buf, all, options);
+    }
+    pings(buf, all);
+    codes(buf, all, paint);
+    top(buf, all, options);
+    let mut out = summary_lines(end, tally, paint);
+    let gaps = all.sides.to_server.gaps + all.sides.to_client.gaps;
+    if gaps > 0 {
+        let _ = writeln!(out, "{} in the TCP streams", counted(gaps, "gap"));
+    }
+    buf.extend_from_slice(out.as_bytes());
+}
+
+/// A line for each count, client's and server's beside each other.
+fn directions(buf: &mut Vec<u8>, all: &Totals, options: &StatsOptions) {
+    let sides = &all.sides;
+    let mut row = |name: &str, cells: [String; 2]| {
+        let [there, back] = cells;
+        line(buf, Paint::Plain, Part::Plain, &format!("{name:<22} {there:>14} {back:>14}"));
+    };
+    let both = |f: &dyn Fn(Direction) -> String| Direction::BOTH.map(f);
+    row("", ["client ->".to_owned(), "<- server".to_owned()]);
+    for kind in MessageKind::ALL {
+        if Direction::BOTH.iter().any(|dir| sides[*dir].of_kind(kind) > 0) {
+            row(kind.name(), both(&|dir| grouped(sides[dir].of_kind(kind))));
+        }
+    }
+    if Direction::BOTH.iter().any(|dir| sides[*dir].incomplete > 0) {
+        row("incomplete", both(&|dir| grouped(sides[dir].incomplete)));
+    }
+    row("frames", both(&|dir| grouped(sides[dir].frames)));
+    if Direction::BOTH.iter().any(|dir| sides[*dir].compressed > 0) {
+        row("compressed", both(&|dir| grouped(sides[dir].compressed)));
+    }
+    row("payload on the wire", both(&|dir| byte_count(sides[dir].wire_bytes())));
+    if Direction::BOTH.iter().any(|dir| sides[*dir].compressed > 0) {
+        // Without reading payloads that is not known; --inflate tells.
+        let inflated = |dir: Direction| {
+            sides[dir].payload_bytes().map_or_else(|| "not inflated".to_owned(), byte_count)
+        };
+        row("data inflated", both(&inflated));
+        let ratio = |dir: Direction| match sides[dir].compression() {
+            Some((wire, inflated)) => {
+                let percent = u128::from(wire) * 100 / u128::from(inflated.max(1));
+                format!("{percent} %")
+            }
+            None => "-".to_owned(),
+        };
+        row("compressed to", both(&ratio));
+    }
+    let inflated = options.inflate;
+    let sizes = Direction::BOTH.map(|dir| {
+        let known =
+            super::json::sizes(&sides[dir], &all.wire_sizes[dir], &all.sizes[dir], inflated);
+        known.or_else(|| all.wire_sizes[dir].quantiles())
+    });
+    if sizes.iter().any(Option::is_some) {
+        let parts: [(&str, fn(&Quantiles) -> u64); 4] = [
+            ("size, half up to", |q| q.p50),
+            ("size, 90 % up to", |q| q.p90),
+            ("size, 99 % up to", |q| q.p99),
+            ("largest", |q| q.max),
+        ];
+        for (name, of) in parts {
+            row(name, sizes.map(|q| q.map_or_else(|| "-".to_owned(), |q| byte_count(of(&q)))));
+        }
+    }
+}
+
+/// Messages over time, as bars of eight heights.
+fn over_time(buf: &mut Vec<u8>, all: &Totals, options: &StatsOptions) {
+    let series = &all.series;
+    let (there, back) = (series.counts(Direction::ToServer), series.counts(Direction::ToClient));
+    let both: Vec<u64> = there.iter().zip(back).map(|(a, b)| a + b).collect();
+    let columns = options.width.unwrap_or(80).saturating_sub(2).clamp(16, 128);
+    let per_bar = both.len().div_ceil(columns).max(1);
+    let bars: Vec<u64> = both.chunks(per_bar).map(|chunk| chunk.iter().sum()).collect();
+    let most = bars.iter().max().copied().unwrap_or(0);
+    let span = series.stretch_ns().saturating_mul(both.len() as u64);
+    if bars.len() > 1 && most > 0 {
+        let picture: String = bars.iter().map(|n| bar(*n, most)).collect();
+        let each = duration(series.stretch_ns().saturating_mul(per_bar as u64));
+        let text = format!("\nmessages over time, {each} each, at most {}:", grouped(most));
+        line(buf, Paint::Plain, Part::Plain, &text);
+        line(buf, options.paint, Part::ToServer, &picture);
+    }
+    let mean = per_second(all.messages(), span);
+    if mean > 0 {
+        let peak = grouped(series.peak_per_second());
+        let text = format!("messages per second: {} on average, {peak} at most", grouped(mean));
+        line(buf, Paint::Plain, Part::Plain, &text);
+    }
+}
+
+/// The height of a bar; the smallest is for any number but 0.
+fn bar(n: u64, most: u64) -> char {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    if n == 0 {
+        return ' ';
+    }
+    let height = u128::from(n) * 8 / u128::from(most.max(1));
+    let place = usize::try_from(height).unwrap_or(8).saturating_sub(1);
+    BARS.get(place).copied().unwrap_or('█')
+}
+
+fn pings(buf: &mut Vec<u8>, all: &Totals) {
+    if let Some(q) = all.round_trips.quantiles() {
+        let text = format!(
+            "{} answered in {} / {} / {} (min / median / max)",
+            counted(q.count, "ping"),
+            duration(q.min),
+            duration(q.p50),
+            duration(q.max),
+        );
+        line(buf, Paint::Plain, Part::Plain, &text);
+    }
+}
+
+fn codes(buf: &mut Vec<u8>, all: &Totals, paint: Paint) {
+    if all.codes.is_empty() {
+        return;
+    }
+    line(buf, paint, Part::Strong, "\nnotes");
+    let mut codes: Vec<_> = all.codes.iter().collect();
+    codes.sort_by_key(|(code, n)| (Reverse(code.severity()), Reverse(**n)));
+    for (code, n) in codes {
+        let mut out = format!("{:>10}  ", grouped(*n));
+        paint.put(&mut out, Part::Note(code.severity()), code.as_str());
+        line(buf, Paint::Plain, Part::Plain, &out);
+    }
+}
+
+fn top(buf: &mut Vec<u8>, all: &Totals, options: &StatsOptions) {
+    // The table shows them all when there are few.
+    if all.connections() <= all.top.len() as u64 || all.top.is_empty() {
+        return;
+    }
+    line(buf, options.paint, Part::Strong, "\nlargest connections");
+    for talker in &all.top {
+        let mut out =
+            format!("{:>10} {:>9}  ", format!("#{}", talker.no), byte_count(talker.wire_bytes));
+        let path = talker.path.as_deref().unwrap_or("");
+        let who = format!("{} > {}  {path}", talker.client, talker.server);
+        let room = options.width.map_or(usize::MAX, |width| width.saturating_sub(22));
+        let _ = escape::cut(&mut out, &who, room);
+        line(buf, Paint::Plain, Part::Plain, &out);
+    }
+}
+
+/// Names with their counts, without those that are 0.
+fn append_named<'a>(
+    out: &mut String,
+    lead: &str,
+    counts: impl IntoIterator<Item = (&'a str, u64)>,
+) {
+    let some = counts.into_iter().filter(|(_, n)| *n > 0);
+    for (i, (name, n)) in some.enumerate() {
+        let _ = write!(out, "{}{} {name}", if i == 0 { lead } else { ", " }, grouped(n));
+    }
+}
+
+/// A length of time in at most 8 columns: three or four digits and its unit.
+fn duration(ns: u64) -> String {
+    let (unit, name) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        1_000_000_000..120_000_000_000 => (1_000_000_000, "s"),
+        120_000_000_000..7_200_000_000_000 => (60_000_000_000, "min"),
+        _ => (3_600_000_000_000, "h"),
+    };
+    let (whole, part) = (ns / unit, ns % unit);
+    match whole {
+        0..10 => format!("{whole}.{:02} {name}", part / (unit / 100)),
+        10..100 => format!("{whole}.{} {name}", part / (unit / 10)),
+        _ => format!("{whole} {name}"),
+    }
+}
+
+fn line(buf: &mut Vec<u8>, paint: Paint, part: Part, text: &str) {
+    let mut out = String::with_capacity(text.len() + 16);
+    paint.put(&mut out, part, text);
+    out.push('\n');
+    buf.extend_from_slice(out.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_fit_their_column() {
+        let cases = [
+            (0, "0 ns"),
+            (999, "999 ns"),
+            (1_000, "1.00 us"),
+            (4_800_000, "4.80 ms"),
+            (48_765_000, "48.7 ms"),
+            (999_999_999, "999 ms"),
+            (61_000_000_000, "61.0 s"),
+            (150_000_000_000, "2.50 min"),
+            (86_400_000_000_000, "24.0 h"),
+        ];
+        for (ns, text) in cases {
+            assert_eq!(duration(ns), text);
+            assert!(text.len() <= 8);
+        }
+    }
+
+    #[test]
+    fn bars_grow_with_their_numbers() {
+        assert_eq!([0, 1, 50, 100].map(|n| bar(n, 100)), [' ', '▁', '▄', '█']);
+    }
+}
