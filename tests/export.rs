@@ -1,5 +1,7 @@
 //! Exports and statistics of the samples, by the program as users run it.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
