@@ -321,13 +321,13 @@ fn directions(buf: &mut Vec<u8>, all: &Totals, options: &StatsOptions) {
         row("compressed to", both(&ratio));
     }
     let read = options.inflate;
-    let sizes = Direction::BOTH.map(|dir| {
-        let known = super::json::sizes(&sides[dir], &all.wire_sizes[dir], &all.sizes[dir], read);
-        known.or_else(|| all.wire_sizes[dir].quantiles())
+    let known = Direction::BOTH.map(|dir| {
+        let told = super::json::sizes(&sides[dir], &all.wire_sizes[dir], &all.sizes[dir], read);
+        told.or_else(|| all.wire_sizes[dir].quantiles())
     });
-    if sizes.iter().any(Option::is_some) {
+    if known.iter().any(Option::is_some) {
         let mut put = |name: &str, of: &dyn Fn(Quantiles) -> u64| {
-            row(name, sizes.map(|q| q.map_or_else(|| "-".to_owned(), |q| byte_count(of(q)))));
+            row(name, known.map(|q| q.map_or_else(|| "-".to_owned(), |q| byte_count(of(q)))));
         };
         put("size, half up to", &|q| q.p50);
         put("size, 90 % up to", &|q| q.p90);
