@@ -111,7 +111,7 @@ fn a_kill_leaves_the_terminal_sane() {
 fn what_came_from_a_pipe_is_followed_and_asked_for() {
     let Some(tmux) = Tmux::start("pipe") else { return };
     tmux.keys(&[&format!("(cat {SAMPLE}; sleep 60) | {} -", env!("CARGO_BIN_EXE_wstap")), "Enter"]);
-    tmux.wait("connections", |screen| screen.contains("/grap"));
+    tmux.wait("connections", |screen| screen.contains("3 connections"));
     tmux.keys(&["q"]);
     tmux.wait("question", |screen| screen.contains("saved nowhere"));
     let dir = tempfile::tempdir().unwrap();
