@@ -1,4 +1,11 @@
 //! `wstap diff` as it is called: what it says when there is nothing to compare, or something is amiss.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::PathBuf;
 use std::process::Command;

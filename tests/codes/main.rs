@@ -1,4 +1,11 @@
 //! Every code is fired by a sample or by a case here, and `wstap explain` has a text for each.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod cases;
 mod wire;
@@ -49,7 +56,7 @@ fn every_code_is_fired_by_a_sample_or_a_case() {
         assert!(!known.contains(code), "{code} is fired by a sample: its line here can go");
         assert!(known.insert(code.to_owned()), "{code} is listed twice");
     }
-    let all: BTreeSet<String> = NoteCode::ALL.iter().map(|code| code.to_string()).collect();
+    let all: BTreeSet<String> = NoteCode::ALL.iter().map(ToString::to_string).collect();
     let missing: Vec<&String> = all.difference(&known).collect();
     assert!(missing.is_empty(), "fired by nothing: {missing:?}");
     let invented: Vec<&String> = known.difference(&all).collect();

@@ -176,11 +176,11 @@ pub(crate) fn frame(way: Way, first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         len @ 0..126 => bytes.push(bit | u8::try_from(len).unwrap()),
         len @ 126..65536 => {
-            bytes.push(bit | 126);
+            bytes.push(bit | 0x7e);
             bytes.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         len => {
-            bytes.push(bit | 127);
+            bytes.push(bit | 0x7f);
             bytes.extend((len as u64).to_be_bytes());
         }
     }

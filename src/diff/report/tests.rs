@@ -59,7 +59,7 @@ fn story_of_a_pair_in_eighty_columns() {
       ~ header-changed      The proxy changed Host from 127.0.0.1:8080 to
                             127.0.0.1:8088; a gateway names its upstream.
       ~ header-added        The proxy added X-Forwarded-For: 127.0.0.1; it tells the
-                            server who the client is.
+                            server where the request came from.
 
       Messages: 0 same, 1 changed, 0 lost, 0 injected
       Delay added by the proxy: handshake 2.00 µs, messages p50 1.00 µs, p99 1.00
