@@ -25,6 +25,7 @@ mod save;
 mod screen;
 mod select;
 mod stats;
+mod tui;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -81,6 +82,7 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
             screen::put(&Args::command().render_long_help().to_string())?;
             Ok(Found::Nothing)
         }
+        None if screen::Screen::of_stdout().terminal => tui::tui(args.print),
         None => print::print(args.print),
     }
 }

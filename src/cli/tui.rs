@@ -16,6 +16,12 @@ pub(super) fn tui(args: PrintArgs) -> Result<Found, CliError> {
     let name = options.from.name();
     let (packets, inputs) = match options.from {
         From::Live(live) => (Packets::Live(Box::new(LiveSource::open(&live)?)), Vec::new()),
+        From::Follow(_) => {
+            return Err(CliError::usage(
+                "the terminal UI does not follow a growing file",
+                "wstap print -F FILE does",
+            ));
+        }
         From::Inputs(inputs) => {
             let source = Box::new(capture::open(
                 &inputs,
