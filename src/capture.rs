@@ -14,13 +14,16 @@
 mod classic;
 mod error;
 mod file;
+pub mod follow;
 #[doc(hidden)]
 pub mod fuzz;
 mod input;
 pub mod interfaces;
 pub mod live;
 mod merge;
+pub mod netns;
 mod pcapng;
+pub mod rotate;
 mod snoop;
 mod summary;
 mod window;
@@ -31,10 +34,13 @@ mod samples;
 
 pub use error::{CaptureError, Fault, Looks};
 pub use file::FileSource;
+pub use follow::FollowSource;
 pub use input::{Compression, Input, Progress};
-pub use interfaces::{InterfaceInfo, interfaces};
+pub use interfaces::{InterfaceInfo, Traffic, interfaces, traffic};
 pub use live::{LiveOptions, LiveSource, Polled};
 pub use merge::MergeSource;
+pub use netns::Netns;
+pub use rotate::{Bound, Rotation, Saver};
 pub use summary::{Comment, Format, Interface, Secrets, Summary};
 pub use write::PcapngWriter;
 
@@ -90,11 +96,31 @@ pub struct Options {
     pub buffer_bytes: usize,
     /// Comments kept for [`Summary::comments`], over all blocks of an input.
     pub comments: usize,
+    /// Is shown every comment as it is read, before its packet is given.
+    pub listener: Option<Listener>,
 }
+
+/// Is shown comments.
+#[derive(Clone)]
+pub struct Listener(pub std::sync::Arc<dyn Fn(&str) + Send + Sync>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+impl PartialEq for Listener {
+    fn eq(&self, other: &Self) -> bool {
+        std::sync::Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Listener {}
 
 impl Default for Options {
     fn default() -> Self {
-        Self { buffer_bytes: 1 << 20, comments: 1024 }
+        Self { buffer_bytes: 1 << 20, comments: 1024, listener: None }
     }
 }
 

@@ -15,11 +15,13 @@ mod explain;
 mod export;
 mod feed;
 mod generate;
+mod guard;
 mod interfaces;
 mod options;
 mod print;
 mod progress;
 mod run;
+mod save;
 mod screen;
 mod select;
 mod stats;
@@ -73,6 +75,7 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Completions(args)) => generate::completions(&args),
         Some(Command::Man(args)) => generate::man(&args),
+        Some(Command::Helper(args)) => guard::helper(&args),
         None if args.print.read.names_no_source() => {
             // Nothing to read was named: say what there is.
             screen::put(&Args::command().render_long_help().to_string())?;

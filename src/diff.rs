@@ -148,6 +148,21 @@ impl Report {
         self.pairs.iter().any(|p| p.counted(self.strict) > 0)
     }
 
+    /// Whether two captures seem to be named in the wrong order: every handshake took longer on the
+    /// server's side than on the client's, which waits for the server's as well.
+    pub fn looks_swapped(&self) -> bool {
+        let wait = |leg: &Leg| {
+            let (asked, answered) = (leg.request()?.origin.time?, leg.response()?.origin.time?);
+            Some(answered.since(asked))
+        };
+        let mut waits = self.pairs.iter().filter_map(|pair| {
+            let (client, server) = (self.leg(pair.client)?, self.leg(pair.server?)?);
+            (client.capture != server.capture).then_some((wait(client)?, wait(server)?))
+        });
+        let first = waits.next();
+        first.into_iter().chain(waits).all(|(near, far)| far > near) && first.is_some()
+    }
+
     /// A leg by its index.
     pub fn leg(&self, index: usize) -> Option<&Leg> {
         self.legs.get(index)

@@ -45,6 +45,7 @@ mod subject;
 mod table;
 mod text;
 mod value;
+mod watch;
 
 #[cfg(test)]
 mod ask_tests;
@@ -62,6 +63,7 @@ pub use error::FilterError;
 pub use field::{FieldSpec, FieldType, fields};
 pub use sink::FilterSink;
 pub use subject::{Opening, Subject};
+pub use watch::Watched;
 
 use crate::event::{ConnInfo, Cx, Event, Handshake};
 use crate::units::{ConnKey, Origin, StreamNo};
@@ -92,6 +94,8 @@ pub struct Needs {
     pub json: bool,
     /// It asks for the handshake of an event's connection.
     pub handshake: bool,
+    /// It asks for the processes at the ends.
+    pub process: bool,
 }
 
 /// What the holder of an event did not keep: a row of a table has no payload.
@@ -208,6 +212,7 @@ impl Needs {
             | Id::NoteBlame
             | Id::NoteText
             | Id::NoteRef => self.payload = true,
+            Id::Process | Id::ProcessPid | Id::ProcessCommand => self.process = true,
             Id::Fin | Id::Rsv | Id::Masked | Id::Mask => self.frames = true,
             _ => {}
         }

@@ -46,6 +46,7 @@
 
 mod keys;
 
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use crate::capture::PacketRecord;
@@ -53,7 +54,7 @@ use crate::conn::{Conns, Unread};
 use crate::event::Sink;
 use crate::flow::Table;
 use crate::limits::Limits;
-use crate::packet::{Decoded, Decoder, Skip};
+use crate::packet::{Decoded, Decoder, Skip, TcpFlags};
 use crate::units::{FlowId, Origin, Timestamp};
 use keys::KeyWatch;
 
@@ -85,6 +86,16 @@ pub struct Pipeline<S: Sink> {
     totals: Totals,
     last: Origin,
     whose: Whose,
+    on_open: Option<OnOpen>,
+}
+
+/// Is told of a TCP connection when it is opened: who asked, and who was asked.
+struct OnOpen(Box<dyn FnMut(SocketAddr, SocketAddr) + Send>);
+
+impl std::fmt::Debug for OnOpen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnOpen")
+    }
 }
 
 /// Whose packet it was.
@@ -109,7 +120,14 @@ impl<S: Sink> Pipeline<S> {
             totals: Totals::default(),
             last: Origin::default(),
             whose: Whose::Nobody,
+            on_open: None,
         }
+    }
+
+    /// Calls this for each TCP connection whose opening is seen, before anything is known of what it
+    /// will carry: to look up meanwhile what is soon gone.
+    pub fn on_open(&mut self, tell: impl FnMut(SocketAddr, SocketAddr) + Send + 'static) {
+        self.on_open = Some(OnOpen(Box::new(tell)));
     }
 
     /// Takes the next packet; `Break` when the sink has seen enough.
@@ -124,6 +142,12 @@ impl<S: Sink> Pipeline<S> {
         self.last = Origin { packet: record.no, time: record.time };
         match self.decoder.decode(record) {
             Decoded::Segment(segment) => {
+                if let Some(OnOpen(tell)) = &mut self.on_open
+                    && segment.flags.has(TcpFlags::SYN)
+                    && !segment.flags.has(TcpFlags::ACK)
+                {
+                    tell(segment.src, segment.dst);
+                }
                 let flowing = self.table.push(&segment, &mut self.conns);
                 self.whose = self.table.current().map_or(Whose::Nobody, Whose::Flow);
                 flowing

@@ -10,6 +10,7 @@ pub mod json;
 pub mod numbers;
 pub mod outlet;
 pub mod paint;
+pub mod remarks;
 pub mod select;
 pub mod stats;
 pub mod tally;
@@ -24,6 +25,7 @@ use crate::pipeline::Totals;
 use crate::units::Timestamp;
 
 pub use numbers::Numbers;
+pub use remarks::Remarks;
 pub use tally::Tally;
 
 /// A sink that writes: what a command hands the events of a capture to.

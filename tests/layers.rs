@@ -8,7 +8,7 @@ const ROWS: &[&[&str]] = &[
     &["units"],
     &["note", "limits"],
     &["event"],
-    &["capture", "packet", "flow", "http"],
+    &["capture", "packet", "flow", "http", "process", "privilege"],
     &["ws"],
     &["conn"],
     &["pipeline"],

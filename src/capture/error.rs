@@ -113,6 +113,14 @@ pub enum CaptureError {
         /// What there is, loopback first.
         have: Vec<String>,
     },
+    /// A network namespace can not be entered.
+    #[error("cannot enter the network namespace {netns}: {}", reason(source))]
+    Netns {
+        /// Which.
+        netns: super::Netns,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The capture filter does not parse.
     #[error("capture filter {expression:?}: {message}{}", place(expression, *column))]
     Filter {
@@ -154,6 +162,12 @@ impl CaptureError {
             }
             Self::NotCapture { looks, .. } => return Some(looks.hint()),
             Self::Permission { .. } => return Some(permission_hint()),
+            Self::Netns { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "that takes root: run wstap with sudo"
+            }
+            Self::Netns { .. } => {
+                "name a process by its number (docker inspect -f '{{.State.Pid}}' NAME), or one of ip netns list"
+            }
             Self::NoInterface { .. } => "wstap interfaces lists them with their addresses",
             Self::Filter { .. } => {
                 "filters are libpcap's, as tcpdump has them: tcp port 8088 and host 10.0.0.1 (man pcap-filter)"

@@ -40,6 +40,36 @@ pub fn interfaces() -> Result<Vec<InterfaceInfo>, CaptureError> {
     Ok(found)
 }
 
+/// What went over an interface since it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Packets received.
+    pub received: u64,
+    /// Packets sent.
+    pub sent: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+}
+
+/// The traffic of each interface by its name, now. Empty where the system does not tell.
+pub fn traffic() -> std::collections::HashMap<String, Traffic> {
+    #[cfg(target_os = "linux")]
+    let counted = procfs::net::dev_status().unwrap_or_default().into_iter().map(|(name, s)| {
+        let traffic = Traffic {
+            received: s.recv_packets,
+            sent: s.sent_packets,
+            received_bytes: s.recv_bytes,
+            sent_bytes: s.sent_bytes,
+        };
+        (name, traffic)
+    });
+    #[cfg(not(target_os = "linux"))]
+    let counted = [];
+    counted.into_iter().collect()
+}
+
 /// Names alone, loopback first: for messages.
 pub(super) fn names() -> Vec<String> {
     let mut devices = devices().unwrap_or_default();
@@ -89,6 +119,16 @@ const NOT_NETWORKS: [&str; 6] = ["bluetooth", "usbmon", "dbus-", "nfqueue", "nfl
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn traffic_over_loopback_is_counted() {
+        let before = traffic()["lo"];
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(&[0; 1000], socket.local_addr().unwrap()).unwrap();
+        let after = traffic()["lo"];
+        assert!(after.sent > before.sent && after.sent_bytes >= before.sent_bytes + 1000);
+    }
 
     #[test]
     fn loopback_comes_first_with_its_addresses() {

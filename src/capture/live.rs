@@ -30,7 +30,7 @@ use ::pcap::{Active, Capture};
 use self::mover::{Batch, Counts, Message, Mover, TICK};
 use self::open::{activate, link_type};
 use super::summary::{Interface, Summary};
-use super::{CaptureError, InterfaceId, PacketRecord, PacketSource};
+use super::{CaptureError, InterfaceId, Netns, PacketRecord, PacketSource};
 use crate::units::{FileOffset, PacketNo};
 
 /// How to capture.
@@ -48,6 +48,8 @@ pub struct LiveOptions {
     pub promiscuous: bool,
     /// How long the kernel may gather packets before it hands them over.
     pub latency: Duration,
+    /// In whose network; `None`: this program's own.
+    pub netns: Option<Netns>,
 }
 
 impl LiveOptions {
@@ -63,6 +65,7 @@ impl LiveOptions {
             promiscuous: false,
             // Nobody sees it, and a hundred wake-ups a second cost nothing.
             latency: Duration::from_millis(10),
+            netns: None,
         }
     }
 }
@@ -93,6 +96,10 @@ pub struct LiveSource {
     latency: Duration,
     packets: u64,
     bytes: u64,
+    /// What happened to interfaces and was not told yet.
+    news: Vec<String>,
+    /// When drops were last told.
+    told: Option<Instant>,
 }
 
 /// An interface, as both sides know it.
@@ -100,6 +107,8 @@ pub struct LiveSource {
 struct Link {
     described: Interface,
     counts: Arc<Counts>,
+    /// Drops that were told.
+    told: u64,
     /// Empty batches on their way back.
     empty: Option<SyncSender<Batch>>,
 }
@@ -110,6 +119,13 @@ impl LiveSource {
     /// # Errors
     /// No permission, no such interface, a filter that does not parse: each says what to do.
     pub fn open(options: &LiveOptions) -> Result<Self, CaptureError> {
+        let Some(netns) = &options.netns else { return Self::open_here(options) };
+        netns
+            .within(|| Self::open_here(options))
+            .map_err(|source| CaptureError::Netns { netns: netns.clone(), source })?
+    }
+
+    fn open_here(options: &LiveOptions) -> Result<Self, CaptureError> {
         let mut opened = Vec::with_capacity(options.interfaces.len());
         for name in &options.interfaces {
             let capture = activate(name, options)?;
@@ -119,7 +135,8 @@ impl LiveSource {
                 filter: options.filter.clone(),
                 ..Interface::new(link_type(capture.get_datalink().0))
             };
-            opened.push((capture, Link { described, counts: Arc::default(), empty: None }));
+            opened
+                .push((capture, Link { described, counts: Arc::default(), told: 0, empty: None }));
         }
         Ok(Self {
             waiting: opened.iter().map(|_| VecDeque::new()).collect(),
@@ -131,6 +148,8 @@ impl LiveSource {
             latency: options.latency,
             packets: 0,
             bytes: 0,
+            news: Vec::new(),
+            told: None,
         })
     }
 
@@ -171,6 +190,28 @@ impl LiveSource {
     /// Packets that the kernel had no room for, so far.
     pub fn dropped(&self) -> u64 {
         self.links.iter().map(|l| l.counts.dropped.load(Ordering::Relaxed)).sum()
+    }
+
+    /// What happened that whoever watches should know, a line each: packets dropped, an interface
+    /// that went down or came up. Of drops at most once a second.
+    pub fn take_news(&mut self) -> Vec<String> {
+        let mut news = std::mem::take(&mut self.news);
+        if self.told.is_some_and(|told| told.elapsed() < Duration::from_secs(1)) {
+            return news;
+        }
+        for link in &mut self.links {
+            let dropped = link.counts.dropped.load(Ordering::Relaxed);
+            let more = dropped.saturating_sub(link.told);
+            if more > 0 {
+                self.told = Some(Instant::now());
+                let name = link.described.name.as_deref().unwrap_or_default();
+                news.push(format!(
+                    "{name}: {more} packets dropped, the capture buffer was full ({dropped} in all)"
+                ));
+                link.told = dropped;
+            }
+        }
+        news
     }
 
     /// Starts the capture threads.
@@ -293,6 +334,7 @@ impl LiveSource {
                         waiting.push_back(batch);
                     }
                 }
+                Message::News(text) => self.news.push(text),
                 Message::Failed(name, message) => {
                     return Err(CaptureError::Interface { name, message });
                 }

@@ -24,7 +24,7 @@ use pcap_parser::{
 use super::file::RawRecord;
 use super::summary::{Comment, Format, Interface, Secrets, Summary};
 use super::window::{Halt, Order, Window};
-use super::{Fault, InterfaceId, LinkType, Options};
+use super::{Fault, InterfaceId, LinkType, Listener, Options};
 use crate::limits::Limits;
 use crate::units::{FileOffset, PacketNo, Timestamp};
 
@@ -38,6 +38,7 @@ pub(super) struct Pcapng {
     block_at: FileOffset,
     limit: usize,
     comments: usize,
+    listener: Option<Listener>,
     /// Bytes of secrets that may still be kept.
     secrets: usize,
 }
@@ -67,6 +68,7 @@ impl Pcapng {
             block_at: window.at(),
             limit: limits.record_bytes,
             comments: options.comments,
+            listener: options.listener.clone(),
             secrets: limits.record_bytes,
         };
         if !window.fill(BLOCK_MIN) {
@@ -427,11 +429,16 @@ impl Pcapng {
     }
 
     fn comment(&self, summary: &mut Summary, packet: Option<PacketNo>, option: &PcapNGOption<'_>) {
-        if summary.comments.len() < self.comments
-            && let Ok(bytes) = option.as_bytes()
-        {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            summary.comments.push(Comment { packet, text });
+        if summary.comments.len() >= self.comments && self.listener.is_none() {
+            return;
+        }
+        let Ok(bytes) = option.as_bytes() else { return };
+        let text = String::from_utf8_lossy(bytes);
+        if let Some(listener) = &self.listener {
+            (listener.0)(&text);
+        }
+        if summary.comments.len() < self.comments {
+            summary.comments.push(Comment { packet, text: text.into_owned() });
         }
     }
 

@@ -151,12 +151,28 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// When it can not be written.
     pub fn finish(mut self, interfaces: &[Interface]) -> io::Result<W> {
+        self.statistics(interfaces, None)?;
+        self.flush()?;
+        Ok(self.inner)
+    }
+
+    /// Writes the statistics of the interfaces as they are now. They count from the start of the
+    /// capture, so the last ones of a file are those that hold. Without a time they get that of the
+    /// interface's last packet.
+    ///
+    /// # Errors
+    /// When they can not be written.
+    pub fn statistics(
+        &mut self,
+        interfaces: &[Interface],
+        now: Option<Timestamp>,
+    ) -> io::Result<()> {
         for (place, written) in self.described.clone().into_iter().enumerate() {
             let known = interfaces.get(written.id.0 as usize).filter(|i| i.link == written.link);
             let place = u32::try_from(place).unwrap_or(u32::MAX);
             self.block(STATISTICS, |body| {
                 body.extend(place.to_le_bytes());
-                body.extend(time_words(written.last.unwrap_or_default()));
+                body.extend(time_words(now.or(written.last).unwrap_or_default()));
                 if let Some(received) = known.and_then(|i| i.received) {
                     option(body, ISB_IFRECV, &received.to_le_bytes());
                 }
@@ -167,8 +183,7 @@ impl<W: Write> PcapngWriter<W> {
                 end_of_options(body);
             })?;
         }
-        self.flush()?;
-        Ok(self.inner)
+        Ok(())
     }
 
     /// Bytes of the file so far.

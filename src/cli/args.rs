@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::capture::{Bound, Netns};
+
 /// Wireshark for WebSockets, in a terminal.
 ///
 /// Reads captures (pcap, pcapng; plain, gzip, zstd or lz4; told by content), standard input, or live
@@ -60,6 +62,17 @@ pub(super) enum Command {
     Completions(CompletionsArgs),
     /// Write the manual page to standard output
     Man(ManArgs),
+    /// Answer whose sockets they are: started by a live capture, not by hand
+    #[command(name = super::guard::HELPER, hide = true)]
+    Helper(HelperArgs),
+}
+
+/// Arguments of the helper.
+#[derive(Debug, ClapArgs)]
+pub(super) struct HelperArgs {
+    /// Look in this network namespace
+    #[arg(long)]
+    pub(super) netns: Option<Netns>,
 }
 
 /// What is read, and how much of it.
@@ -93,10 +106,41 @@ pub(super) struct ReadArgs {
     #[arg(short = 's', long = "snapshot-length", value_name = "LEN", help_heading = "Capture")]
     pub(super) snaplen: Option<u32>,
 
-    /// Stop after a time: duration:SECONDS
-    #[arg(short = 'a', long = "autostop", value_name = "COND", value_parser = autostop,
-        help_heading = "Selection")]
-    pub(super) autostop: Option<std::time::Duration>,
+    /// Begin a next file after duration:SECONDS, filesize:KB or packets:N; keep the newest files:N
+    #[arg(
+        short = 'b',
+        long = "ring-buffer",
+        value_name = "COND",
+        requires = "write",
+        help_heading = "Capture"
+    )]
+    pub(super) rotation: Vec<Bound>,
+
+    /// Follow a capture file that is still being written, and the files of its set
+    #[arg(
+        short = 'F',
+        long = "follow",
+        value_name = "FILE",
+        help_heading = "Capture",
+        conflicts_with = "interfaces"
+    )]
+    pub(super) follow: Option<PathBuf>,
+
+    /// Capture in the network namespace of a process or container (its number), or of `ip netns`
+    #[arg(long, value_name = "PID|NAME", help_heading = "Capture")]
+    pub(super) netns: Option<Netns>,
+
+    /// Stop after duration:SECONDS, filesize:KB, packets:N or files:N; may be given several times
+    #[arg(short = 'a', long = "autostop", value_name = "COND", help_heading = "Selection")]
+    pub(super) autostop: Vec<Bound>,
+
+    /// Stop at the first event that matches
+    #[arg(long, value_name = "EXPR", help_heading = "Selection")]
+    pub(super) stop_on: Option<String>,
+
+    /// Say so on standard error, with a bell, when an event matches
+    #[arg(long, value_name = "EXPR", help_heading = "Selection")]
+    pub(super) on_match: Option<String>,
 
     /// The kernel's buffer for each interface, in MiB
     #[arg(short = 'B', long = "buffer-size", value_name = "MIB", help_heading = "Capture")]
@@ -121,8 +165,11 @@ pub(super) struct ReadArgs {
 
 impl ReadArgs {
     /// Neither a file nor an interface was named.
-    pub(super) const fn names_no_source(&self) -> bool {
-        self.words.is_empty() && self.interfaces.is_empty()
+    pub(super) fn names_no_source(&self) -> bool {
+        self.words.is_empty()
+            && self.interfaces.is_empty()
+            && self.follow.is_none()
+            && self.netns.is_none()
     }
 }
 
@@ -206,6 +253,10 @@ pub(super) struct InterfacesArgs {
     /// NDJSON: an object for each interface
     #[arg(long)]
     pub(super) json: bool,
+
+    /// The ports on which something listens, and a capture filter for each, instead
+    #[arg(long)]
+    pub(super) listening: bool,
 }
 
 /// Arguments of `explain`.
@@ -280,15 +331,6 @@ pub(super) enum FormatArg {
     Junit,
 }
 
-/// `duration:10`, with a fraction if need be.
-fn autostop(text: &str) -> Result<std::time::Duration, String> {
-    let seconds = text
-        .strip_prefix("duration:")
-        .ok_or_else(|| "the condition is duration:SECONDS".to_owned())?;
-    let seconds: f64 = seconds.parse().map_err(|e| format!("{seconds:?}: {e}"))?;
-    std::time::Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
-}
-
 /// `65536`, `64k`, `64M`, `1G`: powers of 1024.
 fn size(text: &str) -> Result<usize, String> {
     let lower = text.trim().to_ascii_lowercase();
@@ -343,7 +385,7 @@ mod tests {
         else {
             panic!("not print")
         };
-        assert_eq!(args.read.autostop, Some(std::time::Duration::from_millis(1500)));
+        assert_eq!(args.read.autostop, [Bound::Duration(std::time::Duration::from_millis(1500))]);
         assert_eq!(args.read.max_message, Some(1 << 20));
         assert_eq!(
             (args.read.count, args.read.snaplen, args.read.buffer_mib),
@@ -360,12 +402,5 @@ mod tests {
         assert_eq!(size("64MiB"), Ok(64 << 20));
         assert_eq!(size("1kb"), Ok(1024));
         assert!(size("").is_err() && size("M").is_err() && size("99999999999G").is_err());
-    }
-
-    #[test]
-    fn durations_are_durations() {
-        assert!(autostop("10").is_err());
-        assert!(autostop("duration:-1").is_err());
-        assert!(autostop("duration:nan").is_err());
     }
 }

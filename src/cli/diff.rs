@@ -1,14 +1,16 @@
 //! `wstap diff`: what a proxy changed between its legs.
 
+use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use super::Found;
 use super::args::DiffArgs;
 use super::error::CliError;
 use super::options::{From, ReadOptions, paint};
 use super::run::{Ran, run};
-use super::screen::Screen;
+use super::screen::{Screen, complain};
 use crate::diff::report::TextOptions;
 use crate::diff::{Collected, Collector, Options, Report, compare};
 use crate::event::{Cx, Event, Sink, Wants};
@@ -33,6 +35,12 @@ pub(super) fn diff(args: &DiffArgs) -> Result<Found, CliError> {
         all: args.look.verbose,
     };
     write(&report, args.json, &text)?;
+    if report.looks_swapped() {
+        complain(
+            "wstap: the captures look swapped: every handshake took longer on the server's side \
+             than on the client's\n  name the client's side first: wstap diff CLIENT-SIDE SERVER-SIDE",
+        );
+    }
     Ok(match found {
         Found::Nothing if report.altered() => Found::Fault,
         found => found,
@@ -47,10 +55,21 @@ fn captures_of(args: &DiffArgs) -> Result<Vec<ReadOptions>, CliError> {
     if args.read.words.len() > 2 || args.read.write.is_some() {
         return Err(CliError::usage(
             "diff takes one capture with both legs, or two: the client's side, the server's side",
-            "name one or two files, and -w with one only",
+            "name one or two files; rotated ones are joined first: mergecap -w BOTH.pcapng A B; \
+             and -w goes with one only",
         ));
     }
-    let one = |word: &std::ffi::OsString| {
+    if let [client, server] = args.read.words.as_slice() {
+        let one_file = |a, b| a == b && Path::new(client).is_file();
+        let real = |word| std::fs::canonicalize(word).ok();
+        if client == server || one_file(real(client), real(server)) {
+            return Err(CliError::usage(
+                "both words name one file",
+                "a capture that holds both legs is named once: wstap diff FILE",
+            ));
+        }
+    }
+    let one = |word: &OsString| {
         let words = vec![word.clone()];
         super::args::ReadArgs { words, ..args.read.clone() }.try_into()
     };
@@ -60,7 +79,7 @@ fn captures_of(args: &DiffArgs) -> Result<Vec<ReadOptions>, CliError> {
 fn collect(index: usize, read: ReadOptions) -> Result<(Collected, Found), CliError> {
     let name = match &read.from {
         From::Inputs(inputs) => inputs.first().map_or_else(String::new, ToString::to_string),
-        live @ From::Live(_) => live.name(),
+        other => other.name(),
     };
     let sink = Legs { legs: Collector::new(index, name), tally: Tally::default() };
     let Ran { output, found } = run(read, sink)?;

@@ -28,6 +28,12 @@ pub(super) enum CliError {
     /// The file for -w can not be written.
     #[error("cannot write {}: {source}", .path.display())]
     Write { path: PathBuf, source: io::Error },
+    /// Privileges can not be given up.
+    #[error(transparent)]
+    Privilege(crate::privilege::PrivilegeError),
+    /// What listens is not told.
+    #[error("cannot list listening ports: {0}")]
+    Listening(#[source] io::Error),
     /// Standard output can not be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),

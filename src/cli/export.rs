@@ -11,13 +11,14 @@ use super::Found;
 use super::args::ReadArgs;
 use super::error::CliError;
 use super::feed::{Feed, Next};
-use super::options::{From, ReadOptions};
+use super::options::{From, ReadOptions, Stop};
 use super::run::{Ran, run};
 use super::screen::complain;
 use super::select::Chosen;
-use crate::capture::{Input, InterfaceId, PcapngWriter};
+use crate::capture::{Input, InterfaceId, PcapngWriter, Rotation};
 use crate::event::{Cx, Event, Sink, Wants};
 use crate::pipeline::Pipeline;
+use crate::process::Owners;
 use crate::sink::export::csv::Cells;
 use crate::sink::export::payloads::{INDEX, PayloadOptions};
 use crate::sink::export::survey::Nothing;
@@ -202,7 +203,7 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
     let chosen = Chosen::by(read.display_filter.take());
     // What can be read only once is saved on the way.
     let spool = match &read.from {
-        From::Inputs(inputs) if read.duration.is_none() && inputs.iter().all(is_file) => None,
+        From::Inputs(inputs) if read.stop.duration.is_none() && inputs.iter().all(is_file) => None,
         _ if read.write.is_some() => None,
         _ => Some(tempfile::NamedTempFile::new().map_err(|e| failed(&std::env::temp_dir(), e))?),
     };
@@ -216,7 +217,7 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
         }
         (_, write) => From::Inputs(write.iter().cloned().map(Input::Path).collect()),
     };
-    let packets = read.packets;
+    let packets = read.stop.packets;
     let Ran { output: survey, found } = run(read, Survey::of(chosen))?;
     if survey.left_out() > 0 {
         complain(&format!("wstap: {} left out: too many", counted(survey.left_out(), "note")));
@@ -225,8 +226,11 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
         from,
         display_filter: None,
         write: None,
-        packets,
-        duration: None,
+        rotation: Rotation::default(),
+        stop: Stop { packets, ..Stop::default() },
+        stop_on: None,
+        on_match: None,
+        owners: Owners::default(),
         limits,
         keylog: None,
     };
@@ -260,7 +264,7 @@ fn copy(read: &ReadOptions, survey: &Survey<Chosen>, target: Target) -> Result<(
     let mut writer = PcapngWriter::new(target)?;
     let mut described = 0;
     let mut seen = 0;
-    while read.packets.is_none_or(|limit| seen < limit) {
+    while read.stop.packets.is_none_or(|limit| seen < limit) {
         let record = match feed.next() {
             Ok(Next::Packet(record)) => record,
             Ok(Next::Idle) | Err(_) => continue,

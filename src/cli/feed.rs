@@ -4,14 +4,15 @@
 //! is known of the capture beside them.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::error::CliError;
 use super::options::{From, ReadOptions};
 use crate::capture::{
-    self, CaptureError, Input, Interface, LiveSource, PacketRecord, PacketSource, Polled, Progress,
-    Source,
+    self, CaptureError, FollowSource, Input, Interface, LiveSource, PacketRecord, PacketSource,
+    Polled, Progress, Source,
 };
 
 /// How long a live capture may be silent before what is buffered is shown.
@@ -27,6 +28,8 @@ pub(super) enum Feed {
     },
     /// Interfaces.
     Live(Box<LiveSource>),
+    /// A file that is still being written, or a stream that may pause.
+    Followed(Box<FollowSource>),
 }
 
 /// What comes next.
@@ -45,6 +48,10 @@ impl Feed {
         let inputs = match &options.from {
             From::Inputs(inputs) => inputs,
             From::Live(live) => return Ok(Self::Live(Box::new(LiveSource::open(live)?))),
+            From::Follow(path) => {
+                let source = FollowSource::open(path, &options.limits, &reading(options))?;
+                return Ok(Self::Followed(Box::new(source)));
+            }
         };
         if inputs.contains(&Input::Stdin) && std::io::stdin().is_terminal() {
             return Err(CliError::usage(
@@ -52,7 +59,7 @@ impl Feed {
                 "pipe one in: tcpdump -U -w - | wstap -",
             ));
         }
-        let source = capture::open(inputs, &options.limits, &capture::Options::default())?;
+        let source = capture::open(inputs, &options.limits, &reading(options))?;
         Ok(Self::Stored { source, streams: inputs.iter().any(streams) })
     }
 
@@ -61,10 +68,9 @@ impl Feed {
         Ok(match self {
             Self::Stored { source, .. } => source.next()?.map_or(Next::End, Next::Packet),
             Self::Live(source) => match source.next_timeout(IDLE)? {
-                Polled::Packet(record) => Next::Packet(record),
-                Polled::Idle => Next::Idle,
-                Polled::End => Next::End,
+                polled => polled.into(),
             },
+            Self::Followed(source) => source.next_timeout(IDLE)?.into(),
         })
     }
 
@@ -77,6 +83,10 @@ impl Feed {
                 source.stop_handle().store(true, Ordering::Relaxed);
                 false
             }
+            Self::Followed(source) => {
+                source.stop_handle().store(true, Ordering::Relaxed);
+                false
+            }
         }
     }
 
@@ -85,13 +95,14 @@ impl Feed {
         match self {
             Self::Stored { source, .. } => source.summary().interfaces,
             Self::Live(source) => source.summary().interfaces,
+            Self::Followed(source) => source.summary().interfaces,
         }
     }
 
     /// Packets that the kernel had no room for; `None` where nobody counts.
     pub(super) fn dropped(&self) -> Option<u64> {
         match self {
-            Self::Stored { .. } => None,
+            Self::Stored { .. } | Self::Followed(_) => None,
             Self::Live(source) => Some(source.dropped()),
         }
     }
@@ -101,8 +112,21 @@ impl Feed {
         match self {
             Self::Stored { streams: true, .. } => Pace::EachPacket,
             Self::Stored { streams: false, .. } => Pace::Whenever,
-            Self::Live(_) => Pace::Often,
+            Self::Live(_) | Self::Followed(_) => Pace::Often,
         }
+    }
+
+    /// What happened to the interfaces, a line each.
+    pub(super) fn news(&mut self) -> Vec<String> {
+        match self {
+            Self::Live(source) => source.take_news(),
+            Self::Stored { .. } | Self::Followed(_) => Vec::new(),
+        }
+    }
+
+    /// Is it watched while it happens.
+    pub(super) const fn is_live(&self) -> bool {
+        matches!(self, Self::Live(_) | Self::Followed(_))
     }
 
     /// How far the reading is.
@@ -123,6 +147,23 @@ pub(super) enum Pace {
     Often,
     /// After each packet: asking for the next one may take for ever.
     EachPacket,
+}
+
+impl<'a> std::convert::From<Polled<'a>> for Next<'a> {
+    fn from(polled: Polled<'a>) -> Self {
+        match polled {
+            Polled::Packet(record) => Self::Packet(record),
+            Polled::Idle => Self::Idle,
+            Polled::End => Self::End,
+        }
+    }
+}
+
+/// How files are read: comments of ours tell of processes.
+fn reading(options: &ReadOptions) -> capture::Options {
+    let owners = options.owners.clone();
+    let listener = capture::Listener(Arc::new(move |comment| owners.read_comment(comment)));
+    capture::Options { listener: Some(listener), ..capture::Options::default() }
 }
 
 /// Is it something that is written while it is read.

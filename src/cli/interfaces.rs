@@ -1,20 +1,54 @@
 //! `wstap interfaces`: what can be captured on.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::Found;
 use super::args::InterfacesArgs;
 use super::error::CliError;
 use super::screen;
-use crate::capture::{self, InterfaceInfo};
+use crate::capture::{self, InterfaceInfo, Traffic};
 use crate::sink::escape::{Escaped, width};
 use crate::sink::json::line::separated;
-use crate::sink::json::write::{boolean, opt_string, raw, string};
+use crate::sink::json::write::{boolean, opt_number, opt_string, raw, string};
 
 pub(super) fn interfaces(args: InterfacesArgs) -> Result<Found, CliError> {
+    if args.listening {
+        return listening(args.json);
+    }
     let found = capture::interfaces()?;
-    screen::put(&if args.json { json(&found) } else { table(&found) })?;
+    screen::put(&if args.json { json(&found, &capture::traffic()) } else { table(&found) })?;
     Ok(Found::Nothing)
+}
+
+/// Ports on which something listens, who, and the capture filter for it.
+#[cfg(target_os = "linux")]
+fn listening(as_json: bool) -> Result<Found, CliError> {
+    let mut out = Vec::new();
+    for listener in crate::process::listening_ports().map_err(CliError::Listening)? {
+        let filter = listener.capture_filter();
+        if as_json {
+            raw(&mut out, "{\"event\":\"listener\",\"address\":");
+            string(&mut out, &listener.addr.to_string());
+            raw(&mut out, ",\"filter\":");
+            string(&mut out, &filter);
+            raw(&mut out, ",\"process\":");
+            crate::sink::json::line::process(&mut out, listener.process.as_ref());
+            raw(&mut out, "}\n");
+        } else {
+            let who = listener.process.map(|p| format!("{p} {}", p.command)).unwrap_or_default();
+            let line = format!("{:<16}  {:<24}  {}", filter, listener.addr, Escaped(&who));
+            out.extend_from_slice(line.trim_end().as_bytes());
+            out.push(b'\n');
+        }
+    }
+    screen::put(&String::from_utf8_lossy(&out))?;
+    Ok(Found::Nothing)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listening(_: bool) -> Result<Found, CliError> {
+    Err(CliError::Listening(std::io::ErrorKind::Unsupported.into()))
 }
 
 /// Name, state and addresses; below it, why it can not be opened.
@@ -64,9 +98,10 @@ fn address((ip, prefix): &(std::net::IpAddr, Option<u8>)) -> String {
     }
 }
 
-/// `{"event":"interface", name, description, addresses, up, running, loopback, wireless, problem}`, one
+/// `{"event":"interface", name, description, addresses, up, running, loopback, wireless, problem, received, sent,
+/// received_bytes, sent_bytes}`, one
 /// a line.
-fn json(interfaces: &[InterfaceInfo]) -> String {
+fn json(interfaces: &[InterfaceInfo], traffic: &HashMap<String, Traffic>) -> String {
     let mut buf = Vec::new();
     for interface in interfaces {
         raw(&mut buf, "{\"event\":\"interface\",\"name\":");
@@ -87,6 +122,16 @@ fn json(interfaces: &[InterfaceInfo]) -> String {
         }
         raw(&mut buf, ",\"problem\":");
         opt_string(&mut buf, interface.problem.as_deref());
+        let seen = traffic.get(&interface.name).copied();
+        for (key, count) in [
+            (",\"received\":", seen.map(|t| t.received)),
+            (",\"sent\":", seen.map(|t| t.sent)),
+            (",\"received_bytes\":", seen.map(|t| t.received_bytes)),
+            (",\"sent_bytes\":", seen.map(|t| t.sent_bytes)),
+        ] {
+            raw(&mut buf, key);
+            opt_number(&mut buf, count);
+        }
         raw(&mut buf, "}\n");
     }
     String::from_utf8(buf).unwrap_or_default()
@@ -126,9 +171,11 @@ mod tests {
                 "          can not be opened: no permission\n",
             )
         );
-        let lines = json(&[lo(), evil]);
+        let seen = Traffic { received: 7, ..Traffic::default() };
+        let lines = json(&[lo(), evil], &HashMap::from([("lo".to_owned(), seen)]));
         let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
         assert_eq!(first["addresses"][0], "127.0.0.1/8");
+        assert_eq!(first["received"], 7);
         assert_eq!(
             (&first["loopback"], &first["problem"]),
             (&true.into(), &serde_json::Value::Null)

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::args::{ColorWhen, FormatArg, LookArgs, PrintArgs, ReadArgs, TimeArg};
 use super::error::CliError;
 use super::screen::Screen;
-use crate::capture::{Input, LiveOptions};
+use crate::capture::{Bound, Input, LiveOptions, Rotation};
 use crate::filter::Filter;
 use crate::limits::Limits;
+use crate::process::Owners;
 use crate::sink::check::Format;
 use crate::sink::paint::Paint;
 use crate::sink::text::{TextOptions, TimeFormat, Verbosity};
@@ -20,10 +21,23 @@ pub(super) struct ReadOptions {
     pub(super) from: From,
     pub(super) display_filter: Option<Filter>,
     pub(super) write: Option<PathBuf>,
-    pub(super) packets: Option<u64>,
-    pub(super) duration: Option<Duration>,
+    pub(super) rotation: Rotation,
+    pub(super) stop: Stop,
+    pub(super) stop_on: Option<Filter>,
+    pub(super) on_match: Option<Filter>,
+    /// Where the processes at the ends of connections will be known.
+    pub(super) owners: Owners,
     pub(super) limits: Limits,
     pub(super) keylog: Option<PathBuf>,
+}
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Stop {
+    pub(super) packets: Option<u64>,
+    pub(super) duration: Option<Duration>,
+    pub(super) bytes: Option<u64>,
+    pub(super) files: Option<u64>,
 }
 
 /// Where packets come from.
@@ -33,6 +47,8 @@ pub(super) enum From {
     Inputs(Vec<Input>),
     /// Interfaces.
     Live(LiveOptions),
+    /// A file that is still being written, and those that follow it.
+    Follow(PathBuf),
 }
 
 impl From {
@@ -43,6 +59,7 @@ impl From {
                 inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
             }
             Self::Live(live) => live.interfaces.join(" "),
+            Self::Follow(path) => Input::Path(path.clone()).to_string(),
         }
     }
 }
@@ -62,21 +79,55 @@ impl TryFrom<ReadArgs> for ReadOptions {
                 "name a file",
             ));
         }
-        let display_filter = args.display_filter.as_deref().map(Filter::parse).transpose();
+        let filter = |text: &Option<String>| {
+            text.as_deref().map(Filter::parse).transpose().map_err(CliError::DisplayFilter)
+        };
         Ok(Self {
-            display_filter: display_filter.map_err(CliError::DisplayFilter)?,
+            display_filter: filter(&args.display_filter)?,
+            stop_on: filter(&args.stop_on)?,
+            on_match: filter(&args.on_match)?,
             from: from(&args)?,
             write: args.write,
-            packets: args.count,
-            duration: args.autostop,
+            rotation: rotation(&args.rotation)?,
+            stop: stop(args.count, &args.autostop),
+            owners: Owners::default(),
             limits,
             keylog: args.keylog,
         })
     }
 }
 
+/// `-b`, several times: without something that begins a next file there is no set to keep.
+fn rotation(bounds: &[Bound]) -> Result<Rotation, CliError> {
+    let mut rotation = Rotation::default();
+    bounds.iter().for_each(|bound| rotation.set(*bound));
+    if !bounds.is_empty() && !rotation.rotates() {
+        return Err(CliError::usage(
+            "-b files:N alone begins no next file",
+            "add -b duration:SECONDS, -b filesize:KB or -b packets:N",
+        ));
+    }
+    Ok(rotation)
+}
+
+/// `-c` and `-a`, several times.
+fn stop(count: Option<u64>, bounds: &[Bound]) -> Stop {
+    let mut stop = Stop { packets: count, ..Stop::default() };
+    for bound in bounds {
+        match *bound {
+            Bound::Duration(duration) => stop.duration = Some(duration),
+            Bound::Bytes(bytes) => stop.bytes = Some(bytes),
+            Bound::Packets(packets) => {
+                stop.packets = Some(stop.packets.map_or(packets, |count| count.min(packets)));
+            }
+            Bound::Files(files) => stop.files = Some(files as u64),
+        }
+    }
+    stop
+}
+
 fn from(args: &ReadArgs) -> Result<From, CliError> {
-    if !args.interfaces.is_empty() {
+    if !args.interfaces.is_empty() || args.netns.is_some() {
         return live(args).map(From::Live);
     }
     for (given, flag) in [
@@ -91,6 +142,15 @@ fn from(args: &ReadArgs) -> Result<From, CliError> {
             ));
         }
     }
+    if let Some(path) = &args.follow {
+        if !args.words.is_empty() {
+            return Err(CliError::usage(
+                "-F follows one file, and others are named too",
+                "name the first file of a set: the next ones are followed",
+            ));
+        }
+        return Ok(From::Follow(path.clone()));
+    }
     if args.words.is_empty() {
         return Err(CliError::usage(
             "nothing to read: no file and no interface",
@@ -103,6 +163,11 @@ fn from(args: &ReadArgs) -> Result<From, CliError> {
 /// With -i, trailing words are a capture filter, as tcpdump has it.
 fn live(args: &ReadArgs) -> Result<LiveOptions, CliError> {
     let mut options = LiveOptions::on(args.interfaces.iter().cloned());
+    options.netns.clone_from(&args.netns);
+    if options.interfaces.is_empty() {
+        // A container has a loopback and an interface or two: all of them.
+        options.interfaces.push("any".to_owned());
+    }
     let words: Vec<_> = args.words.iter().map(|word| word.to_string_lossy()).collect();
     options.filter = match (&args.capture_filter, words.as_slice()) {
         (Some(_), [_, ..]) => {

@@ -16,8 +16,10 @@ pub(super) fn print(args: PrintArgs) -> Result<Found, CliError> {
     let (json, frames) = (args.json, args.frames);
     let options = ReadOptions::try_from(args.read)?;
     if json {
-        run(options, JsonSink::new(io::stdout(), frames)).map(|ran| ran.found)
+        let sink = JsonSink::new(io::stdout(), frames).with_owners(options.owners.clone());
+        run(options, sink).map(|ran| ran.found)
     } else {
-        run(options, TextSink::new(io::stdout(), text)).map(|ran| ran.found)
+        let sink = TextSink::new(io::stdout(), text).with_owners(options.owners.clone());
+        run(options, sink).map(|ran| ran.found)
     }
 }

@@ -3,10 +3,8 @@
 //! Gets: options and an output. Gives: events to the output, packets to the file of -w, what could not
 //! be read to standard error.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -14,14 +12,18 @@ use std::time::{Duration, Instant};
 use super::Found;
 use super::error::{self, CliError};
 use super::feed::{Feed, Next, Pace};
-use super::options::ReadOptions;
+use super::guard;
+use super::options::{ReadOptions, Stop};
 use super::progress::Bar;
+use super::save::Saver;
 use super::screen::complain;
-use crate::capture::{Interface, InterfaceId, PacketRecord, PcapngWriter};
+use crate::capture::{CaptureError, PacketRecord};
 use crate::event::{Cx, Event, Sink, Wants};
-use crate::filter::FilterSink;
+use crate::filter::{FilterSink, Watched};
 use crate::pipeline::Pipeline;
-use crate::sink::{Output, Summary};
+use crate::process::{Finder, Owned};
+use crate::sink::escape::Escaped;
+use crate::sink::{Output, Remarks, Summary};
 use crate::units::Timestamp;
 
 /// How a run went.
@@ -36,73 +38,211 @@ pub(super) struct Ran<O> {
 const OFTEN: Duration = Duration::from_millis(100);
 
 /// Reads everything that the options name into the output.
-pub(super) fn run<O: Output>(options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
+pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
     if options.keylog.is_some() {
         complain("wstap: --keylog: TLS is not decrypted yet; its connections are only counted");
     }
-    let stop = catch_signals();
     let mut feed = Feed::open(&options)?;
-    let mut saver = options.write.as_deref().map(Saver::create).transpose()?;
-    let deadline = options.duration.and_then(|after| Instant::now().checked_add(after));
-    let sink = match options.display_filter {
-        Some(filter) => Selected::Matching(Box::new(FilterSink::new(filter, output))),
-        None => Selected::All(output),
+    // One file may lie where only root can write; the files of a set are made by the user.
+    let rotates = options.rotation.rotates();
+    let early = options.write.as_deref().filter(|_| !rotates);
+    let mut saver = early.map(|path| Saver::create(path, options.rotation, &feed)).transpose()?;
+    // Before any thread is started, and before anything that a stranger sent is looked at.
+    let finder = guard::live(&options)?;
+    if let Some(path) = options.write.as_deref().filter(|_| rotates) {
+        saver = Some(Saver::create(path, options.rotation, &feed)?);
+    }
+    let mut run = Run {
+        stop: catch_signals(),
+        ends: Ends::new(options.stop),
+        pipeline: Pipeline::new(
+            chain(&mut options, output, finder.clone(), saver.is_some()),
+            options.limits,
+        ),
+        saver,
+        shown: Shown::new(feed.pace()),
+        unread: Vec::new(),
+        packets: 0,
     };
-    let mut pipeline = Pipeline::new(sink, options.limits);
+    if let Some(finder) = finder {
+        run.pipeline.on_open(move |client, server| finder.expect(client, server));
+    }
     let mut bar = Bar::new(feed.progress());
-    let mut shown = Shown::new(feed.pace());
-    let mut unread = Vec::new();
-    let mut packets: u64 = 0;
-    while options.packets.is_none_or(|limit| packets < limit) {
-        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if (late || stop.load(Ordering::Relaxed)) && feed.stop() {
-            break;
-        }
-        if let Some(saver) = &mut saver {
-            saver.catch_up(&feed)?;
-        }
-        let record = match feed.next() {
-            Ok(Next::Packet(record)) => record,
-            Ok(Next::Idle) => {
-                if pipeline.sink_mut().output().flush().is_break() {
-                    break;
-                }
-                continue;
-            }
-            Ok(Next::End) => break,
-            Err(error) => {
-                unread.push(error);
-                continue;
-            }
-        };
-        packets += 1;
-        if packets == 1 {
-            pipeline.sink_mut().begin(record.time);
-        }
-        if let Some(saver) = &mut saver {
-            saver.packet(&record)?;
-        }
-        let mut flow = pipeline.push(&record);
-        if flow.is_continue() && shown.is_due() {
-            flow = pipeline.sink_mut().output().flush();
-        }
-        if flow.is_break() {
-            break;
-        }
-        bar.tick(packets);
+    while run.step(&mut feed)?.is_continue() {
+        bar.tick(run.packets);
     }
     bar.clear();
-    if let Some(saver) = saver {
-        saver.finish(&feed)?;
+    run.finish(&mut feed)
+}
+
+/// A run on its way.
+struct Run<O: Output> {
+    stop: Arc<AtomicBool>,
+    ends: Ends,
+    pipeline: Pipeline<Chain<O>>,
+    saver: Option<Saver>,
+    shown: Shown,
+    unread: Vec<CaptureError>,
+    packets: u64,
+}
+
+/// What an event passes: whose sockets they are, what is to be said of its packet, who waits for it,
+/// who wants to see it.
+type Chain<O> = Owned<Remarks<Watched<Selected<O>>>>;
+
+/// Puts everything before the output that the options ask for.
+fn chain<O: Output>(
+    options: &mut ReadOptions,
+    output: O,
+    finder: Option<Finder>,
+    saves: bool,
+) -> Chain<O> {
+    let owners = options.owners.clone();
+    let selected = match options.display_filter.take() {
+        Some(filter) => {
+            let filter = FilterSink::new(filter, output).with_owners(owners.clone());
+            Selected::Matching(Box::new(filter))
+        }
+        None => Selected::All(output),
+    };
+    let mut watched = Watched::new(selected);
+    if let Some(filter) = options.on_match.take() {
+        watched = watched.on_match(filter, &owners, tell_match());
     }
-    let (sink, totals) = pipeline.finish();
-    let mut output = sink.into_output();
-    let truncated = unread.first().map(ToString::to_string);
-    let end = Summary { totals: &totals, dropped: feed.dropped(), truncated: truncated.as_deref() };
-    output.finish(&end).map_err(CliError::Output)?;
-    unread.iter().for_each(error::unread);
-    let found = if unread.is_empty() { Found::Nothing } else { Found::Unread };
-    Ok(Ran { output, found })
+    if let Some(filter) = options.stop_on.take() {
+        watched = watched.stop_on(filter, &owners);
+    }
+    let remarks = Remarks::new(watched, saves.then(|| owners.clone()));
+    Owned::new(remarks, owners, finder)
+}
+
+impl<O: Output> Run<O> {
+    /// Takes what comes next; `Break` at the end.
+    fn step(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
+        let (bytes, files) = self.saver.as_ref().map_or((0, 0), |s| (s.bytes(), s.files()));
+        if self.ends.have_come(self.packets, bytes, files) {
+            return Ok(ControlFlow::Break(()));
+        }
+        if (self.ends.is_late() || self.stop.load(Ordering::Relaxed)) && feed.stop() {
+            return Ok(ControlFlow::Break(()));
+        }
+        if let Some(saver) = &mut self.saver {
+            saver.catch_up(feed)?;
+        }
+        let flow = match feed.next() {
+            Ok(Next::Packet(record)) => self.packet(&record)?,
+            Ok(Next::Idle) => return self.look_around(feed),
+            Ok(Next::End) => ControlFlow::Break(()),
+            Err(error) => {
+                if feed.is_live() {
+                    error::unread(&error);
+                }
+                self.unread.push(error);
+                ControlFlow::Continue(())
+            }
+        };
+        if flow.is_continue() && self.shown.is_due() { self.look_around(feed) } else { Ok(flow) }
+    }
+
+    /// Reads a packet, then saves it with what is to be said of it.
+    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<ControlFlow<()>, CliError> {
+        self.packets += 1;
+        if self.packets == 1 {
+            self.selected().begin(record.time);
+        }
+        let flow = self.pipeline.push(record);
+        if let Some(saver) = &mut self.saver {
+            saver.packet(record, self.pipeline.sink_mut().inner_mut().take())?;
+        }
+        Ok(flow)
+    }
+
+    /// Shows what has gathered, and says what happened meanwhile.
+    fn look_around(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
+        for news in feed.news() {
+            let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+            complain(&format!("wstap: {time} {}", Escaped(&news)));
+        }
+        if let Some(saver) = &mut self.saver {
+            saver.drops(feed)?;
+            saver.idle()?;
+        }
+        Ok(self.selected().output().flush())
+    }
+
+    fn selected(&mut self) -> &mut Selected<O> {
+        self.pipeline.sink_mut().inner_mut().inner_mut().inner_mut()
+    }
+
+    fn finish(self, feed: &mut Feed) -> Result<Ran<O>, CliError> {
+        if let Some(saver) = self.saver {
+            saver.finish(feed)?;
+        }
+        let (chain, totals) = self.pipeline.finish();
+        let mut output = chain.into_inner().into_inner().into_inner().into_output();
+        let truncated = self.unread.first().map(ToString::to_string);
+        let dropped = feed.dropped();
+        let end = Summary { totals: &totals, dropped, truncated: truncated.as_deref() };
+        output.finish(&end).map_err(CliError::Output)?;
+        if !feed.is_live() {
+            self.unread.iter().for_each(error::unread);
+        }
+        let found = if self.unread.is_empty() { Found::Nothing } else { Found::Unread };
+        Ok(Ran { output, found })
+    }
+}
+
+/// When a run ends by itself.
+struct Ends {
+    stop: Stop,
+    deadline: Option<Instant>,
+}
+
+impl Ends {
+    fn new(stop: Stop) -> Self {
+        let deadline = stop.duration.and_then(|after| Instant::now().checked_add(after));
+        Self { stop, deadline }
+    }
+
+    /// Enough packets, bytes or files.
+    fn have_come(&self, packets: u64, bytes: u64, files: u64) -> bool {
+        self.stop.packets.is_some_and(|limit| packets >= limit)
+            || self.stop.bytes.is_some_and(|limit| bytes >= limit)
+            || self.stop.files.is_some_and(|limit| files > limit)
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// Says on standard error what matched, a bell with it where somebody may hear it.
+fn tell_match() -> impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static {
+    let bell = if io::stderr().is_terminal() { "\x07" } else { "" };
+    let mut last: Option<Instant> = None;
+    let mut silent: u64 = 0;
+    move |cx, event| {
+        // A bell that never stops says nothing.
+        if last.is_some_and(|last| last.elapsed() < OFTEN) {
+            silent = silent.saturating_add(1);
+            return;
+        }
+        last = Some(Instant::now());
+        let more = if silent > 0 { format!(" ({silent} more before)") } else { String::new() };
+        silent = 0;
+        let what = match event {
+            Event::Handshake(_) => "handshake".to_owned(),
+            Event::Frame(frame) => format!("frame {} {}", frame.dir, frame.no),
+            Event::Message(message) => {
+                format!("{} message {} {}", message.kind.name(), message.dir, message.no)
+            }
+            Event::Gap(gap) => format!("gap {}", gap.dir),
+            Event::End(_) => "end".to_owned(),
+        };
+        let (conn, packet) = (cx.conn, cx.origin.packet);
+        let ends = format!("{} > {}", conn.client, conn.server);
+        complain(&format!("{bell}wstap: match: {what} of {ends}, packet {packet}{more}"));
+    }
 }
 
 /// Set when the user, or the system, wants the run to end. Asked twice, it ends at once.
@@ -191,70 +331,6 @@ impl<O: Output> Sink for Selected<O> {
         match self {
             Self::All(output) => output.event(cx, event),
             Self::Matching(filter) => filter.event(cx, event),
-        }
-    }
-}
-
-/// The file of -w.
-struct Saver {
-    path: PathBuf,
-    writer: PcapngWriter<BufWriter<File>>,
-    /// Interfaces described so far.
-    described: usize,
-    /// A packet whose interface is not described yet: what the feed lends must be given back before
-    /// it can be asked for its interfaces. Seldom: once for each interface.
-    held: Option<Held>,
-}
-
-/// A packet of our own.
-struct Held {
-    record: PacketRecord<'static>,
-    bytes: Vec<u8>,
-}
-
-impl Saver {
-    fn create(path: &Path) -> Result<Self, CliError> {
-        let failed = |source| CliError::Write { path: path.to_owned(), source };
-        let file = File::create(path).map_err(failed)?;
-        let writer = PcapngWriter::new(BufWriter::new(file)).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), writer, described: 0, held: None })
-    }
-
-    /// Writes a packet, or keeps it until its interface can be described.
-    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), CliError> {
-        if usize::try_from(record.interface.0).is_ok_and(|place| place < self.described) {
-            return self.writer.write(record).map_err(|source| self.failed(source));
-        }
-        let bytes = record.bytes.to_vec();
-        self.held = Some(Held { record: PacketRecord { bytes: &[], ..*record }, bytes });
-        Ok(())
-    }
-
-    /// Describes new interfaces, and writes the packet that waited for that.
-    fn catch_up(&mut self, feed: &Feed) -> Result<(), CliError> {
-        let Some(held) = self.held.take() else { return Ok(()) };
-        self.describe(&feed.interfaces(), &held).map_err(|source| self.failed(source))
-    }
-
-    fn describe(&mut self, interfaces: &[Interface], held: &Held) -> io::Result<()> {
-        for (place, interface) in interfaces.iter().enumerate().skip(self.described) {
-            let id = InterfaceId(u32::try_from(place).unwrap_or(u32::MAX));
-            self.writer.interface(id, interface)?;
-        }
-        self.described = interfaces.len();
-        self.writer.write(&PacketRecord { bytes: &held.bytes, ..held.record })
-    }
-
-    fn failed(&self, source: io::Error) -> CliError {
-        CliError::Write { path: self.path.clone(), source }
-    }
-
-    fn finish(mut self, feed: &Feed) -> Result<(), CliError> {
-        self.catch_up(feed)?;
-        let Self { path, writer, .. } = self;
-        match writer.finish(&feed.interfaces()) {
-            Ok(_) => Ok(()),
-            Err(source) => Err(CliError::Write { path, source }),
         }
     }
 }

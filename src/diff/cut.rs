@@ -108,7 +108,7 @@ fn text(
     let leg = if client_first { "client leg" } else { "server leg" };
     let how = match first.how {
         EndHow::Close => "with both Close frames",
-        EndHow::HalfClose => "with one Close frame",
+        EndHow::HalfClose => "with one Close frame, unanswered",
         EndHow::Fin => "by FIN without a Close frame",
         EndHow::Rst => "by RST without a Close frame",
         EndHow::CaptureEnd => "with the capture",
@@ -119,7 +119,17 @@ fn text(
         Party::Server => "the server ended it",
         Party::Unknown => "the packets do not tell who ended it",
     };
-    let mut text = format!("The {leg} ended first, {how}: {who}");
+    let closer = match by {
+        Party::Client => "The client",
+        Party::Proxy => "The proxy",
+        Party::Server => "The server",
+        Party::Unknown => "One side",
+    };
+    let mut text = if first.how == EndHow::Close {
+        format!("{closer} closed the connection, with both Close frames on the {leg}")
+    } else {
+        format!("The {leg} ended first, {how}: {who}")
+    };
     if let Some(idle) = idle {
         let _ = write!(text, ", {} after the last message", human_ns(idle));
     }

@@ -495,7 +495,7 @@ impl Side<'_> {
             list(|(b, _)| b.to_string()),
             list(|(_, a)| a.to_string()),
             format!(
-                "Letter case of {n} header {} in the {}.",
+                "The letter case of {n} header {} in the {} changed; it means nothing.",
                 if n == 1 { "name" } else { "names" },
                 self.what()
             ),
@@ -521,7 +521,10 @@ impl Side<'_> {
         }
         let (b, a) = (in_order(before, after), in_order(after, before));
         if a != b {
-            let text = format!("The order of the header fields in the {}.", self.what());
+            let text = format!(
+                "The order of the header fields in the {} changed; it means nothing.",
+                self.what()
+            );
             found.push(self.whole_head(b.join(", "), a.join(", "), text));
         }
     }

@@ -248,7 +248,8 @@ impl<W: Write> Page<'_, W> {
 
     fn delays(&mut self, pair: &Pair) -> io::Result<()> {
         let d = pair.delays;
-        let named = [("handshake", d.handshake), ("p50", d.p50), ("p99", d.p99), ("max", d.max)];
+        let named =
+            [("handshake", d.handshake), ("messages p50", d.p50), ("p99", d.p99), ("max", d.max)];
         let parts: Vec<String> = named
             .iter()
             .filter_map(|(name, ns)| Some(format!("{name} {}", human_ns((*ns)?))))
@@ -320,20 +321,76 @@ impl<W: Write> Page<'_, W> {
         let unexpected =
             report.pairs.iter().fold(0_u64, |sum, p| sum.saturating_add(p.counted(false)));
         let n = report.pairs.len();
-        let text = format!(
-            "{n} {}: {unexpected} unexpected and {} expected {}.",
-            if n == 1 { "pair" } else { "pairs" },
-            all.saturating_sub(unexpected),
-            if all == 1 { "alteration" } else { "alterations" },
-        );
+        if n == 0 {
+            return self.nothing();
+        }
+        let expected = all.saturating_sub(unexpected);
+        let alterations = |n: u64| if n == 1 { "alteration" } else { "alterations" };
+        let what = match (unexpected, expected) {
+            (0, 0) => "nothing was altered".to_owned(),
+            (0, _) => format!(
+                "{expected} {}, and only such as any correct proxy makes",
+                alterations(expected)
+            ),
+            (_, 0) => format!("{unexpected} unexpected {}", alterations(unexpected)),
+            _ => format!("{unexpected} unexpected and {expected} expected alterations"),
+        };
+        let text = format!("{n} {}: {what}.", if n == 1 { "pair" } else { "pairs" });
         let tone = if unexpected > 0 { Tone::Unexpected } else { Tone::Good };
         writeln!(self.out, "{}", self.paint.tone(tone, &text))?;
+        self.legend()?;
         if report.legs_dropped > 0 {
             writeln!(
                 self.out,
                 "{} connections beyond the limit were not looked at.",
                 report.legs_dropped
             )?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Page<'_, W> {
+    /// No two connections belong together: says so, and what to try.
+    fn nothing(&mut self) -> io::Result<()> {
+        let report = self.report;
+        let (text, hint) = if report.legs.is_empty() {
+            ("There is no WebSocket connection to compare.", None)
+        } else if report.captures.len() > 1 {
+            let hint = "Both captures must hold the same connections: the client's side is named \
+                        first, the server's side second.";
+            ("No two connections belong together: nothing was compared.", Some(hint))
+        } else {
+            let hint = "Both legs of the proxy must be captured: in one file, or in two, as in \
+                        wstap diff CLIENT-SIDE SERVER-SIDE";
+            ("No two connections belong together: nothing was compared.", Some(hint))
+        };
+        writeln!(self.out, "{}", self.paint.tone(Tone::Title, text))?;
+        for line in hint.into_iter().flat_map(|hint| style::wrap(hint, self.width)) {
+            writeln!(self.out, "{}", self.paint.tone(Tone::Faint, &line))?;
+        }
+        Ok(())
+    }
+
+    /// What the marks mean, and where there is more.
+    fn legend(&mut self) -> io::Result<()> {
+        let all = || self.report.pairs.iter().flat_map(|pair| &pair.alterations);
+        let Some(example) = all().min_by_key(|a| a.expected) else { return Ok(()) };
+        let mut marks = vec![];
+        if all().any(|a| !a.expected) {
+            marks.push("! altered".to_owned());
+        }
+        if all().any(|a| a.expected) {
+            marks.push("~ any correct proxy may do this".to_owned());
+        }
+        if all().any(of_message) {
+            marks.push("c2s 3: the client's third message, s2c: the server's".to_owned());
+        }
+        let explain = format!("wstap explain {}: what it means and what to do", example.code);
+        for text in [marks.join("; "), explain] {
+            for line in style::wrap(&text, self.width) {
+                writeln!(self.out, "{}", self.paint.tone(Tone::Faint, &line))?;
+            }
         }
         Ok(())
     }

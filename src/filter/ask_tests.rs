@@ -4,6 +4,7 @@ use super::fixtures::{GAP, TIME, close, conn, cx, data, end, frame, handshake, t
 use super::{Filter, Needs, Opening, Subject, Unknown};
 use crate::event::{Event, Message, MessageKind, Outcome, Payload};
 use crate::note::{Blame, Note, NoteCode};
+use crate::process::{Ends, Process};
 use crate::units::{ConnNo, Timestamp};
 
 /// Does the filter select the event, on connection 3, two seconds into the capture.
@@ -14,11 +15,13 @@ fn selects(filter: &str, event: &Event<'_>) -> bool {
     };
     let (conn, handshake) = (conn(10), handshake(Outcome::Accepted));
     let cx = cx(&conn);
+    let node = Process { pid: 77, name: "node".into(), command: "node a.js".into() };
+    let ends = Ends { client: None, server: Some(std::sync::Arc::new(node)) };
     let subject = Subject {
         conn: Some(ConnNo(3)),
         opening: Opening::Whole(&handshake),
         first_time: Some(Timestamp(TIME.0 - 2_000_000_000)),
-        process: Some("node"),
+        process: Some(&ends),
         ..Subject::new(&cx, event)
     };
     let answer = filter.matches(&subject);
@@ -70,6 +73,8 @@ fn every_event_has_its_connection_packet_and_time() {
                 "ip.addr == 10.0.0.0/8",
                 "tcp.port == 8088",
                 "process == node",
+                "process.pid == 77",
+                "process.command contains \"a.js\"",
                 "ip and tcp",
                 "outcome == accepted",
             ],

@@ -194,6 +194,8 @@ pub(super) enum Id {
     PortSrc,
     PortDst,
     Process,
+    ProcessPid,
+    ProcessCommand,
     Outcome,
     Subprotocol,
     Extensions,

@@ -9,6 +9,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::{Facts, Filter, Opening, Subject};
 use crate::event::{Cx, Event, Outcome, Sink, Wants};
+use crate::process::{Ends, Owners};
 use crate::units::{ConnKey, ConnNo, Timestamp};
 
 /// Forwards the events that a filter selects. Each event passes by its own fields and those of its
@@ -22,12 +23,15 @@ pub struct FilterSink<S> {
     open: HashMap<ConnKey, Open>,
     numbered: u64,
     first_time: Option<Timestamp>,
+    owners: Option<Owners>,
 }
 
 #[derive(Debug)]
 struct Open {
     no: ConnNo,
     facts: Facts,
+    /// The processes at its ends, where the filter asks for them.
+    ends: Option<Ends>,
 }
 
 /// Connections remembered at once, a few dozen bytes each; as many as
@@ -37,7 +41,14 @@ const MAX_OPEN: usize = 1 << 18;
 impl<S> FilterSink<S> {
     /// Puts a filter before a sink.
     pub fn new(filter: Filter, inner: S) -> Self {
-        Self { filter, inner, open: HashMap::new(), numbered: 0, first_time: None }
+        Self { filter, inner, open: HashMap::new(), numbered: 0, first_time: None, owners: None }
+    }
+
+    /// Asks there for the processes at the ends of connections.
+    #[must_use]
+    pub fn with_owners(mut self, owners: Owners) -> Self {
+        self.owners = Some(owners).filter(|_| self.filter.needs().process);
+        self
     }
 
     /// Time of the capture's first packet, for `time_relative`. Without it, the time at which the
@@ -90,7 +101,8 @@ impl<S> FilterSink<S> {
             _ => Facts::default(),
         };
         let no = self.number();
-        self.open.insert(cx.conn.key, Open { no, facts });
+        let ends = self.owners.as_ref().and_then(|owners| owners.of(&cx.conn.key));
+        self.open.insert(cx.conn.key, Open { no, facts, ends });
     }
 
     fn selects(&self, cx: &Cx<'_>, event: &Event<'_>) -> bool {
@@ -99,6 +111,7 @@ impl<S> FilterSink<S> {
             conn: open.map(|open| open.no),
             opening: open.map_or(Opening::Missing, |open| Opening::Facts(&open.facts)),
             first_time: self.first_time,
+            process: open.and_then(|open| open.ends.as_ref()),
             ..Subject::new(cx, event)
         })
     }

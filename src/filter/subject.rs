@@ -14,6 +14,7 @@ use crate::event::{
     Cx, Event, Frame, Handshake, Message, MessageKind, Opcode, Payload, RequestHead, ResponseHead,
 };
 use crate::note::Note;
+use crate::process::Ends;
 use crate::units::{ConnNo, Direction, Origin, Timestamp};
 
 /// An event, and what is known of its connection.
@@ -29,8 +30,8 @@ pub struct Subject<'a> {
     pub opening: Opening<'a>,
     /// Time of the capture's first packet; `None`: there is no `time_relative`.
     pub first_time: Option<Timestamp>,
-    /// The program at one end; `None`: there is no `process`.
-    pub process: Option<&'a str>,
+    /// The processes at the ends; `None`: there is no `process`.
+    pub process: Option<&'a Ends>,
     /// What the holder of the event did not keep. Only [`Filter::decide`](super::Filter::decide)
     /// asks for it.
     pub unknown: Unknown,
@@ -198,7 +199,7 @@ impl<'a> Subject<'a> {
             Id::TcpStream => show(int(conn.stream.0)),
             Id::Client => show(Value::Endpoint(conn.client)),
             Id::Server => show(Value::Endpoint(conn.server)),
-            Id::Process => self.process.iter().for_each(|name| show(Value::Bytes(name.as_bytes()))),
+            Id::Process | Id::ProcessPid | Id::ProcessCommand => self.of_process(id, show),
             Id::Http => presence(matches!(self.event, Event::Handshake(_)), show),
             Id::Tcp => show(Value::Present),
             Id::Ip => presence(is_v4, show),
@@ -215,6 +216,16 @@ impl<'a> Subject<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn of_process(&self, id: Id, show: &mut dyn FnMut(Value<'_>)) {
+        for (_, process) in self.process.iter().flat_map(|ends| ends.iter()) {
+            show(match id {
+                Id::ProcessPid => int(process.pid.into()),
+                Id::ProcessCommand => Value::Bytes(process.command.as_bytes()),
+                _ => Value::Bytes(process.name.as_bytes()),
+            });
         }
     }
 

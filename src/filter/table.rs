@@ -19,7 +19,9 @@ pub(super) const FIELDS: &[FieldSpec] = &[
     field(Id::TcpStream, Number, "tcp_stream", &["tcp.stream"], "number of the TCP connection, from 0"),
     field(Id::Client, Endpoint, "client", &[], "the side that asked for the upgrade"),
     field(Id::Server, Endpoint, "server", &[], "the side that answers"),
-    field(Id::Process, Text, "process", &[], "the program at one end, where it is known"),
+    field(Id::Process, Text, "process", &["process.name"], "the program at an end, where it is known"),
+    field(Id::ProcessPid, Number, "process.pid", &[], "its process number"),
+    field(Id::ProcessCommand, Text, "process.command", &[], "its command line"),
     field(Id::Dir, Word, "dir", &["direction"], "c2s: client to server; s2c: server to client"),
     field(Id::Websocket, Presence, "websocket", &["ws"], "any message or frame"),
     // Messages.

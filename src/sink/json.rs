@@ -10,7 +10,7 @@
 //! {"event":"capture","packets":14,...}
 //! ```
 //!
-//! The lines themselves are pure functions in [`line`], so that several threads can render them.
+//! The lines themselves are pure functions in [`mod@line`], so that several threads can render them.
 
 pub mod line;
 pub mod write;
@@ -19,6 +19,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use crate::event::{Cx, Event, Sink, Wants};
+use crate::process::Owners;
 use crate::sink::outlet::Outlet;
 use crate::sink::{Numbers, Output, Summary, Tally};
 
@@ -29,6 +30,7 @@ pub struct JsonSink<W> {
     numbers: Numbers,
     tally: Tally,
     wants: Wants,
+    owners: Owners,
 }
 
 impl<W: Write> JsonSink<W> {
@@ -39,7 +41,15 @@ impl<W: Write> JsonSink<W> {
             numbers: Numbers::new(),
             tally: Tally::default(),
             wants: Wants { frames, payload: true },
+            owners: Owners::default(),
         }
+    }
+
+    /// Asks there for the processes at the ends of connections.
+    #[must_use]
+    pub fn with_owners(mut self, owners: Owners) -> Self {
+        self.owners = owners;
+        self
     }
 
     /// The writer, when the run is over.
@@ -58,7 +68,13 @@ impl<W: Write> Sink for JsonSink<W> {
         let no = self.numbers.of(cx.conn.key, event);
         // Behind a filter their handshakes need not come by.
         self.tally.connections = self.numbers.given();
-        line::event(self.out.buf(), no, cx, event);
+        match event {
+            Event::Handshake(handshake) => {
+                let ends = self.owners.of(&cx.conn.key);
+                line::handshake_of(self.out.buf(), no, cx, handshake, ends.as_ref());
+            }
+            other => line::event(self.out.buf(), no, cx, other),
+        }
         self.out.line_done()
     }
 }

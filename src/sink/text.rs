@@ -25,6 +25,7 @@ use std::ops::ControlFlow;
 
 use crate::event::{Cx, Event, Message, MessageKind, Payload, Sink, Wants};
 use crate::note::{Note, Severity};
+use crate::process::Owners;
 use crate::sink::escape::{self, Escaped};
 use crate::sink::outlet::Outlet;
 use crate::sink::paint::{Paint, Part};
@@ -85,6 +86,7 @@ pub struct TextSink<W> {
     tally: Tally,
     clock: clock::Clock,
     options: TextOptions,
+    owners: Owners,
 }
 
 impl<W: Write> TextSink<W> {
@@ -97,7 +99,15 @@ impl<W: Write> TextSink<W> {
             tally: Tally::default(),
             clock: clock::Clock::new(options.time),
             options,
+            owners: Owners::default(),
         }
+    }
+
+    /// Asks there for the processes at the ends of connections.
+    #[must_use]
+    pub fn with_owners(mut self, owners: Owners) -> Self {
+        self.owners = owners;
+        self
     }
 
     /// The writer, when the run is over.

@@ -22,6 +22,8 @@ pub(super) struct Counts {
 
 pub(super) enum Message {
     Batch(usize, Batch),
+    /// Something to be told; the capture goes on.
+    News(String),
     /// An interface failed.
     Failed(String, String),
 }
@@ -99,15 +101,24 @@ impl Mover {
     pub(super) fn run(mut self, mut capture: Capture<Active>, counts: &Counts, latency: Duration) {
         let mut counter = Counter::default();
         let mut stopping: Option<Instant> = None;
+        let mut down = false;
         loop {
             let moved = capture.dispatch(Some(DISPATCH), |packet| self.push(&packet));
             let quiet = matches!(moved, Ok(0));
             // libpcap's own count has loopback packets twice.
             counts.received.fetch_add(*moved.as_ref().unwrap_or(&0) as u64, Ordering::Relaxed);
-            if let Err(error) = moved
-                && !self.failed(&error)
-            {
-                break;
+            match moved {
+                Ok(0) => {}
+                Ok(_) if down => {
+                    down = false;
+                    self.tell(format!("{}: packets come again", self.name));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    if !self.failed(&error, &mut down) {
+                        break;
+                    }
+                }
             }
             if !self.hand_over(quiet) {
                 break;
@@ -164,17 +175,26 @@ impl Mover {
     }
 
     /// Tells of a failure; true when it may pass, as when an interface goes down.
-    fn failed(&mut self, error: &::pcap::Error) -> bool {
+    fn failed(&mut self, error: &::pcap::Error, down: &mut bool) -> bool {
         if matches!(error, ::pcap::Error::TimeoutExpired) {
             return true;
         }
         let text = message(error);
-        let passes = text.contains("went down");
-        let told = self.queue.send(Message::Failed(self.name.clone(), text)).is_ok();
-        if passes {
-            std::thread::sleep(TICK);
+        if !text.contains("went down") {
+            // Whoever reads may be gone.
+            let _ = self.queue.send(Message::Failed(self.name.clone(), text));
+            return false;
         }
-        told && passes
+        if !std::mem::replace(down, true) {
+            self.tell(format!("{}: the interface went down; waiting for it to come up", self.name));
+        }
+        std::thread::sleep(TICK);
+        true
+    }
+
+    /// Tells without waiting for room: packets go first.
+    fn tell(&self, news: String) {
+        let _ = self.queue.try_send(Message::News(news));
     }
 }
 

@@ -166,7 +166,10 @@ impl Way<'_> {
         if first.frames != other.frames {
             found.add(true, || {
                 let text = format!(
-                    "Sent in {}, passed on in {}: the same content.",
+                    "The {} message {} {} was sent in {} and passed on in {}: the same content.",
+                    first.kind.name(),
+                    self.dir,
+                    first.no,
                     frames(first.frames),
                     frames(other.frames)
                 );
@@ -180,7 +183,11 @@ impl Way<'_> {
             found.add(true, || {
                 let say = |m: &Msg| if m.compressed { "compressed" } else { "not compressed" };
                 let text = format!(
-                    "Sent {} in {} bytes, passed on {} in {}: the same content.",
+                    "The {} message {} {} was sent {} in {} bytes and passed on {} in {}: the same \
+                     content.",
+                    first.kind.name(),
+                    self.dir,
+                    first.no,
                     say(first),
                     first.wire_len,
                     say(other),

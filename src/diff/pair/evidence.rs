@@ -127,6 +127,12 @@ impl Judge<'_> {
             if !matches!(self.axis, Axis::Packets) && !same_key {
                 return false;
             }
+            // Where clocks can not be compared, the packets of one capture still can.
+            let backwards = matches!(self.axis, Axis::Apart)
+                && c.start.zip(s.start).is_some_and(|(asked, on)| on.packet <= asked.packet);
+            if backwards {
+                return false;
+            }
             // Two connections to one listener are two clients', unless something intercepts.
             let intercepted = same_key && c.leg.client.ip() != s.leg.client.ip();
             if c.leg.server == s.leg.server && !intercepted {

@@ -4,11 +4,11 @@
 //! change the order of what is shown are spelled out.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthChar;
 
 use super::Alteration;
+use crate::sink::escape::{self, Escaped};
 
 /// What a piece of text is, and so its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,35 +62,9 @@ impl Paint {
     }
 }
 
-/// Must this character not reach a terminal as it is?
-const fn is_unsafe(c: char) -> bool {
-    matches!(c,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// The text with unsafe characters spelled out.
+/// The text with what could move a terminal, or fool a reader, spelled out.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if !is_unsafe(c) => out.push(c),
-            c if c.is_ascii() => {
-                let _ = write!(out, "\\x{:02x}", u32::from(c));
-            }
-            c => {
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-            }
-        }
-    }
-    out.into()
+    if text.contains(escape::is_unsafe) { Escaped(text).to_string().into() } else { text.into() }
 }
 
 /// Columns that escaped text takes.

@@ -16,7 +16,7 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Finding;
-use super::markers::{START, header_of};
+use super::markers::{START, header_of, speaks_of};
 use crate::event::{Fields, Handshake, header_text};
 use crate::note::Severity;
 use crate::sink::escape::Escaped;
@@ -80,15 +80,22 @@ pub(super) fn lines(
     let mut lines = vec![Line::Head(cells.row("", "request", "response").join("\n"))];
     let (request, response) = start_lines(handshake);
     cells.put(&mut lines, "", &request, &response);
-    marks(&mut lines, findings, START);
+    marks(&mut lines, findings.iter().filter(|f| header_of(f.note.code) == Some(START)));
     let empty = Fields::default();
     let asked = handshake.request.as_ref().map_or(&empty, |head| &head.fields);
     let answered = handshake.response.as_ref().map_or(&empty, |head| &head.fields);
-    for name in names(asked, answered, findings, whole) {
-        let shown = spelled(asked, &name).or_else(|| spelled(answered, &name));
+    let names = names(asked, answered, findings, whole);
+    for (at, name) in names.iter().enumerate() {
+        let shown = spelled(asked, name).or_else(|| spelled(answered, name));
         let shown = shown.unwrap_or_else(|| name.clone());
-        cells.put(&mut lines, &shown, &values(asked, &name), &values(answered, &name));
-        marks(&mut lines, findings, &name);
+        cells.put(&mut lines, &shown, &values(asked, name), &values(answered, name));
+        // A note that names several headers stands once, at the last of them.
+        let later = names.get(at + 1..).unwrap_or_default();
+        let here = |f: &&Finding| {
+            let again = |name: &String| header_of(f.note.code).is_none() && speaks_of(f, name);
+            speaks_of(f, name) && !later.iter().any(again)
+        };
+        marks(&mut lines, findings.iter().filter(here));
     }
     lines
 }
@@ -117,7 +124,8 @@ fn names(asked: &Fields, answered: &Fields, findings: &[Finding], whole: bool) -
         .collect();
     for field in asked.0.iter().chain(&answered.0) {
         let name = field.name_text();
-        let telling = TELLING.iter().any(|t| t.eq_ignore_ascii_case(&name));
+        let telling = TELLING.iter().any(|t| t.eq_ignore_ascii_case(&name))
+            || findings.iter().any(|finding| speaks_of(finding, &name));
         let known = names.iter().any(|known| known.eq_ignore_ascii_case(&name));
         if !known && (whole || telling) {
             names.push(name.into_owned());
@@ -138,8 +146,8 @@ fn values(fields: &Fields, name: &str) -> String {
     values.iter().map(|v| Escaped(v).to_string()).collect::<Vec<_>>().join("\n")
 }
 
-fn marks(lines: &mut Vec<Line>, findings: &[Finding], row: &str) {
-    for finding in findings.iter().filter(|f| header_of(f.note.code) == Some(row)) {
+fn marks<'a>(lines: &mut Vec<Line>, findings: impl Iterator<Item = &'a Finding>) {
+    for finding in findings {
         let severity = finding.note.severity();
         let text = format!("{:indent$}^ {severity} {}", "", finding.note.code, indent = INDENT + 2);
         lines.push(Line::Mark(severity, text));
@@ -207,7 +215,9 @@ fn fold(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::check::Place;
     use crate::sink::samples;
+    use crate::units::PacketNo;
 
     fn text(lines: &[Line]) -> String {
         lines
@@ -256,6 +266,23 @@ mod tests {
         }
         let table = text(&lines(&handshake, &[finding("upgrade-stripped")], 80, false));
         assert!(table.contains("\n  Upgrade\n    ^ error upgrade-stripped\n"), "{table}");
+    }
+
+    #[test]
+    fn every_header_that_a_note_names_is_shown() {
+        let mut handshake = samples::handshake();
+        if let Some(head) = &mut handshake.request {
+            let forwarded = [("X-Forwarded-For", "::1"), ("X-Forwarded-Server", "a"), ("X-A", "b")];
+            head.fields.0.extend(samples::fields(&forwarded).0);
+        }
+        let mut trace = finding("proxy-trace");
+        trace.note.text = "it has X-Forwarded-For: \"::1\", X-Forwarded-Server: \"a\"".into();
+        trace.places = vec![Place::Handshake(PacketNo(6))];
+        let table = text(&lines(&handshake, &[trace], 80, false));
+        let end = "  X-Forwarded-For          ::1\n  X-Forwarded-Server       a\n    \
+                   ^ info proxy-trace\n";
+        assert!(table.ends_with(end), "{table}");
+        assert!(!table.contains("X-A"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::event::{
     ResponseHead, header_text,
 };
 use crate::note::Note;
+use crate::process::{Ends, Process};
 use crate::sink::json::write::{
     base64, boolean, null, number, opt_number, opt_string, raw, string, time,
 };
@@ -84,8 +85,19 @@ pub fn gap(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, gap: Gap) {
     raw(buf, "}\n");
 }
 
-/// The line of a handshake.
+/// The line of a handshake, nothing being known of the processes.
 pub fn handshake(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, handshake: &Handshake) {
+    handshake_of(buf, no, cx, handshake, None);
+}
+
+/// The line of a handshake, with the processes at both ends.
+pub fn handshake_of(
+    buf: &mut Vec<u8>,
+    no: ConnNo,
+    cx: &Cx<'_>,
+    handshake: &Handshake,
+    ends: Option<&Ends>,
+) {
     begin(buf, "{\"event\":\"handshake\",\"conn\":", no, cx);
     raw(buf, ",\"tcp_stream\":");
     number(buf, cx.conn.stream.0);
@@ -93,6 +105,8 @@ pub fn handshake(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, handshake: &Handsha
     string(buf, &cx.conn.client.to_string());
     raw(buf, ",\"server\":");
     string(buf, &cx.conn.server.to_string());
+    raw(buf, ",\"process\":");
+    processes(buf, ends);
     raw(buf, ",\"http\":\"");
     raw(buf, handshake.http.name());
     raw(buf, "\",\"tls\":null,\"outcome\":\"");
@@ -112,6 +126,28 @@ pub fn handshake(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, handshake: &Handsha
     raw(buf, ",\"extensions\":");
     opt_string(buf, handshake.extensions.as_deref());
     finish_with_notes(buf, &handshake.notes);
+}
+
+/// Both ends, or null where nothing is known of either.
+fn processes(buf: &mut Vec<u8>, ends: Option<&Ends>) {
+    let Some(ends) = ends else { return null(buf) };
+    raw(buf, "{\"client\":");
+    process(buf, ends.client.as_deref());
+    raw(buf, ",\"server\":");
+    process(buf, ends.server.as_deref());
+    raw(buf, "}");
+}
+
+/// A process as an object, or null.
+pub fn process(buf: &mut Vec<u8>, process: Option<&Process>) {
+    let Some(process) = process else { return null(buf) };
+    raw(buf, "{\"pid\":");
+    number(buf, process.pid);
+    raw(buf, ",\"name\":");
+    string(buf, &process.name);
+    raw(buf, ",\"command\":");
+    string(buf, &process.command);
+    raw(buf, "}");
 }
 
 /// The line of a connection's end.

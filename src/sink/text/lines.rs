@@ -68,6 +68,11 @@ impl<W: Write> TextSink<W> {
     fn handshake_details(&mut self, cx: &Cx<'_>, handshake: &Handshake) {
         let ends = format!("{} > {}", cx.conn.client, cx.conn.server);
         self.detail(&ends);
+        if let Some(ends) = self.owners.of(&cx.conn.key) {
+            for (end, process) in ends.iter() {
+                self.detail(&format!("{end} {process} {}", process.command));
+            }
+        }
         if let Some(subprotocol) = &handshake.subprotocol {
             self.detail(&format!("subprotocol {subprotocol}"));
         }

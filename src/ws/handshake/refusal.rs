@@ -196,8 +196,8 @@ fn maker(head: &ResponseHead) -> Maker {
         return proxy(how.to_owned());
     }
     let how = match server {
-        Some(name) => format!("most likely the server made it itself (Server: {})", quote(name)),
-        None => "nothing in it names a proxy, so most likely the server made it itself".to_owned(),
+        Some(name) => format!("most likely the server gave it itself (Server: {})", quote(name)),
+        None => "nothing in the answer names a proxy, so most likely the server gave it".to_owned(),
     };
     Maker { by: Blame::Server, how }
 }

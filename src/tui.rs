@@ -1,0 +1,31 @@
+//! The terminal UI: Wireshark's panes, sngrep's ladder, for WebSockets.
+//!
+//! Gets: a store that another thread fills ([`crate::store`]), and keys. Gives: a screen. Keeps: what
+//! [`app::App`] keeps, and the terminal as it was found.
+//!
+//! ```text
+//!  packets -> Pipeline<store::Writer> (loading thread)
+//!                   | rows, spool
+//!  keys -> action::of_key -> App::update -> Effect -> clipboard, files
+//!                               | &App
+//!                          view::draw -> terminal
+//! ```
+
+pub mod action;
+pub mod app;
+pub mod cursor;
+pub mod detail;
+pub mod edit;
+pub mod export;
+pub mod feed;
+pub mod load;
+pub mod run;
+pub mod stats;
+pub mod svg;
+pub mod tape;
+pub mod text;
+pub mod theme;
+pub mod view;
+
+pub use feed::Packets;
+pub use run::{Ended, Session, TuiError, run};

@@ -1,0 +1,642 @@
+//! What can be done, and by which keys: one table for the keys, the bottom bar and the help.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::edit::Edit;
+
+/// What a key, the mouse or a command does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Leaves the program; asks first when something would be lost.
+    Quit,
+    /// Out of what was entered last.
+    Back,
+    /// Into what is selected.
+    Enter,
+    /// The list of all keys.
+    Help,
+    /// Another screen.
+    Show(View),
+    /// The next pane.
+    NextPane,
+    /// The pane before.
+    PrevPane,
+    /// The selection moves.
+    Move(Motion),
+    /// A mark is set or taken away.
+    Mark,
+    /// All marks go.
+    ClearMarks,
+    /// Types a display filter.
+    Filter,
+    /// The filter goes.
+    ClearFilter,
+    /// The selected field becomes the filter.
+    FilterField,
+    /// Types what to search for.
+    Search,
+    /// The next place that the search found.
+    NextFound,
+    /// The one before.
+    PrevFound,
+    /// Types a number to go to.
+    Goto,
+    /// Types a command.
+    Command,
+    /// The next row with a note.
+    NextNote,
+    /// The one before.
+    PrevNote,
+    /// Another way to write times.
+    Times,
+    /// Stays at the end while rows come.
+    Follow,
+    /// Hides or shows pings, pongs and keep-alives.
+    Heartbeats,
+    /// All connections, or only that of the selected row.
+    Scope,
+    /// Sorts by the next column.
+    Sort,
+    /// Sorts the other way round.
+    Reverse,
+    /// Another way to show the payload.
+    Payload,
+    /// Strings of JSON as they are meant, or as they are sent.
+    Unescape,
+    /// Copies something.
+    Copy(Copied),
+    /// Types a file name for the payload.
+    SavePayload,
+    /// Types a file name for the marked connections.
+    SaveConnections,
+    /// Ends loading; what came so far stays.
+    StopLoading,
+    /// Other colours.
+    Theme,
+    /// The pane gets the whole screen, or gives it back.
+    Zoom,
+    /// Stops the program, for a shell.
+    Suspend,
+    /// Changes the line that is typed.
+    Edit(Edit),
+    /// Puts text into the line that is typed.
+    Paste(String),
+    /// Takes the line.
+    Accept,
+    /// Completes the word, or changes the kind of search.
+    Complete,
+    /// An earlier line (`true`), or a later one.
+    History(bool),
+    /// The mouse.
+    Mouse(Mouse),
+    /// Nothing but drawing anew: time passed, or the size changed.
+    Tick,
+}
+
+/// A screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// All connections.
+    Connections,
+    /// Messages, and one in detail.
+    Messages,
+    /// The opening handshake of a connection.
+    Handshake,
+    /// The ladder of a connection.
+    Sequence,
+    /// Numbers.
+    Statistics,
+}
+
+impl View {
+    /// In the order of their keys.
+    pub const ALL: [Self; 5] =
+        [Self::Connections, Self::Messages, Self::Handshake, Self::Sequence, Self::Statistics];
+
+    /// Its title.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Connections => "Connections",
+            Self::Messages => "Messages",
+            Self::Handshake => "Handshake",
+            Self::Sequence => "Sequence",
+            Self::Statistics => "Statistics",
+        }
+    }
+}
+
+/// How far and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Motion {
+    /// One up.
+    Up,
+    /// One down.
+    Down,
+    /// To the left: folds, or scrolls.
+    Left,
+    /// To the right.
+    Right,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// To the first.
+    Top,
+    /// To the last.
+    Bottom,
+}
+
+/// What is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// The payload: text as it is, anything else in hexadecimal digits.
+    Payload,
+    /// The row as NDJSON.
+    Row,
+    /// The handshake as a curl command.
+    Curl,
+    /// The connection as a websocat command.
+    Websocat,
+    /// The selected field's value.
+    Field,
+}
+
+/// What the mouse did, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mouse {
+    /// The left button went down.
+    Click(u16, u16),
+    /// It moved, held down.
+    Drag(u16, u16),
+    /// It was released.
+    Release,
+    /// The wheel turned up.
+    WheelUp(u16, u16),
+    /// The wheel turned down.
+    WheelDown(u16, u16),
+}
+
+/// Where a key counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Everywhere.
+    Anywhere,
+    /// In the list of connections.
+    Connections,
+    /// In the list of messages, and the ladder.
+    Messages,
+    /// In the tree, the payload.
+    Detail,
+    /// In the handshake.
+    Handshake,
+}
+
+/// A row of the table of keys.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// The keys.
+    pub keys: &'static [Key],
+    /// Where they count.
+    pub places: &'static [Place],
+    /// What they do.
+    pub action: Action,
+    /// A word for the bottom bar, where it is one of the keys that matter.
+    pub bar: &'static str,
+    /// What it does, for the help.
+    pub help: &'static str,
+}
+
+/// A key with what is held down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key(pub KeyCode, pub KeyModifiers);
+
+impl Key {
+    const fn char(c: char) -> Self {
+        Self(KeyCode::Char(c), KeyModifiers::NONE)
+    }
+
+    const fn ctrl(c: char) -> Self {
+        Self(KeyCode::Char(c), KeyModifiers::CONTROL)
+    }
+
+    const fn plain(code: KeyCode) -> Self {
+        Self(code, KeyModifiers::NONE)
+    }
+
+    /// As a keyboard has it: `Ctrl-F`, `PgUp`, `]`.
+    pub fn name(&self) -> String {
+        let code = match self.0 {
+            KeyCode::Char(' ') => "Space".to_owned(),
+            KeyCode::Char(c) if self.1.contains(KeyModifiers::CONTROL) => {
+                c.to_ascii_uppercase().to_string()
+            }
+            KeyCode::Char(c) => c.to_string(),
+            KeyCode::F(n) => format!("F{n}"),
+            KeyCode::PageUp => "PgUp".to_owned(),
+            KeyCode::PageDown => "PgDn".to_owned(),
+            KeyCode::Up => "↑".to_owned(),
+            KeyCode::Down => "↓".to_owned(),
+            KeyCode::Left => "←".to_owned(),
+            KeyCode::Right => "→".to_owned(),
+            KeyCode::BackTab => "Shift-Tab".to_owned(),
+            other => other.to_string(),
+        };
+        if self.1.contains(KeyModifiers::CONTROL) { format!("Ctrl-{code}") } else { code }
+    }
+
+    fn is(&self, event: &KeyEvent) -> bool {
+        // A character says by itself whether Shift was held.
+        let shift = match event.code {
+            KeyCode::Char(_) | KeyCode::BackTab => KeyModifiers::SHIFT,
+            _ => KeyModifiers::NONE,
+        };
+        self.0 == event.code && self.1 == event.modifiers.difference(shift)
+    }
+}
+
+/// What a key does in a place; what counts there alone goes before what counts everywhere.
+pub fn of_key(event: &KeyEvent, place: Place) -> Option<Action> {
+    let bound = |wanted: Place| {
+        KEYS.iter()
+            .filter(|binding| binding.places.contains(&wanted))
+            .find(|binding| binding.keys.iter().any(|key| key.is(event)))
+    };
+    bound(place).or_else(|| bound(Place::Anywhere)).map(|binding| binding.action.clone())
+}
+
+/// What a key does while a line is typed.
+pub fn of_typing(event: &KeyEvent) -> Option<Action> {
+    let control = event.modifiers.contains(KeyModifiers::CONTROL);
+    Some(match event.code {
+        KeyCode::Enter => Action::Accept,
+        KeyCode::Esc => Action::Back,
+        KeyCode::Tab => Action::Complete,
+        KeyCode::Up => Action::History(true),
+        KeyCode::Down => Action::History(false),
+        KeyCode::Left => Action::Edit(Edit::Left),
+        KeyCode::Right => Action::Edit(Edit::Right),
+        KeyCode::Home => Action::Edit(Edit::Home),
+        KeyCode::End => Action::Edit(Edit::End),
+        KeyCode::Backspace => Action::Edit(Edit::Backspace),
+        KeyCode::Delete => Action::Edit(Edit::Delete),
+        KeyCode::Char('c' | 'g') if control => Action::Back,
+        KeyCode::Char('a') if control => Action::Edit(Edit::Home),
+        KeyCode::Char('e') if control => Action::Edit(Edit::End),
+        KeyCode::Char('w' | 'h') if control => Action::Edit(Edit::DeleteWord),
+        KeyCode::Char('u') if control => Action::Edit(Edit::DeleteToStart),
+        KeyCode::Char('k') if control => Action::Edit(Edit::DeleteToEnd),
+        KeyCode::Char(c) if !control && !event.modifiers.contains(KeyModifiers::ALT) => {
+            Action::Edit(Edit::Insert(c))
+        }
+        _ => return None,
+    })
+}
+
+use Motion as M;
+use Place as P;
+
+const EVERYWHERE: &[Place] = &[P::Anywhere];
+
+const fn key(
+    keys: &'static [Key],
+    places: &'static [Place],
+    action: Action,
+    bar: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { keys, places, action, bar, help }
+}
+
+/// Every key. The order is that of the help; the first keys of each are the ones shown.
+pub const KEYS: &[Binding] = &[
+    key(
+        &[Key::plain(KeyCode::F(1)), Key::char('?')],
+        EVERYWHERE,
+        Action::Help,
+        "Help",
+        "this help",
+    ),
+    key(
+        &[Key::plain(KeyCode::F(2)), Key::char('1')],
+        EVERYWHERE,
+        Action::Show(View::Connections),
+        "Conns",
+        "connections",
+    ),
+    key(
+        &[Key::plain(KeyCode::F(3)), Key::char('2')],
+        EVERYWHERE,
+        Action::Show(View::Messages),
+        "Msgs",
+        "messages",
+    ),
+    key(
+        &[Key::plain(KeyCode::F(4)), Key::char('3')],
+        EVERYWHERE,
+        Action::Show(View::Handshake),
+        "Handshk",
+        "handshake of the selected connection",
+    ),
+    key(
+        &[Key::plain(KeyCode::F(5)), Key::char('4')],
+        EVERYWHERE,
+        Action::Show(View::Sequence),
+        "Ladder",
+        "sequence: the ladder of the selected connection",
+    ),
+    key(
+        &[Key::plain(KeyCode::F(6)), Key::char('5')],
+        EVERYWHERE,
+        Action::Show(View::Statistics),
+        "Stats",
+        "statistics of the marked connections, or all",
+    ),
+    key(
+        &[Key::char('/'), Key::plain(KeyCode::F(7))],
+        EVERYWHERE,
+        Action::Filter,
+        "Filter",
+        "display filter; Tab completes, Enter applies, an empty one shows all",
+    ),
+    key(
+        &[Key::ctrl('f'), Key::plain(KeyCode::F(8))],
+        EVERYWHERE,
+        Action::Search,
+        "Search",
+        "search payloads; Tab: text, hex or regular expression",
+    ),
+    key(&[Key::char('n')], EVERYWHERE, Action::NextFound, "", "next place found"),
+    key(&[Key::char('N')], EVERYWHERE, Action::PrevFound, "", "place found before"),
+    key(&[Key::char(']')], EVERYWHERE, Action::NextNote, "", "next row with a note"),
+    key(&[Key::char('[')], EVERYWHERE, Action::PrevNote, "", "row with a note before"),
+    key(
+        &[Key::ctrl('g'), Key::char('#')],
+        EVERYWHERE,
+        Action::Goto,
+        "",
+        "go to a row by its number; p12: to packet 12",
+    ),
+    key(&[Key::plain(KeyCode::Up), Key::char('k')], EVERYWHERE, Action::Move(M::Up), "", "up"),
+    key(
+        &[Key::plain(KeyCode::Down), Key::char('j')],
+        EVERYWHERE,
+        Action::Move(M::Down),
+        "",
+        "down",
+    ),
+    key(
+        &[Key::plain(KeyCode::Left), Key::char('h')],
+        EVERYWHERE,
+        Action::Move(M::Left),
+        "",
+        "left: fold, byte back",
+    ),
+    key(
+        &[Key::plain(KeyCode::Right), Key::char('l')],
+        EVERYWHERE,
+        Action::Move(M::Right),
+        "",
+        "right: unfold, byte on",
+    ),
+    key(
+        &[Key::plain(KeyCode::PageUp), Key::ctrl('b')],
+        EVERYWHERE,
+        Action::Move(M::PageUp),
+        "",
+        "a page up",
+    ),
+    key(
+        &[Key::plain(KeyCode::PageDown), Key::ctrl('d')],
+        EVERYWHERE,
+        Action::Move(M::PageDown),
+        "",
+        "a page down",
+    ),
+    key(
+        &[Key::char('g'), Key::plain(KeyCode::Home)],
+        EVERYWHERE,
+        Action::Move(M::Top),
+        "",
+        "to the first",
+    ),
+    key(
+        &[Key::char('G'), Key::plain(KeyCode::End)],
+        EVERYWHERE,
+        Action::Move(M::Bottom),
+        "",
+        "to the last",
+    ),
+    key(
+        &[Key::plain(KeyCode::Enter)],
+        EVERYWHERE,
+        Action::Enter,
+        "",
+        "in: messages of a connection, detail of a message, unfold",
+    ),
+    key(
+        &[Key::plain(KeyCode::Esc), Key::plain(KeyCode::Backspace)],
+        EVERYWHERE,
+        Action::Back,
+        "",
+        "out again",
+    ),
+    key(&[Key::plain(KeyCode::Tab)], EVERYWHERE, Action::NextPane, "Pane", "next pane"),
+    key(&[Key::plain(KeyCode::BackTab)], EVERYWHERE, Action::PrevPane, "", "pane before"),
+    key(
+        &[Key::char('z')],
+        &[P::Messages, P::Detail],
+        Action::Zoom,
+        "",
+        "the whole screen for this pane, and back",
+    ),
+    key(
+        &[Key::char(' ')],
+        &[P::Connections, P::Messages],
+        Action::Mark,
+        "Mark",
+        "mark; marked connections are shown, counted and saved together",
+    ),
+    key(&[Key::char('M')], EVERYWHERE, Action::ClearMarks, "", "take all marks away"),
+    key(&[Key::char('s')], &[P::Connections], Action::Sort, "Sort", "sort by the next column"),
+    key(&[Key::char('r')], &[P::Connections], Action::Reverse, "", "sort the other way round"),
+    key(
+        &[Key::char('c')],
+        &[P::Messages],
+        Action::Scope,
+        "Conn/All",
+        "only this row's connection, or all",
+    ),
+    key(
+        &[Key::char('t')],
+        EVERYWHERE,
+        Action::Times,
+        "Time",
+        "times: relative, delta, clock, date",
+    ),
+    key(
+        &[Key::char('f')],
+        EVERYWHERE,
+        Action::Follow,
+        "",
+        "follow: stay at the end while rows come",
+    ),
+    key(
+        &[Key::char('b')],
+        EVERYWHERE,
+        Action::Heartbeats,
+        "",
+        "hide heartbeats: pings, pongs, repeated keep-alives",
+    ),
+    key(
+        &[Key::char('p')],
+        &[P::Messages, P::Detail],
+        Action::Payload,
+        "Payload",
+        "payload as JSON or text, hex, or as on the wire",
+    ),
+    key(
+        &[Key::char('u')],
+        &[P::Detail],
+        Action::Unescape,
+        "",
+        "strings of JSON as they are meant, or as sent",
+    ),
+    key(
+        &[Key::char('a')],
+        &[P::Detail, P::Messages],
+        Action::FilterField,
+        "Apply",
+        "apply the selected field as a filter",
+    ),
+    key(&[Key::char('A')], EVERYWHERE, Action::ClearFilter, "", "take the filter away"),
+    key(
+        &[Key::char('y')],
+        &[P::Messages, P::Detail],
+        Action::Copy(Copied::Payload),
+        "Copy",
+        "copy the payload (OSC 52: works over ssh)",
+    ),
+    key(
+        &[Key::char('v')],
+        &[P::Detail],
+        Action::Copy(Copied::Field),
+        "",
+        "copy the selected field's value",
+    ),
+    key(
+        &[Key::char('Y')],
+        &[P::Messages, P::Detail],
+        Action::Copy(Copied::Row),
+        "",
+        "copy the row as JSON",
+    ),
+    key(
+        &[Key::char('C')],
+        EVERYWHERE,
+        Action::Copy(Copied::Curl),
+        "Curl",
+        "copy the handshake as a curl command",
+    ),
+    key(
+        &[Key::char('W')],
+        EVERYWHERE,
+        Action::Copy(Copied::Websocat),
+        "",
+        "copy the connection as a websocat command",
+    ),
+    key(
+        &[Key::char('w')],
+        &[P::Messages, P::Detail],
+        Action::SavePayload,
+        "Save",
+        "save the payload to a file",
+    ),
+    key(
+        &[Key::char('S'), Key::plain(KeyCode::F(9))],
+        EVERYWHERE,
+        Action::SaveConnections,
+        "",
+        "save the marked connections (or this one) as pcapng",
+    ),
+    key(&[Key::ctrl('x')], EVERYWHERE, Action::StopLoading, "", "stop loading or capturing"),
+    key(
+        &[Key::char('T')],
+        EVERYWHERE,
+        Action::Theme,
+        "",
+        "colours: dark, light, colour-blind, none",
+    ),
+    key(&[Key::char(':')], EVERYWHERE, Action::Command, "", "type a command; :help lists them"),
+    key(&[Key::ctrl('z')], EVERYWHERE, Action::Suspend, "", "back to the shell; fg returns"),
+    key(
+        &[Key::char('q'), Key::plain(KeyCode::F(10)), Key::ctrl('c')],
+        EVERYWHERE,
+        Action::Quit,
+        "Quit",
+        "quit",
+    ),
+];
+
+/// Commands for `:`, their arguments and what they do.
+pub const COMMANDS: &[(&str, &str, &str)] = &[
+    ("filter", "EXPRESSION", "apply a display filter"),
+    ("goto", "NUMBER", "go to a row; p12: to packet 12"),
+    ("theme", "NAME", "dark, light, colour-blind or plain"),
+    ("save", "FILE", "save the marked connections as pcapng"),
+    ("write", "FILE", "save the selected payload"),
+    ("copy", "WHAT", "payload, row, field, curl or websocat"),
+    ("sort", "COLUMN", "sort the connections: no, client, server, path, messages, bytes, notes"),
+    ("explain", "CODE", "what a note means"),
+    ("stop", "", "stop loading or capturing"),
+    ("help", "", "all keys"),
+    ("quit", "", "quit; quit! does not ask"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(code: KeyCode, modifiers: KeyModifiers, place: Place) -> Option<Action> {
+        of_key(&KeyEvent::new(code, modifiers), place)
+    }
+
+    #[test]
+    fn no_key_has_two_meanings_in_one_place() {
+        for (at, one) in KEYS.iter().enumerate() {
+            for other in KEYS.iter().skip(at + 1) {
+                let place = one.places.iter().any(|place| other.places.contains(place));
+                let keys = one.keys.iter().any(|key| other.keys.contains(key));
+                assert!(!(place && keys), "{} and {}", one.help, other.help);
+            }
+        }
+    }
+
+    #[test]
+    fn capitals_come_with_shift_from_some_terminals() {
+        let shift = KeyModifiers::SHIFT;
+        let bottom = Some(Action::Move(Motion::Bottom));
+        assert_eq!(press(KeyCode::Char('G'), shift, Place::Messages), bottom);
+        assert_eq!(press(KeyCode::Char('G'), KeyModifiers::NONE, Place::Messages), bottom);
+        assert_eq!(press(KeyCode::BackTab, shift, Place::Detail), Some(Action::PrevPane));
+        assert_eq!(
+            press(KeyCode::Char('f'), KeyModifiers::CONTROL, Place::Detail),
+            Some(Action::Search)
+        );
+    }
+
+    #[test]
+    fn a_key_counts_only_in_its_place() {
+        let none = KeyModifiers::NONE;
+        assert_eq!(press(KeyCode::Char('s'), none, Place::Connections), Some(Action::Sort));
+        assert_eq!(press(KeyCode::Char('s'), none, Place::Messages), None);
+    }
+
+    #[test]
+    fn keys_are_named_as_keyboards_name_them() {
+        let names: Vec<_> = KEYS.iter().flat_map(|b| b.keys).map(Key::name).collect();
+        for name in ["F1", "Ctrl-F", "Space", "PgUp", "Esc", "Tab", "Shift-Tab", "↑", "Enter"] {
+            assert!(names.iter().any(|n| n == name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,613 @@
+//! The state of the UI, and what changes it.
+//!
+//! Gets: [`Action`]s, and what the store has. Gives: itself to the views, and [`Effect`]s to
+//! whoever can touch the world. Draws nothing, reads no key, and looks at no clock.
+//!
+//! ```text
+//!  key, mouse -> Action -> App::update -> Effect (clipboard, file, quit)
+//!  store -----snapshot--> App::refresh -> view::draw(&App)
+//! ```
+
+mod act;
+mod conns;
+mod list;
+mod mouse;
+mod prompt;
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ratatui::layout::Rect;
+
+pub use conns::{Column, ConnList};
+pub use list::{MessageList, Scope, Times};
+pub use prompt::{Kind, Prompt};
+
+use super::action::{Action, Motion, Place, View};
+use super::cursor::Cursor;
+use super::detail::{Detail, Mode};
+use super::load::Load;
+use super::stats::Stats;
+use super::theme::{Palette, Theme};
+use crate::filter::Filter;
+use crate::note::Severity;
+use crate::store::seek::{Needle, Query, Seeker};
+use crate::store::{Conn, Reader, Snapshot};
+
+/// What the UI asks of the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Text for the clipboard.
+    Clipboard(String),
+    /// Bytes for a file that must not exist yet.
+    WriteFile(PathBuf, Vec<u8>),
+    /// Packets of connections (by index) for a pcapng file that must not exist yet.
+    SaveConnections(PathBuf, Vec<u32>),
+    /// All packets for a pcapng file that must not exist yet.
+    SaveAll(PathBuf),
+    /// No more packets.
+    StopLoading,
+    /// To the shell, until it says otherwise.
+    Suspend,
+    /// The end.
+    Quit,
+}
+
+/// A part of the screen that takes keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pane {
+    /// The list: connections, messages, the ladder.
+    #[default]
+    List,
+    /// The tree of a message's fields.
+    Tree,
+    /// Its payload; or its bytes, when there is one pane for both.
+    Body,
+    /// Its bytes.
+    Hex,
+}
+
+/// Where everything is on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Areas {
+    /// Title and tabs.
+    pub title: Rect,
+    /// Filter, or whatever is typed.
+    pub filter: Rect,
+    /// Between the bars.
+    pub main: Rect,
+    /// The list, with its border.
+    pub list: Rect,
+    /// The tree, with its border.
+    pub tree: Rect,
+    /// The payload, with its border.
+    pub body: Rect,
+    /// The bytes, with their border.
+    pub hex: Rect,
+    /// The keys.
+    pub bottom: Rect,
+}
+
+/// Something over everything else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Overlay {
+    /// All keys; the first line shown.
+    Help(usize),
+    /// What a note means; the first line shown.
+    Explain(crate::note::NoteCode, usize),
+    /// Shall it end, although something is not saved?
+    Quit,
+}
+
+/// What a search looks for.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// As typed.
+    pub text: String,
+    /// Ready to be found.
+    pub needle: Arc<Needle>,
+}
+
+/// A line that tells what came of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The line; harmless.
+    pub text: String,
+    /// How bad.
+    pub severity: Severity,
+}
+
+/// The state.
+#[derive(Debug)]
+pub struct App {
+    /// Colours.
+    pub theme: Theme,
+    /// Where the packets come from.
+    pub name: String,
+    /// They come from an interface, and go on coming.
+    pub live: bool,
+    /// How far loading is.
+    pub load: Load,
+    /// The store, for payloads.
+    pub reader: Reader,
+    /// What was in it when the screen was drawn last.
+    pub snapshot: Snapshot,
+    /// The screen.
+    pub view: View,
+    /// The connections.
+    pub conns: ConnList,
+    /// The messages.
+    pub list: MessageList,
+    /// One of them.
+    pub detail: Detail,
+    /// The first line shown of the handshake.
+    pub handshake_at: Cursor,
+    /// Numbers.
+    pub stats: Stats,
+    /// Which pane has the keys.
+    pub pane: Pane,
+    /// That pane has the whole screen.
+    pub zoom: bool,
+    /// Part of the height that the list has, in percent.
+    pub split: u16,
+    /// What is typed.
+    pub prompt: Option<Prompt>,
+    /// What is over everything else.
+    pub overlay: Option<Overlay>,
+    /// What came of the last action.
+    pub message: Option<Message>,
+    /// The display filter: its text, and itself.
+    pub filter: Option<(String, Arc<Filter>)>,
+    /// What was searched for.
+    pub search: Option<Search>,
+    /// Where everything is.
+    pub areas: Areas,
+    /// Packets would be lost by leaving: they came from no file and are saved nowhere.
+    pub unsaved: bool,
+    history: HashMap<Kind, Vec<String>>,
+    current: Option<u32>,
+    seeker: Seeker,
+    searcher: Seeker,
+    effects: Vec<Effect>,
+    previews: RefCell<HashMap<u32, (Vec<u8>, bool)>>,
+    dragging: bool,
+}
+
+/// Previews kept: several screens of them.
+const PREVIEWS: usize = 1024;
+/// Bytes read for a preview: as wide as any screen.
+const PREVIEW_BYTES: usize = 512;
+
+impl App {
+    /// Shows what a store has.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn new(reader: Reader, name: &str, live: bool, palette: Palette) -> io::Result<Self> {
+        Ok(Self {
+            theme: Theme::new(palette),
+            name: super::text::clean(name),
+            live,
+            load: Load::default(),
+            snapshot: reader.snapshot(),
+            view: View::Connections,
+            conns: ConnList::default(),
+            list: MessageList { follow: live, ..MessageList::default() },
+            detail: Detail::default(),
+            handshake_at: Cursor::default(),
+            stats: Stats::default(),
+            pane: Pane::List,
+            zoom: false,
+            split: 55,
+            prompt: None,
+            overlay: None,
+            message: None,
+            filter: None,
+            search: None,
+            areas: Areas::default(),
+            unsaved: false,
+            history: HashMap::new(),
+            current: None,
+            seeker: Seeker::new(reader.clone())?,
+            searcher: Seeker::new(reader.clone())?,
+            effects: Vec::new(),
+            previews: RefCell::default(),
+            dragging: false,
+            reader,
+        })
+    }
+
+    /// What the world is to do; taken once.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Where the next key counts.
+    pub const fn place(&self) -> Place {
+        match (self.view, self.pane) {
+            (View::Connections, _) => Place::Connections,
+            (View::Messages, Pane::List) | (View::Sequence, _) => Place::Messages,
+            (View::Messages, _) => Place::Detail,
+            (View::Handshake, _) => Place::Handshake,
+            (View::Statistics, _) => Place::Anywhere,
+        }
+    }
+
+    /// Something is typed: keys are letters.
+    pub const fn typing(&self) -> bool {
+        self.prompt.is_some()
+    }
+
+    /// Takes what the store has now.
+    pub fn refresh(&mut self) {
+        if self.reader.size() != (self.snapshot.rows.len(), self.snapshot.conns.len()) {
+            self.snapshot = self.reader.snapshot();
+        }
+        self.refresh_list();
+        self.refresh_conns();
+        if self.current.is_none() && !self.snapshot.conns.is_empty() {
+            self.current = Some(0);
+        }
+        if self.view == View::Statistics {
+            let marks = (!self.conns.marks.is_empty()).then_some(&self.conns.marks);
+            self.stats.update(&self.snapshot, marks);
+        }
+        self.show_detail();
+    }
+
+    /// Work is left that the next [`App::refresh`] goes on with.
+    pub fn busy(&self) -> bool {
+        !self.load.done
+            || self.seeking()
+            || self.view == View::Statistics && self.stats.looked_at() < self.snapshot.rows.len()
+    }
+
+    /// Does what an action says.
+    pub fn update(&mut self, action: Action) {
+        if !matches!(action, Action::Tick) {
+            self.message = None;
+        }
+        if self.overlay.is_some() {
+            return self.update_overlay(&action);
+        }
+        if self.prompt.is_some() && !matches!(action, Action::Mouse(_) | Action::Tick) {
+            return self.update_prompt(action);
+        }
+        match action {
+            Action::Quit => self.quit(),
+            Action::Back => self.back(),
+            Action::Enter => self.enter(),
+            Action::Help => self.overlay = Some(Overlay::Help(0)),
+            Action::Show(view) => self.show(view),
+            Action::NextPane => self.next_pane(true),
+            Action::PrevPane => self.next_pane(false),
+            Action::Move(motion) => self.step(motion),
+            Action::Mark => self.mark(),
+            Action::ClearMarks => self.clear_marks(),
+            Action::Filter => self.open_filter(),
+            Action::ClearFilter => self.apply_filter(""),
+            Action::FilterField => self.filter_field(),
+            Action::Search => self.open_prompt(Kind::Text, ""),
+            Action::Goto => self.open_prompt(Kind::Goto, ""),
+            Action::Command => self.open_prompt(Kind::Command, ""),
+            Action::SavePayload => self.open_save_payload(),
+            Action::SaveConnections => self.open_save_connections(),
+            Action::NextFound => self.go_found(true),
+            Action::PrevFound => self.go_found(false),
+            Action::NextNote => self.go_note(true),
+            Action::PrevNote => self.go_note(false),
+            Action::Times => self.list.times = self.list.times.next(),
+            Action::Follow => self.toggle_follow(),
+            Action::Heartbeats => self.toggle_heartbeats(),
+            Action::Scope => self.toggle_scope(),
+            Action::Sort => self.conns.next_column(),
+            Action::Reverse => self.conns.reverse(),
+            Action::Payload => self.detail.next_mode(),
+            Action::Unescape => self.detail.toggle_unescape(),
+            Action::Copy(what) => self.copy(what),
+            Action::StopLoading => self.stop(),
+            Action::Theme => self.set_theme(self.theme.palette.next()),
+            Action::Zoom => self.zoom = !self.zoom && self.view == View::Messages,
+            Action::Suspend => self.effects.push(Effect::Suspend),
+            Action::Mouse(mouse) => self.mouse(mouse),
+            Action::Tick
+            | Action::Edit(_)
+            | Action::Paste(_)
+            | Action::Accept
+            | Action::Complete
+            | Action::History(_) => {}
+        }
+    }
+
+    fn update_overlay(&mut self, action: &Action) {
+        let page = usize::from(self.areas.main.height);
+        let top = match &mut self.overlay {
+            Some(Overlay::Quit) => {
+                match action {
+                    Action::Quit | Action::Accept | Action::Enter => {
+                        self.effects.push(Effect::Quit)
+                    }
+                    Action::SaveConnections => {
+                        self.overlay = None;
+                        self.open_prompt(Kind::SaveAll, "wstap.pcapng");
+                    }
+                    Action::Tick | Action::Mouse(_) => {}
+                    _ => self.overlay = None,
+                }
+                return;
+            }
+            Some(Overlay::Help(top) | Overlay::Explain(_, top)) => top,
+            None => return,
+        };
+        match action {
+            Action::Move(Motion::Up) | Action::Mouse(super::action::Mouse::WheelUp(..)) => {
+                *top = top.saturating_sub(1);
+            }
+            Action::Move(Motion::Down) | Action::Mouse(super::action::Mouse::WheelDown(..)) => {
+                *top = top.saturating_add(1);
+            }
+            Action::Move(Motion::PageUp) => *top = top.saturating_sub(page),
+            Action::Move(Motion::PageDown) => *top = top.saturating_add(page),
+            Action::Move(Motion::Top) => *top = 0,
+            Action::Tick | Action::Mouse(_) | Action::Move(_) => {}
+            _ => self.overlay = None,
+        }
+    }
+
+    fn quit(&mut self) {
+        if self.unsaved && self.load.packets > 0 {
+            self.overlay = Some(Overlay::Quit);
+        } else {
+            self.effects.push(Effect::Quit);
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.load.done {
+            self.say("everything is loaded already");
+        } else {
+            self.effects.push(Effect::StopLoading);
+            self.say("stopping");
+        }
+    }
+
+    /// Out of what was entered last.
+    fn back(&mut self) {
+        if self.zoom {
+            self.zoom = false;
+        } else if self.pane != Pane::List && self.view == View::Messages {
+            self.pane = Pane::List;
+        } else if self.view != View::Connections {
+            self.show(View::Connections);
+        } else if self.filter.is_some() {
+            self.apply_filter("");
+        }
+    }
+
+    fn enter(&mut self) {
+        match (self.view, self.pane) {
+            (View::Connections, _) => {
+                if self.conns.marks.is_empty() {
+                    if let Some(conn) = self.current {
+                        self.set_scope(Scope::One(conn));
+                    }
+                } else {
+                    self.set_scope(Scope::Marked);
+                }
+                self.show(View::Messages);
+            }
+            (View::Messages, Pane::List) if self.areas.tree.is_empty() => {
+                self.pane = Pane::Body;
+                self.zoom = true;
+            }
+            (View::Messages, Pane::List) => self.pane = Pane::Tree,
+            (View::Messages, Pane::Tree) => self.enter_field(),
+            (View::Messages, Pane::Body) if self.detail.mode == Mode::Body => {
+                self.detail.fold_json(None);
+            }
+            (View::Messages, _) | (View::Statistics, _) => {}
+            (View::Sequence, _) => self.show(View::Messages),
+            (View::Handshake, _) => {
+                if let Some(conn) = self.current {
+                    self.set_scope(Scope::One(conn));
+                }
+                self.show(View::Messages);
+            }
+        }
+    }
+
+    fn enter_field(&mut self) {
+        let code = self.detail.node().filter(|node| node.severity.is_some());
+        match code.and_then(|node| node.name.parse().ok()) {
+            Some(code) => self.overlay = Some(Overlay::Explain(code, 0)),
+            None => self.detail.toggle_tree(),
+        }
+    }
+
+    fn show(&mut self, view: View) {
+        let before = self.view;
+        self.view = view;
+        self.zoom = false;
+        self.pane = Pane::List;
+        self.handshake_at = Cursor::default();
+        match (view, self.current) {
+            (View::Sequence, Some(conn)) => self.set_scope(Scope::Ladder(conn)),
+            (View::Messages, _) => {
+                if let Scope::Ladder(conn) = self.list.scope {
+                    self.set_scope(Scope::One(conn));
+                }
+            }
+            (View::Connections, _) if before != View::Connections => self.set_scope(Scope::All),
+            _ => {}
+        }
+    }
+
+    fn next_pane(&mut self, forward: bool) {
+        if self.view != View::Messages {
+            let at = View::ALL.iter().position(|view| *view == self.view).unwrap_or(0);
+            let step = if forward { 1 } else { View::ALL.len() - 1 };
+            let next = View::ALL.get((at + step) % View::ALL.len()).copied();
+            return self.show(next.unwrap_or(View::Connections));
+        }
+        let all = [Pane::List, Pane::Tree, Pane::Body, Pane::Hex];
+        let there = |pane: &Pane| match pane {
+            Pane::Hex => self.hex_beside() || self.zoom && self.areas.main.width >= WIDE,
+            _ => true,
+        };
+        let panes: Vec<Pane> = all.into_iter().filter(there).collect();
+        let at = panes.iter().position(|pane| *pane == self.pane).unwrap_or(0);
+        let step = if forward { 1 } else { panes.len() - 1 };
+        self.pane = panes.get((at + step) % panes.len()).copied().unwrap_or_default();
+    }
+
+    /// The bytes have a pane of their own.
+    pub const fn hex_beside(&self) -> bool {
+        !self.areas.hex.is_empty()
+    }
+
+    fn step(&mut self, motion: Motion) {
+        match (self.view, self.pane) {
+            (View::Connections, _) => {
+                let page = inner(self.areas.list, 1);
+                let len = self.conns.order.len();
+                self.conns.cursor.step(motion, len, page);
+                self.current = self.conns.selected();
+            }
+            (View::Messages, Pane::List) | (View::Sequence, _) => self.step_list(motion),
+            (View::Messages, Pane::Tree) => {
+                self.detail.move_tree(motion, inner(self.areas.tree, 0));
+            }
+            (View::Messages, Pane::Body) if self.detail.mode == Mode::Body => {
+                self.detail.move_body(motion, inner(self.areas.body, 0));
+            }
+            (View::Messages, pane) => {
+                let area = if pane == Pane::Hex { self.areas.hex } else { self.areas.body };
+                let beside = self.hex_beside();
+                let width = super::view::hex_width(area);
+                self.detail.move_hex(motion, inner(area, 0), width, beside);
+            }
+            (View::Handshake, _) => {
+                let lines = super::view::handshake_lines(self);
+                let page = usize::from(self.areas.main.height).saturating_sub(2);
+                // The selection is the screen itself.
+                let top = &mut self.handshake_at;
+                top.at = top.top;
+                top.step(motion, lines.saturating_sub(page).saturating_add(1), page);
+                top.top = top.at;
+            }
+            (View::Statistics, _) => {}
+        }
+    }
+
+    fn mark(&mut self) {
+        match self.view {
+            View::Connections => {
+                if let Some(conn) = self.current
+                    && !self.conns.marks.remove(&conn)
+                {
+                    self.conns.marks.insert(conn);
+                }
+            }
+            _ => {
+                if let Some(row) = self.selected_row()
+                    && !self.list.marks.remove(&row)
+                {
+                    self.list.marks.insert(row);
+                }
+            }
+        }
+        self.step(Motion::Down);
+    }
+
+    fn clear_marks(&mut self) {
+        self.conns.marks.clear();
+        self.list.marks.clear();
+        if self.list.scope == Scope::Marked {
+            self.set_scope(Scope::All);
+        }
+        self.say("no marks");
+    }
+
+    fn set_theme(&mut self, palette: Palette) {
+        self.theme = Theme::new(palette);
+        self.say(&format!("colours: {}", palette.name()));
+    }
+
+    /// The connection that handshake, ladder and commands are about.
+    pub fn conn(&self) -> Option<(u32, &Conn)> {
+        let at = self.current?;
+        Some((at, self.snapshot.conns.get(at as usize)?))
+    }
+
+    /// What is looked for now, in words of the store.
+    fn query(&self) -> Query {
+        Query {
+            conns: self.scope_set(),
+            filter: self.filter.as_ref().map(|(_, filter)| Arc::clone(filter)),
+            no_heartbeats: self.list.no_heartbeats,
+            needle: None,
+        }
+    }
+
+    fn scope_set(&self) -> Option<Arc<BTreeSet<u32>>> {
+        let set = match self.list.scope {
+            Scope::All => return None,
+            Scope::One(conn) => BTreeSet::from([conn]),
+            Scope::Marked => self.conns.marks.clone(),
+            Scope::Ladder(conn) => {
+                let leg = self.snapshot.conns.get(conn as usize).and_then(|conn| conn.leg);
+                [conn].into_iter().chain(leg).collect()
+            }
+        };
+        Some(Arc::new(set))
+    }
+
+    fn say(&mut self, text: &str) {
+        let text = super::text::clean(text);
+        self.message = Some(Message { text, severity: Severity::Info });
+    }
+
+    fn warn(&mut self, text: &str) {
+        let text = super::text::clean(text);
+        self.message = Some(Message { text, severity: Severity::Warning });
+    }
+
+    /// Tells what came of an effect.
+    pub fn tell(&mut self, result: Result<String, String>) {
+        match result {
+            Ok(text) => self.say(&text),
+            Err(text) => self.warn(&text),
+        }
+    }
+
+    /// The beginning of a row's payload, read once.
+    pub fn preview<R>(&self, at: u32, show: impl FnOnce(&[u8], bool) -> R) -> Option<R> {
+        let mut previews = self.previews.borrow_mut();
+        if let Some((bytes, text)) = previews.get(&at) {
+            return Some(show(bytes, *text));
+        }
+        let row = self.snapshot.rows.get(at as usize)?;
+        let (bytes, text) = self.reader.preview(row, PREVIEW_BYTES)?;
+        let shown = show(&bytes, text);
+        if previews.len() >= PREVIEWS {
+            previews.clear();
+        }
+        previews.insert(at, (bytes, text));
+        Some(shown)
+    }
+}
+
+/// Screens of at least so many columns show everything side by side.
+pub const WIDE: u16 = 160;
+
+/// Lines inside of a border, below so many of a header.
+pub fn inner(area: Rect, header: u16) -> usize {
+    usize::from(area.height.saturating_sub(2 + header))
+}
+
+#[cfg(test)]
+mod tests;

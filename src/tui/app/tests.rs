@@ -1,0 +1,404 @@
+//! Whole screens, driven by actions, as a terminal would show them.
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::*;
+use crate::event::{MessageKind, Payload};
+use crate::note::{Blame, Note, NoteCode};
+use crate::store::testing::Play;
+use crate::tui::action::{Copied, Mouse};
+use crate::tui::edit::Edit;
+use crate::units::Direction::{ToClient, ToServer};
+
+/// A session with a bit of everything.
+fn play() -> Play {
+    let mut play = Play::new();
+    play.open(1, "/chat?room=7");
+    play.text(1, ToServer, r#"{"type":"subscribe","channel":"prices","id":12345678901234567890}"#);
+    play.text(
+        1,
+        ToClient,
+        r#"{"type":"ack","id":1,"tags":["a","b"],"user":{"name":"Zoë","日本":null}}"#,
+    );
+    play.fragments(1, ToClient, &["Hello, ", "wide 世界 and ", "\x1b[31mred\x07"]);
+    play.control(1, ToServer, MessageKind::Ping, b"7");
+    play.control(1, ToClient, MessageKind::Pong, b"7");
+    play.open_with_key(2, "/feed", "AQIDBAUGBwgJCgsMDQ4PEC==");
+    play.message(
+        2,
+        ToClient,
+        MessageKind::Binary,
+        Payload::Data(&[0x82, 0xa7, 0, 0xc3, 0x28]),
+        &[],
+    );
+    play.gap(2, ToClient, 1460);
+    let note = Note::new(
+        NoteCode::ClientUnmasked,
+        Blame::Client,
+        "client frame 1 of 5 bytes is not masked",
+    );
+    play.message(2, ToServer, MessageKind::Text, Payload::Text("naked"), &[note]);
+    play.control(1, ToServer, MessageKind::Close, b"\x03\xe8bye");
+    play.control(1, ToClient, MessageKind::Close, b"\x03\xe8");
+    play.end(1);
+    play
+}
+
+fn app(play: &Play) -> App {
+    let mut app = App::new(play.reader.clone(), "chat.pcapng", false, Palette::Plain).unwrap();
+    app.load = Load { packets: 17, streams: 2, done: true, ..Load::default() };
+    app
+}
+
+/// Draws until nothing moves any more.
+fn screen(app: &mut App, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    loop {
+        app.refresh();
+        terminal.draw(|frame| crate::tui::view::draw(frame, app)).unwrap();
+        if !app.seeking() {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    // Twice: what a first drawing found out about the size counts for the second.
+    app.refresh();
+    terminal.draw(|frame| crate::tui::view::draw(frame, app)).unwrap();
+    for cell in terminal.backend().buffer().content() {
+        assert!(!cell.symbol().chars().any(char::is_control), "{:?}", cell.symbol());
+    }
+    let buffer = terminal.backend().buffer();
+    let rows = buffer.content().chunks(usize::from(width)).map(|row| {
+        let (mut line, mut covered) = (String::new(), 0);
+        for cell in row {
+            if covered == 0 {
+                line.push_str(cell.symbol());
+                covered = unicode_width::UnicodeWidthStr::width(cell.symbol());
+            }
+            covered = covered.saturating_sub(1);
+        }
+        line.trim_end().to_owned()
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+/// Does the actions, with the screen drawn before each: keys mean what is on it.
+fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
+    for action in actions {
+        screen(app, width, height);
+        app.update(action.clone());
+    }
+    screen(app, width, height)
+}
+
+fn typed(text: &str) -> Vec<Action> {
+    text.chars().map(|c| Action::Edit(Edit::Insert(c))).collect()
+}
+
+macro_rules! screens {
+    ($($name:ident: [$($size:expr),*] $actions:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            let play = play();
+            for (width, height) in [$($size),*] {
+                let mut app = app(&play);
+                let drawn = act(&mut app, width, height, &$actions);
+                insta::assert_snapshot!(format!("{}_{width}x{height}", stringify!($name)), drawn);
+            }
+        }
+    )*};
+}
+
+const SMALL: (u16, u16) = (40, 10);
+const USUAL: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (120, 40);
+const HUGE: (u16, u16) = (200, 60);
+
+use Action as A;
+use Motion as M;
+
+screens! {
+    connections: [SMALL, USUAL, LARGE, HUGE] [];
+    messages: [SMALL, USUAL, LARGE, HUGE] [A::Enter, A::Move(M::Down)];
+    messages_of_all: [USUAL] [A::Show(View::Messages), A::Times, A::Heartbeats];
+    fields_of_a_frame: [SMALL, USUAL, LARGE] [A::Enter, A::Move(M::Down), A::NextPane, A::Move(M::PageDown), A::Move(M::Down), A::Move(M::Down)];
+    json: [USUAL, LARGE] [A::Enter, A::Move(M::Down), A::Move(M::Down), A::NextPane, A::NextPane, A::Move(M::Down)];
+    text_is_harmless: [USUAL] [A::Enter, A::Move(M::Down), A::Move(M::Down), A::Move(M::Down)];
+    bytes_of_frames: [USUAL] [A::Enter, A::Move(M::Down), A::Payload, A::Payload, A::NextPane, A::NextPane, A::Move(M::Right)];
+    handshake: [SMALL, USUAL, LARGE] [A::Show(View::Handshake)];
+    sequence: [SMALL, USUAL, LARGE] [A::Show(View::Sequence), A::Move(M::Down)];
+    statistics: [SMALL, USUAL, LARGE] [A::Show(View::Statistics)];
+    keys: [SMALL, USUAL] [A::Help];
+    what_a_note_means: [USUAL] [vec![A::Command], typed("explain client-unmasked"), vec![A::Accept]].concat();
+}
+
+#[test]
+fn every_screen_survives_every_size() {
+    let play = play();
+    for width in [1, 2, 3, 5, 9, 14, 20, 40, 79, 100, 160] {
+        for height in [1, 2, 3, 4, 5, 6, 8, 13, 24, 40] {
+            let mut app = app(&play);
+            for view in View::ALL {
+                act(
+                    &mut app,
+                    width,
+                    height,
+                    &[A::Show(view), A::Move(M::Down), A::NextPane, A::Help],
+                );
+                act(&mut app, width, height, &[A::Back, A::Filter]);
+                act(&mut app, width, height, &[A::Back]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_filter_is_typed_completed_mended_and_applied() {
+    let play = play();
+    let mut app = app(&play);
+    app.update(A::Show(View::Messages));
+    let mut actions = vec![A::Filter];
+    actions.extend(typed("kind == te"));
+    let shown = act(&mut app, 80, 24, &actions);
+    assert!(shown.contains("Filter: kind == te"), "{shown}");
+    assert!(shown.contains("Tab completes"), "{shown}");
+    act(&mut app, 80, 24, &[A::Complete]);
+    assert_eq!(app.prompt.as_ref().unwrap().line.text(), "kind == text ");
+    let shown = act(&mut app, 80, 24, &[A::Accept]);
+    assert!(shown.contains("4 of 13 rows"), "{shown}");
+    act(&mut app, 80, 24, &[A::Filter]);
+    act(&mut app, 80, 24, &typed("and"));
+    let shown = act(&mut app, 80, 24, &[A::Accept]);
+    assert!(app.prompt.is_some(), "what does not parse stays to be mended: {shown}");
+    act(&mut app, 80, 24, &[A::Back, A::ClearFilter]);
+    assert_eq!(app.listed(), 13);
+}
+
+#[test]
+fn the_selected_row_stays_selected_when_the_filter_changes() {
+    let play = play();
+    let mut app = app(&play);
+    act(&mut app, 80, 24, &[A::Show(View::Messages), A::Move(M::PageDown)]);
+    let row = app.selected_row();
+    app.apply_filter("kind == text");
+    screen(&mut app, 80, 24);
+    app.apply_filter("");
+    screen(&mut app, 80, 24);
+    assert!(app.selected_row().unwrap().abs_diff(row.unwrap()) <= 1);
+}
+
+#[test]
+fn a_search_goes_from_hit_to_hit_and_points_at_the_bytes() {
+    let play = play();
+    let mut app = app(&play);
+    let mut actions = vec![A::Show(View::Messages), A::Search];
+    actions.extend(typed("type"));
+    actions.push(A::Accept);
+    act(&mut app, 80, 24, &actions);
+    assert_eq!(app.selected_row(), Some(1));
+    assert_eq!(app.detail.highlight.as_ref().map(|(_, range)| range.clone()), Some(2..6));
+    act(&mut app, 80, 24, &[A::NextFound]);
+    assert_eq!(app.selected_row(), Some(2));
+    act(&mut app, 80, 24, &[A::NextFound]);
+    assert_eq!(app.selected_row(), Some(1), "from the last it goes on at the first");
+    let mut actions = vec![A::Search, A::Complete];
+    actions.extend(typed("a7 00"));
+    actions.push(A::Accept);
+    act(&mut app, 80, 24, &actions);
+    assert_eq!(app.snapshot.rows.get(7).unwrap().len(), 5);
+    assert_eq!(app.selected_row(), Some(7));
+}
+
+#[test]
+fn notes_numbers_and_packets_are_gone_to() {
+    let play = play();
+    let mut app = app(&play);
+    act(&mut app, 80, 24, &[A::Show(View::Messages), A::NextNote]);
+    assert_eq!(app.selected_row(), Some(8), "the gap");
+    act(&mut app, 80, 24, &[A::NextNote]);
+    assert_eq!(app.selected_row(), Some(9));
+    let mut actions = vec![A::Goto];
+    actions.extend(typed("p7"));
+    actions.push(A::Accept);
+    act(&mut app, 80, 24, &actions);
+    assert_eq!(app.snapshot.rows.get(3).unwrap().packet().0, 7);
+    assert_eq!(app.selected_row(), Some(3));
+    let mut actions = vec![A::Command];
+    actions.extend(typed("9999"));
+    actions.push(A::Accept);
+    act(&mut app, 80, 24, &actions);
+    assert!(app.prompt.as_ref().unwrap().error.is_some());
+}
+
+#[test]
+fn following_is_held_by_scrolling_up_and_taken_up_at_the_end() {
+    let mut play = play();
+    let mut app = app(&play);
+    app.live = true;
+    app.load.done = false;
+    app.list.follow = true;
+    act(&mut app, 80, 24, &[A::Show(View::Messages)]);
+    assert_eq!(app.selected_row(), Some(12));
+    act(&mut app, 80, 24, &[A::Move(M::Up)]);
+    play.text(2, ToClient, "one");
+    play.text(2, ToClient, "two");
+    let shown = screen(&mut app, 80, 24);
+    assert!(shown.contains("2 new below"), "{shown}");
+    assert_eq!(app.selected_row(), Some(11));
+    let shown = act(&mut app, 80, 24, &[A::Move(M::Bottom)]);
+    assert!(shown.contains("following"), "{shown}");
+    play.text(2, ToClient, "three");
+    screen(&mut app, 80, 24);
+    assert_eq!(app.selected_row(), Some(15));
+}
+
+#[test]
+fn what_is_selected_is_copied_and_saved() {
+    let play = play();
+    let mut app = app(&play);
+    act(&mut app, 80, 24, &[A::Enter, A::Move(M::Down), A::Copy(Copied::Payload)]);
+    let effects = app.take_effects();
+    let want = r#"{"type":"subscribe","channel":"prices","id":12345678901234567890}"#;
+    assert_eq!(effects, [Effect::Clipboard(want.to_owned())]);
+    act(&mut app, 80, 24, &[A::Copy(Copied::Curl), A::SavePayload, A::Accept]);
+    let effects = app.take_effects();
+    assert!(matches!(&effects[0], Effect::Clipboard(text) if text.starts_with("curl -i -N")));
+    let path = PathBuf::from("conn1-c2s-1.txt");
+    assert_eq!(effects[1], Effect::WriteFile(path, want.as_bytes().to_vec()));
+    act(&mut app, 80, 24, &[A::Show(View::Connections), A::Move(M::Down), A::Mark]);
+    act(&mut app, 80, 24, &[A::SaveConnections, A::Accept]);
+    let want = Effect::SaveConnections(PathBuf::from("wstap.pcapng"), vec![1]);
+    assert_eq!(app.take_effects(), [want]);
+}
+
+#[test]
+fn fields_and_json_values_become_filters() {
+    let play = play();
+    let mut app = app(&play);
+    let to_tree = [A::Enter, A::Move(M::Down), A::NextPane];
+    act(&mut app, 120, 40, &to_tree);
+    act(&mut app, 120, 40, &[A::Move(M::Down), A::FilterField, A::Accept]);
+    assert_eq!(app.filter.as_ref().unwrap().0, "conn == 1");
+    act(
+        &mut app,
+        120,
+        40,
+        &[A::NextPane, A::Move(M::Down), A::Move(M::Down), A::FilterField, A::Accept],
+    );
+    assert_eq!(app.filter.as_ref().unwrap().0, "json.channel == \"prices\"");
+    screen(&mut app, 120, 40);
+    assert_eq!(app.listed(), 1);
+}
+
+#[test]
+fn the_tree_and_the_bytes_point_at_each_other() {
+    let play = play();
+    let mut app = app(&play);
+    act(&mut app, 200, 60, &[A::Enter, A::Move(M::Down), A::NextPane]);
+    let key = app.detail.visible().position(|node| node.name == "Masking key").unwrap();
+    for _ in 0..key {
+        app.update(A::Move(M::Down));
+    }
+    screen(&mut app, 200, 60);
+    assert_eq!(app.detail.highlight, Some((crate::tui::detail::tree::Source::Wire, 2..6)));
+    act(&mut app, 200, 60, &[A::NextPane, A::NextPane]);
+    assert_eq!(app.pane, Pane::Hex);
+    act(&mut app, 200, 60, &[A::Move(M::Top)]);
+    assert_eq!(app.detail.node().unwrap().name, "1... .... FIN");
+}
+
+#[test]
+fn the_mouse_selects_scrolls_and_drags() {
+    let play = play();
+    let mut app = app(&play);
+    act(&mut app, 80, 24, &[A::Show(View::Messages), A::Mouse(Mouse::Click(10, 6))]);
+    assert_eq!(app.selected_row(), Some(2));
+    act(&mut app, 80, 24, &[A::Mouse(Mouse::WheelDown(10, 6))]);
+    assert_eq!(app.list.cursor.top, 3);
+    let border = app.areas.list.bottom() - 1;
+    act(
+        &mut app,
+        80,
+        24,
+        &[
+            A::Mouse(Mouse::Click(10, border)),
+            A::Mouse(Mouse::Drag(10, border + 4)),
+            A::Mouse(Mouse::Release),
+        ],
+    );
+    assert_eq!(app.areas.list.bottom() - 1, border + 4);
+    act(&mut app, 80, 24, &[A::Mouse(Mouse::Click(10, 0))]);
+    assert_eq!(app.view, View::Connections);
+}
+
+#[test]
+fn leaving_asks_when_packets_would_be_lost() {
+    let play = play();
+    let mut app = app(&play);
+    app.unsaved = true;
+    let shown = act(&mut app, 80, 24, &[A::Quit]);
+    assert!(shown.contains("are saved nowhere"), "{shown}");
+    assert!(app.take_effects().is_empty());
+    act(&mut app, 80, 24, &[A::SaveConnections, A::Accept]);
+    assert_eq!(app.take_effects(), [Effect::SaveAll(PathBuf::from("wstap.pcapng"))]);
+    act(&mut app, 80, 24, &[A::Quit, A::Quit]);
+    assert_eq!(app.take_effects(), [Effect::Quit]);
+}
+
+#[test]
+fn an_empty_session_says_what_it_waits_for() {
+    let play = Play::new();
+    let mut app = App::new(play.reader.clone(), "lo", true, Palette::Plain).unwrap();
+    app.load = Load { packets: 1204, streams: 3, ..Load::default() };
+    for view in View::ALL {
+        let shown = act(&mut app, 80, 24, &[A::Show(view)]);
+        assert!(shown.contains("Waiting for an upgrade on lo:"), "{shown}");
+        assert!(
+            shown.contains("1,204 packets seen, 3 TCP connections, no WebSocket yet."),
+            "{shown}"
+        );
+    }
+}
+
+/// Time from a key to the screen with a million messages; `--ignored --nocapture`, with `--release`.
+#[test]
+#[ignore = "a measurement"]
+fn a_million_messages() {
+    let mut play = Play::new();
+    play.open(1, "/");
+    let begin = std::time::Instant::now();
+    for n in 0..1_000_000 {
+        play.text(
+            1,
+            if n % 2 == 0 { ToServer } else { ToClient },
+            "{\"type\":\"quote\",\"seq\":17}",
+        );
+    }
+    println!("loaded in {:?}", begin.elapsed());
+    let mut app = app(&play);
+    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
+    let mut times = Vec::new();
+    app.update(A::Show(View::Messages));
+    for n in 0..1000 {
+        let motion = [M::Down, M::PageDown, M::Bottom, M::Top, M::PageUp][n % 5];
+        let begin = std::time::Instant::now();
+        app.update(A::Move(motion));
+        app.refresh();
+        terminal.draw(|frame| crate::tui::view::draw(frame, &mut app)).unwrap();
+        times.push(begin.elapsed());
+    }
+    times.sort();
+    println!("a key to the screen: median {:?}, worst {:?}", times[500], times[999]);
+    let begin = std::time::Instant::now();
+    app.apply_filter("json.seq == 17");
+    while app.listed() == 0 {
+        app.refresh();
+    }
+    println!("first results of a filter over payloads after {:?}", begin.elapsed());
+    while app.seeking() {
+        app.refresh();
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    println!("all {} of them after {:?}", app.listed(), begin.elapsed());
+}

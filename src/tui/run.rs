@@ -1,0 +1,361 @@
+//! The loop: keys and rows in, screens out; and the terminal as it was found, whatever happens.
+//!
+//! Gets: a [`Session`]. Gives: a screen, until somebody leaves. Keeps: nothing behind, but the
+//! recording of what was captured and never saved, when it was ended from outside.
+
+use std::io::{self, Stdout, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use crossterm::event::{
+    self, DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+    Event, KeyEventKind, MouseButton, MouseEventKind,
+};
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+use super::action::{self, Action, Mouse};
+use super::app::{App, Effect};
+use super::feed::{self, Packets};
+use super::load::Loading;
+use super::tape::{self, Recorded, Tape, Wanted};
+use super::theme::Palette;
+use super::view;
+use crate::capture::Input;
+use crate::limits::Limits;
+
+/// What is shown.
+#[derive(Debug)]
+pub struct Session {
+    /// Where packets come from.
+    pub packets: Packets,
+    /// What that is called.
+    pub name: String,
+    /// The files, where they can be read again.
+    pub inputs: Vec<Input>,
+    /// The budgets.
+    pub limits: Limits,
+    /// Colours.
+    pub palette: Palette,
+    /// A display filter to begin with.
+    pub filter: Option<String>,
+}
+
+/// Why the UI can not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TuiError {
+    /// The terminal, or the store's file.
+    #[error("the terminal UI can not go on")]
+    Io(#[from] io::Error),
+    /// A fault of this program; shown already.
+    #[error("the terminal UI ended by a fault of its own")]
+    Panicked,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Somebody left.
+    Quit,
+    /// A signal came; what was captured and not saved is there.
+    Signal(Option<PathBuf>),
+}
+
+/// Time between two drawings while something moves.
+const FRAME: Duration = Duration::from_millis(33);
+/// The same while nothing does: signals are looked for.
+const REST: Duration = Duration::from_millis(150);
+/// Terminals give up on longer texts for the clipboard.
+const CLIPBOARD: usize = 1 << 20;
+
+/// Set by the panic hook.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Shows a session until somebody leaves.
+///
+/// # Errors
+/// When there is no terminal, or no temporary file.
+pub fn run(session: Session) -> Result<Ended, TuiError> {
+    let (writer, reader) = crate::store::new()?;
+    let once = session.packets.once();
+    let (tape, recorded) = match once.then(Tape::new).transpose()? {
+        Some((tape, recorded)) => (Some(tape), Some(recorded)),
+        None => (None, None),
+    };
+    let mut app = App::new(reader, &session.name, session.packets.live(), session.palette)?;
+    app.unsaved = once;
+    if let Some(filter) = &session.filter {
+        app.apply_filter(filter);
+    }
+    let loading = Loading::default();
+    let (packets, limits) = (session.packets, session.limits.clone());
+    let told = loading.clone();
+    // Never joined: a pipe that nobody writes to would never let go.
+    std::thread::Builder::new()
+        .name("load".into())
+        .spawn(move || feed::load(packets, writer, limits, &told, tape))?;
+    let signals = Signals::new()?;
+    let inputs = match &recorded {
+        Some(recorded) => vec![Input::Path(recorded.path().to_owned())],
+        None => session.inputs,
+    };
+    let mut screen = Screen::enter(recorded.as_ref().map(|r| r.path().to_owned()))?;
+    let (sender, results) = channel();
+    let mut ui = Ui {
+        app,
+        loading,
+        inputs,
+        limits: session.limits,
+        recorded,
+        sender,
+        results,
+        drawn: None,
+        ended: false,
+    };
+    let result = ui.turn(&mut screen, &signals);
+    drop(screen);
+    let ended = result?;
+    if let Some(recorded) = &ui.recorded {
+        match ended {
+            Ended::Signal(_) if ui.app.unsaved && ui.app.load.packets > 0 => {
+                return Ok(Ended::Signal(Some(recorded.path().to_owned())));
+            }
+            _ => recorded.remove(),
+        }
+    }
+    Ok(ended)
+}
+
+/// Signals that end the program.
+struct Signals(Arc<AtomicBool>);
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        }
+        Ok(Self(flag))
+    }
+
+    fn came(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The terminal while it is ours; given back when dropped, and before a panic is shown.
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    fn enter(recorded: Option<PathBuf>) -> io::Result<Self> {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            leave();
+            PANICKED.store(true, Ordering::Relaxed);
+            hook(info);
+            if let Some(path) = &recorded {
+                let mut out = io::stderr().lock();
+                // Nobody is left to be told when this fails.
+                let _ = writeln!(out, "wstap: what was captured is in {}", path.display());
+            }
+        }));
+        enter()?;
+        Ok(Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? })
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste)
+}
+
+fn leave() {
+    // Each for itself: what fails must not keep the others from being done.
+    let _ = execute!(io::stdout(), DisableBracketedPaste, DisableMouseCapture);
+    let _ = execute!(io::stdout(), LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+}
+
+struct Ui {
+    app: App,
+    loading: Loading,
+    inputs: Vec<Input>,
+    limits: Limits,
+    recorded: Option<Recorded>,
+    sender: Sender<Done>,
+    results: Receiver<Done>,
+    /// What there was to be seen when the screen was drawn last.
+    drawn: Option<(super::load::Load, (usize, usize))>,
+    ended: bool,
+}
+
+/// Something in the background came to its end.
+struct Done {
+    result: Result<String, String>,
+    /// Everything that was captured is saved.
+    saved: bool,
+}
+
+impl Ui {
+    fn turn(&mut self, screen: &mut Screen, signals: &Signals) -> Result<Ended, TuiError> {
+        let mut dirty = true;
+        loop {
+            if PANICKED.load(Ordering::Relaxed) {
+                return Err(TuiError::Panicked);
+            }
+            if signals.came() {
+                return Ok(Ended::Signal(None));
+            }
+            while let Ok(done) = self.results.try_recv() {
+                self.app.unsaved &= !done.saved;
+                self.app.tell(done.result);
+                dirty = true;
+            }
+            self.app.load = self.loading.now();
+            if let Some(reason) = self.recorded.as_ref().and_then(Recorded::failure) {
+                self.app.load.error.get_or_insert(format!("recording stopped: {reason}"));
+            }
+            let now = (self.app.load.clone(), self.app.reader.size());
+            if dirty || self.drawn.as_ref() != Some(&now) || self.app.seeking() {
+                self.app.refresh();
+                screen.terminal.draw(|frame| view::draw(frame, &mut self.app))?;
+                self.drawn = Some(now);
+            }
+            dirty = self.app.busy() && self.app.load.done;
+            let wait = if self.app.busy() { FRAME } else { REST };
+            if event::poll(wait)? {
+                dirty = true;
+                self.events()?;
+            }
+            self.effects(screen)?;
+            if self.ended {
+                return Ok(Ended::Quit);
+            }
+        }
+    }
+
+    /// All events that are there: a held key must not run on after it was let go.
+    fn events(&mut self) -> io::Result<()> {
+        loop {
+            if let Some(action) = self.action(event::read()?) {
+                self.app.update(action);
+            }
+            if !event::poll(Duration::ZERO)? {
+                return Ok(());
+            }
+            // What one key did counts for the next.
+            self.app.refresh();
+        }
+    }
+
+    fn action(&self, event: Event) -> Option<Action> {
+        match event {
+            Event::Key(key) if key.kind == KeyEventKind::Release => None,
+            Event::Key(key) if self.app.typing() => action::of_typing(&key),
+            Event::Key(key) => action::of_key(&key, self.app.place()),
+            Event::Paste(text) => Some(Action::Paste(text)),
+            Event::Mouse(mouse) => {
+                let (x, y) = (mouse.column, mouse.row);
+                Some(Action::Mouse(match mouse.kind {
+                    MouseEventKind::Down(MouseButton::Left) => Mouse::Click(x, y),
+                    MouseEventKind::Drag(MouseButton::Left) => Mouse::Drag(x, y),
+                    MouseEventKind::Up(MouseButton::Left) => Mouse::Release,
+                    MouseEventKind::ScrollUp => Mouse::WheelUp(x, y),
+                    MouseEventKind::ScrollDown => Mouse::WheelDown(x, y),
+                    _ => return None,
+                }))
+            }
+            Event::Resize(..) => Some(Action::Tick),
+            Event::FocusGained | Event::FocusLost => None,
+        }
+    }
+
+    fn effects(&mut self, screen: &mut Screen) -> Result<(), TuiError> {
+        for effect in self.app.take_effects() {
+            match effect {
+                Effect::Quit => self.ended = true,
+                Effect::StopLoading => self.loading.stop(),
+                Effect::Clipboard(text) => self.clipboard(&text)?,
+                Effect::Suspend => {
+                    leave();
+                    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+                    enter()?;
+                    screen.terminal.clear()?;
+                }
+                Effect::WriteFile(path, bytes) => {
+                    let size = super::text::size(bytes.len() as u64);
+                    let shown = path.display().to_string();
+                    self.behind(false, move || {
+                        let file = std::fs::File::create_new(&path);
+                        match file.and_then(|mut file| file.write_all(&bytes)) {
+                            Ok(()) => Ok(format!("saved {size} to {shown}")),
+                            Err(error) => Err(format!("cannot write {shown}: {error}")),
+                        }
+                    });
+                }
+                Effect::SaveConnections(path, conns) => {
+                    let all = &self.app.snapshot.conns;
+                    let wanted =
+                        conns.iter().filter_map(|at| all.get(*at as usize)).map(Wanted::of);
+                    let wanted: Vec<Wanted> = wanted.collect();
+                    self.save(path, wanted, false);
+                }
+                Effect::SaveAll(path) => self.save(path, Vec::new(), true),
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&self, path: PathBuf, wanted: Vec<Wanted>, all: bool) {
+        let (inputs, limits) = (self.inputs.clone(), self.limits.clone());
+        self.behind(all, move || {
+            let packets = tape::save(&inputs, &wanted, &path, &limits)?;
+            let packets = super::text::count(packets, "packet");
+            Ok(format!("saved {packets} to {}", path.display()))
+        });
+    }
+
+    /// Does something that may take long, and tells what came of it.
+    fn behind(&self, all: bool, work: impl FnOnce() -> Result<String, String> + Send + 'static) {
+        let sender = self.sender.clone();
+        let spawned = std::thread::Builder::new().name("save".into()).spawn(move || {
+            let result = work();
+            // Whoever asked may be gone.
+            let _ = sender.send(Done { saved: all && result.is_ok(), result });
+        });
+        if let Err(error) = spawned {
+            let _ = self.sender.send(Done { result: Err(error.to_string()), saved: false });
+        }
+    }
+
+    /// OSC 52: the terminal that one sits at puts it into its clipboard, however far away.
+    fn clipboard(&mut self, text: &str) -> io::Result<()> {
+        if text.len() > CLIPBOARD {
+            let size = super::text::size(text.len() as u64);
+            self.app.tell(Err(format!("{size} are too much for a clipboard; w saves the payload")));
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        write!(out, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
+        out.flush()
+    }
+}

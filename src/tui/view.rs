@@ -1,0 +1,326 @@
+//! Draws the state: where everything is, the bars, and the screens.
+//!
+//! ```text
+//! ┌──────────────────────────────────────────────────────────────────────────┐
+//! │ wstap  1 Connections  2 Messages  3 Handshake  4 Sequence  5 Statistics   │ title
+//! │ / kind == text                                     12 of 1,204 messages   │ filter
+//! │┌ Messages ──────────────────────────────────────────────────────────────┐│
+//! ││ list                                                                    ││ main
+//! │└─────────────────────────────────────────────────────────────────────────┘│
+//! │┌ Fields ─────────────┐┌ Payload ───────────────┐┌ Bytes ───────────────┐│
+//! │└─────────────────────┘└─────────────────────────┘└───────────────────────┘│
+//! │F1 Help  F2 Conns  F3 Msgs ...                                             │ keys
+//! └──────────────────────────────────────────────────────────────────────────┘
+//! ```
+
+mod connections;
+mod detail;
+mod handshake;
+mod messages;
+mod overlay;
+mod prompt;
+mod sequence;
+mod statistics;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Paragraph};
+
+pub use detail::hex_width;
+pub use handshake::count as handshake_lines;
+
+use super::action::{Action, KEYS, Place, View};
+use super::app::{App, Areas, Pane, WIDE, inner};
+use super::text::{count, fit, thousands};
+use super::theme::Theme;
+use crate::sink::escape;
+
+/// Screens of at least so many columns show the tree beside the payload.
+const TWO_PANES: u16 = 100;
+/// Fewer lines than this do not hold list and detail.
+const SPLIT: u16 = 14;
+
+/// Draws everything.
+pub fn draw(frame: &mut Frame<'_>, app: &mut App) {
+    app.areas = areas(app, frame.area());
+    settle(app);
+    let areas = app.areas;
+    title(frame, areas.title, app);
+    match app.view {
+        View::Connections => connections::render(frame, areas, app),
+        View::Messages => {
+            messages::render(frame, areas.list, app);
+            detail::render(frame, areas, app);
+        }
+        View::Handshake => handshake::render(frame, areas.main, app),
+        View::Sequence => sequence::render(frame, areas.list, app),
+        View::Statistics => statistics::render(frame, areas.main, app),
+    }
+    filter(frame, areas.filter, app);
+    bottom(frame, areas.bottom, app);
+    prompt::render_completions(frame, areas, app);
+    overlay::render(frame, frame.area(), app);
+}
+
+/// Where everything is on a screen of this size.
+pub fn areas(app: &App, screen: Rect) -> Areas {
+    // What one can do without goes first when there is no room.
+    let lines = |there: bool| Constraint::Length(u16::from(there));
+    let [title, filter, main, bottom] = Layout::vertical([
+        lines(screen.height >= 5),
+        lines(screen.height >= 8 || app.prompt.is_some()),
+        Constraint::Min(1),
+        lines(screen.height >= 6 || app.message.is_some()),
+    ])
+    .areas(screen);
+    let mut areas = Areas { title, filter, main, bottom, ..Areas::default() };
+    match app.view {
+        View::Connections => {
+            areas.list = main;
+            if main.height >= 36 {
+                let wanted = u16::try_from(app.conns.order.len()).unwrap_or(u16::MAX);
+                let [list, below] = Layout::vertical([
+                    Constraint::Length(wanted.saturating_add(3).clamp(8, main.height / 2)),
+                    Constraint::Min(1),
+                ])
+                .areas(main);
+                (areas.list, areas.body) = (list, below);
+            }
+        }
+        View::Messages => panes(app, &mut areas),
+        View::Sequence => areas.list = main,
+        View::Handshake | View::Statistics => {}
+    }
+    areas
+}
+
+fn panes(app: &App, areas: &mut Areas) {
+    let main = areas.main;
+    if app.zoom || main.height < SPLIT {
+        let area = match app.pane {
+            Pane::List => &mut areas.list,
+            Pane::Tree => &mut areas.tree,
+            Pane::Body => &mut areas.body,
+            Pane::Hex => &mut areas.hex,
+        };
+        *area = main;
+        return;
+    }
+    let [list, below] =
+        Layout::vertical([Constraint::Percentage(app.split), Constraint::Min(4)]).areas(main);
+    areas.list = list;
+    match main.width {
+        WIDE.. => {
+            [areas.tree, areas.body, areas.hex] = Layout::horizontal([
+                Constraint::Fill(10),
+                Constraint::Fill(10),
+                Constraint::Length(78),
+            ])
+            .areas(below);
+        }
+        TWO_PANES.. => {
+            [areas.tree, areas.body] =
+                Layout::horizontal([Constraint::Percentage(42), Constraint::Fill(1)]).areas(below);
+        }
+        _ if app.pane == Pane::Tree => areas.tree = below,
+        _ => areas.body = below,
+    }
+}
+
+/// Moves what is shown so that what is selected is seen.
+fn settle(app: &mut App) {
+    let rows = inner(app.areas.list, 1);
+    let (listed, conns) = (app.listed(), app.conns.order.len());
+    if app.view == View::Connections {
+        app.conns.cursor.show(conns, rows);
+    } else {
+        app.list.cursor.show(listed, rows);
+    }
+    let visible = app.detail.visible().count();
+    app.detail.tree_at.show(visible, inner(app.areas.tree, 0));
+    app.detail.set_width(usize::from(app.areas.body.width.saturating_sub(2)));
+    let body = app.detail.body_len();
+    app.detail.body_at.show(body, inner(app.areas.body, 0));
+    detail::settle_hex(app);
+}
+
+/// ` wstap  1 Connections  2 Messages …                     capture.pcapng`
+fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let theme = &app.theme;
+    let mut spans = vec![Span::styled(" wstap ", theme.key)];
+    for (view, text) in tabs(area.width) {
+        let style = if view == app.view { theme.selected } else { theme.bar };
+        spans.push(Span::styled(text, style));
+    }
+    let used: usize = spans.iter().map(|span| escape::width(&span.content)).sum();
+    let free = usize::from(area.width).saturating_sub(used + 2);
+    let state = if app.live && !app.load.done { "● live  " } else { "" };
+    if free > 4 {
+        let whole = format!("{state}{}", app.name);
+        // Of a path that does not fit, the end tells more.
+        let last = app.name.rsplit('/').next().unwrap_or("");
+        let name = if escape::width(&whole) > free { last } else { &whole };
+        let name = super::text::cut(name, free);
+        let pad = free.saturating_sub(escape::width(&name));
+        spans.push(Span::styled(" ".repeat(pad + 1), theme.bar));
+        spans.push(Span::styled(name, theme.bar));
+    }
+    frame.render_widget(Paragraph::new(Line::from(spans)).style(theme.bar), area);
+}
+
+fn tabs(width: u16) -> impl Iterator<Item = (View, String)> {
+    View::ALL.into_iter().zip(1..).map(move |(view, n)| {
+        let title = if width < 72 { view.title().get(..4).unwrap_or("") } else { view.title() };
+        (view, format!(" {n} {title} "))
+    })
+}
+
+/// The tab at a column of the title bar.
+pub fn tab_at(app: &App, x: u16) -> Option<View> {
+    let mut left = app.areas.title.x + 7;
+    for (view, text) in tabs(app.areas.title.width) {
+        let right = left.saturating_add(u16::try_from(text.len()).unwrap_or(0));
+        if (left..right).contains(&x) {
+            return Some(view);
+        }
+        left = right;
+    }
+    None
+}
+
+/// `/ kind == text                         12 of 1,204 messages · conn 3 · following`
+fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    if app.prompt.is_some() {
+        return prompt::render(frame, area, app);
+    }
+    let theme = &app.theme;
+    let right = summary(app);
+    let width = usize::from(area.width);
+    let left = width.saturating_sub(escape::width(&right) + 2);
+    let (text, style) = match &app.filter {
+        Some((text, _)) => (format!(" / {text}"), theme.good),
+        None if left > 20 => (" / to filter".to_owned(), theme.dim),
+        None => (String::new(), theme.dim),
+    };
+    let line = Line::from(vec![
+        Span::styled(fit(&text, left), style),
+        Span::styled(format!(" {right} "), theme.dim),
+    ]);
+    frame.render_widget(Paragraph::new(line), area);
+}
+
+/// How much there is, and what one does not see of it.
+fn summary(app: &App) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let all = app.snapshot.rows.len();
+    if app.view == View::Connections {
+        let (shown, conns) = (app.conns.order.len(), app.snapshot.conns.len());
+        parts.push(if shown == conns {
+            count(conns as u64, "connection")
+        } else {
+            format!("{} of {}", thousands(shown as u64), count(conns as u64, "connection"))
+        });
+    } else if app.list.found.is_some() {
+        let listed = thousands(app.listed() as u64);
+        parts.push(format!("{listed} of {}", count(all as u64, "row")));
+    } else {
+        parts.push(count(all as u64, "row"));
+    }
+    let marks = app.conns.marks.len();
+    if marks > 0 {
+        parts.push(format!("{marks} marked"));
+    }
+    if app.list.no_heartbeats && app.view != View::Connections {
+        parts.push("no heartbeats".to_owned());
+    }
+    if app.new_below() > 0 && !app.load.done {
+        parts.push(format!("{} new below", thousands(app.new_below() as u64)));
+    } else if app.list.follow && !app.load.done && app.view == View::Messages {
+        parts.push("following".to_owned());
+    }
+    if app.seeking() {
+        parts.push("searching".to_owned());
+    }
+    if let (false, Some(fraction)) = (app.load.done, app.load.fraction) {
+        parts.push(format!("loading {:.0} %", fraction * 100.0));
+    } else if !app.load.done && !app.live {
+        parts.push(format!("loading, {}", count(app.load.packets, "packet")));
+    } else if app.load.stopped {
+        parts.push("stopped".to_owned());
+    }
+    parts.join(" · ")
+}
+
+/// The keys that matter here; or what came of the last action.
+fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let theme = &app.theme;
+    if let Some(message) = &app.message {
+        let style = theme.bar.patch(theme.severity(message.severity));
+        let text = fit(&format!(" {}", message.text), usize::from(area.width));
+        frame.render_widget(Paragraph::new(Span::styled(text, style)), area);
+        return;
+    }
+    let error = app.load.error.as_deref().filter(|_| app.view == View::Connections);
+    if let Some(error) = error {
+        let text = fit(&format!(" the rest can not be read: {error}"), usize::from(area.width));
+        frame.render_widget(Paragraph::new(Span::styled(text, theme.bar.patch(theme.error))), area);
+        return;
+    }
+    let mut spans = Vec::new();
+    let mut left = usize::from(area.width);
+    let place = app.place();
+    // What counts here alone matters more than what counts everywhere; views have numbers above.
+    let here = KEYS.iter().filter(|key| key.places.contains(&place) && place != Place::Anywhere);
+    let all = KEYS.iter().filter(|key| key.places.contains(&Place::Anywhere));
+    let (views, rest): (Vec<_>, Vec<_>) =
+        all.partition(|key| matches!(key.action, Action::Show(_)));
+    let (help, rest): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|key| matches!(key.action, Action::Help | Action::Quit));
+    for binding in help.into_iter().chain(here).chain(rest).chain(views) {
+        let Some(key) = binding.keys.first().filter(|_| !binding.bar.is_empty()) else { continue };
+        let name = key.name();
+        let wide = escape::width(&name) + binding.bar.len() + 3;
+        if wide > left {
+            continue;
+        }
+        left -= wide;
+        spans.push(Span::styled(format!(" {name}"), theme.key));
+        spans.push(Span::styled(format!(" {} ", binding.bar), theme.bar));
+    }
+    frame.render_widget(Paragraph::new(Line::from(spans)).style(theme.bar), area);
+}
+
+/// A pane's border, with a title; strong when it has the keys.
+fn block<'a>(theme: &Theme, title: String, focus: bool) -> Block<'a> {
+    let style = if focus { theme.focus } else { theme.border };
+    Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(style)
+        .title(Span::styled(format!(" {title} "), if focus { theme.focus } else { theme.strong }))
+}
+
+/// A line that is selected, over the whole width.
+fn selected<'a>(line: Line<'a>, style: Style, width: u16) -> Line<'a> {
+    let used = line.width();
+    let pad = usize::from(width).saturating_sub(used);
+    let mut line = line;
+    line.spans.push(Span::raw(" ".repeat(pad)));
+    for span in &mut line.spans {
+        span.style = span.style.patch(style);
+    }
+    line
+}
+
+/// Lines in the middle of a pane that has nothing to show, which say what to do.
+fn empty(frame: &mut Frame<'_>, area: Rect, theme: &Theme, lines: &[String]) {
+    let width = usize::from(area.width);
+    let folded: Vec<String> =
+        lines.iter().flat_map(|line| super::text::fold(line, width.saturating_sub(4))).collect();
+    let height = u16::try_from(folded.len()).unwrap_or(u16::MAX).min(area.height);
+    let top = area.y + (area.height - height) / 2;
+    let area = Rect { y: top, height, ..area };
+    let lines: Vec<Line<'_>> = folded.into_iter().map(Line::from).collect();
+    frame.render_widget(Paragraph::new(lines).style(theme.dim).centered(), area);
+}

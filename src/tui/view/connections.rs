@@ -1,0 +1,313 @@
+//! The connections.
+//!
+//! ```text
+//! ╭ Connections ─────────────────────────────────────────────────────────────────────────────╮
+//! │    #  Start      Client            Server           Path   Outcome   Msgs →  ← ...  Notes │
+//! │▌*  1  0.000000   127.0.0.1:40938   127.0.0.1:8088   /chat  accepted      12  14    ✗ 2 ! 1│
+//! ╰───────────────────────────────────────────────────────────────────────────────────────────╯
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::{Margin, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::{block, empty, handshake, selected};
+use crate::event::Outcome;
+use crate::note::Severity;
+use crate::store::Conn;
+use crate::tui::app::{App, Areas, Column};
+use crate::tui::text::{count, fit, right, seconds, size, span, thousands};
+use crate::tui::theme::{Theme, sign};
+use crate::units::Direction;
+
+/// A column: its title, how wide, whether numbers, what it is sorted as, and from which width of
+/// the screen on it is shown.
+struct Field {
+    title: &'static str,
+    width: usize,
+    number: bool,
+    sort: Option<Column>,
+    from: usize,
+    show: fn(&Conn, &App) -> (String, Option<StyleOf>),
+}
+
+type StyleOf = fn(&Conn, &Theme) -> Style;
+
+const FIELDS: &[Field] = &[
+    Field {
+        title: "#",
+        width: 5,
+        number: true,
+        sort: Some(Column::No),
+        from: 0,
+        show: |c, _| (c.no.to_string(), None),
+    },
+    Field { title: "Start", width: 11, number: true, sort: None, from: 90, show: start },
+    Field {
+        title: "Client",
+        width: 21,
+        number: false,
+        sort: Some(Column::Client),
+        from: 120,
+        show: |c, _| (c.info.client.to_string(), None),
+    },
+    Field {
+        title: "Server",
+        width: 21,
+        number: false,
+        sort: Some(Column::Server),
+        from: 60,
+        show: |c, _| (c.info.server.to_string(), None),
+    },
+    Field {
+        title: "Path",
+        width: 0,
+        number: false,
+        sort: Some(Column::Path),
+        from: 0,
+        show: |c, _| (c.target().to_owned(), None),
+    },
+    Field {
+        title: "Outcome",
+        width: 14,
+        number: false,
+        sort: None,
+        from: 50,
+        show: |c, _| (outcome(c), Some(outcome_style)),
+    },
+    Field {
+        title: "Subprotocol",
+        width: 14,
+        number: false,
+        sort: None,
+        from: 132,
+        show: |c, _| (subprotocol(c), None),
+    },
+    Field {
+        title: "Extensions",
+        width: 18,
+        number: false,
+        sort: None,
+        from: 152,
+        show: |c, _| (extensions(c), None),
+    },
+    Field {
+        title: "Msgs →",
+        width: 7,
+        number: true,
+        sort: Some(Column::Messages),
+        from: 0,
+        show: |c, _| (thousands(c.traffic.to_server.messages()), Some(|_, t| t.to_server)),
+    },
+    Field {
+        title: "Msgs ←",
+        width: 7,
+        number: true,
+        sort: Some(Column::Messages),
+        from: 0,
+        show: |c, _| (thousands(c.traffic.to_client.messages()), Some(|_, t| t.to_client)),
+    },
+    Field {
+        title: "Bytes →",
+        width: 8,
+        number: true,
+        sort: Some(Column::Bytes),
+        from: 100,
+        show: |c, _| (size(c.traffic.to_server.bytes), Some(|_, t| t.to_server)),
+    },
+    Field {
+        title: "Bytes ←",
+        width: 8,
+        number: true,
+        sort: Some(Column::Bytes),
+        from: 100,
+        show: |c, _| (size(c.traffic.to_client.bytes), Some(|_, t| t.to_client)),
+    },
+    Field {
+        title: "Length",
+        width: 8,
+        number: true,
+        sort: Some(Column::Duration),
+        from: 110,
+        show: |c, _| (c.duration().map(span).unwrap_or_default(), None),
+    },
+    Field { title: "End", width: 11, number: false, sort: None, from: 90, show: end },
+    Field {
+        title: "Notes",
+        width: 9,
+        number: false,
+        sort: Some(Column::Notes),
+        from: 40,
+        show: |c, _| (notes(c), Some(notes_style)),
+    },
+];
+
+/// Draws the list, and the handshake of the selected one where there is room.
+pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
+    let theme = &app.theme;
+    let area = areas.list;
+    let focus = areas.body.is_empty();
+    frame.render_widget(block(theme, "Connections".into(), true), area);
+    let inside = area.inner(Margin::new(1, 1));
+    if app.conns.order.is_empty() {
+        return empty(frame, inside, theme, &nothing(app));
+    }
+    let columns = columns(usize::from(inside.width));
+    let mut lines = vec![header(app, &columns)];
+    let height = usize::from(inside.height).saturating_sub(1);
+    let cursor = app.conns.cursor;
+    for (place, index) in app.conns.order.iter().enumerate().skip(cursor.top).take(height) {
+        let Some(conn) = app.snapshot.conns.get(*index as usize) else { continue };
+        let line = row(app, conn, *index, &columns);
+        let here = place == cursor.at;
+        lines.push(if here { selected(line, theme.selected, inside.width) } else { line });
+    }
+    frame.render_widget(Paragraph::new(lines), inside);
+    if !focus {
+        handshake::render(frame, areas.body, app);
+    }
+}
+
+/// The columns that fit, and how wide each is.
+fn columns(width: usize) -> Vec<(&'static Field, usize)> {
+    let fields: Vec<_> = FIELDS.iter().filter(|field| field.from <= width).collect();
+    // Mark and leg in front, a space between any two.
+    let fixed: usize = fields.iter().map(|field| field.width + 1).sum::<usize>() + 2;
+    let path = width.saturating_sub(fixed).clamp(4, 80);
+    fields.into_iter().map(|f| (f, if f.width == 0 { path } else { f.width })).collect()
+}
+
+fn header<'a>(app: &App, columns: &[(&Field, usize)]) -> Line<'a> {
+    let mut text = String::from("  ");
+    let mut told = false;
+    for (field, width) in columns {
+        let sorted = field.sort == Some(app.conns.sort) && !told;
+        told |= sorted;
+        let arrow = match (sorted, app.conns.reversed) {
+            (false, _) => "",
+            (true, false) => "▾",
+            (true, true) => "▴",
+        };
+        let title = format!("{}{arrow}", field.title);
+        text.push_str(&if field.number { right(&title, *width) } else { fit(&title, *width) });
+        text.push(' ');
+    }
+    Line::styled(text, app.theme.header)
+}
+
+fn row<'a>(app: &App, conn: &Conn, index: u32, columns: &[(&Field, usize)]) -> Line<'a> {
+    let theme = &app.theme;
+    let marked = app.conns.marks.contains(&index);
+    let leg = if conn.leg.is_some() { "⇄" } else { " " };
+    let mut spans = vec![
+        Span::styled(if marked { "*" } else { " " }, theme.marked),
+        Span::styled(leg, theme.info),
+    ];
+    for (field, width) in columns {
+        let (text, style) = (field.show)(conn, app);
+        let text = if field.number { right(&text, *width) } else { fit(&text, *width) };
+        let style = style.map_or(theme.text, |style| style(conn, theme));
+        spans.push(Span::styled(text, style));
+        spans.push(Span::raw(" "));
+    }
+    Line::from(spans)
+}
+
+fn start(conn: &Conn, app: &App) -> (String, Option<StyleOf>) {
+    let since = conn.begin().zip(app.snapshot.first_time()).map(|(at, first)| at.since(first));
+    (since.map(seconds).unwrap_or_default(), Some(|_, theme| theme.dim))
+}
+
+fn outcome(conn: &Conn) -> String {
+    let Some(opening) = &conn.opening else { return String::new() };
+    match (&opening.response, opening.outcome) {
+        (Some(response), Outcome::Rejected) => format!("{} rejected", response.status),
+        (_, outcome) => outcome.name().to_owned(),
+    }
+}
+
+fn outcome_style(conn: &Conn, theme: &Theme) -> Style {
+    match conn.opening.as_ref().map(|opening| opening.outcome) {
+        Some(Outcome::Accepted) => theme.good,
+        Some(Outcome::Rejected | Outcome::Invalid) => theme.error,
+        Some(Outcome::Incomplete) => theme.warning,
+        Some(Outcome::Unseen) | None => theme.dim,
+    }
+}
+
+fn subprotocol(conn: &Conn) -> String {
+    conn.opening.as_ref().and_then(|o| o.subprotocol.clone()).unwrap_or_default()
+}
+
+fn extensions(conn: &Conn) -> String {
+    conn.opening.as_ref().and_then(|o| o.extensions.clone()).unwrap_or_default()
+}
+
+fn end(conn: &Conn, _: &App) -> (String, Option<StyleOf>) {
+    match &conn.end {
+        Some(end) => {
+            let by = end.by.map_or("", |by| match by {
+                Direction::ToServer => " →",
+                Direction::ToClient => " ←",
+            });
+            (format!("{}{by}", end.how.name()), None)
+        }
+        None if conn.over() => ("refused".into(), None),
+        None => ("open".into(), Some(|_, theme| theme.good)),
+    }
+}
+
+/// The signs and counts of the two worst kinds.
+fn notes(conn: &Conn) -> String {
+    let [info, warning, error] = conn.notes;
+    let all = [(Severity::Error, error), (Severity::Warning, warning), (Severity::Info, info)];
+    let parts = all.iter().filter(|(_, n)| *n > 0).take(2);
+    let parts: Vec<_> =
+        parts.map(|(severity, n)| format!("{}{n}", sign(Some(*severity)))).collect();
+    parts.join(" ")
+}
+
+fn notes_style(conn: &Conn, theme: &Theme) -> Style {
+    conn.worst().map_or(theme.text, |worst| theme.severity(worst))
+}
+
+/// What to say where there is no connection.
+pub(super) fn nothing(app: &App) -> Vec<String> {
+    let load = &app.load;
+    let seen = format!(
+        "{} seen, {}, no WebSocket",
+        count(load.packets, "packet"),
+        count(load.streams, "TCP connection")
+    );
+    if app.filter.is_some() && !app.snapshot.conns.is_empty() {
+        return vec![
+            "No connection has anything that the filter selects.".into(),
+            "A takes the filter away.".into(),
+        ];
+    }
+    if app.live && !load.done {
+        return vec![format!("Waiting for an upgrade on {}:", app.name), format!("{seen} yet.")];
+    }
+    if !load.done {
+        return vec![format!("Loading {}:", app.name), format!("{seen} yet.")];
+    }
+    let mut lines = vec![format!("{}: {seen}.", app.name)];
+    if let Some(error) = &load.error {
+        lines.push(format!("The rest can not be read: {error}"));
+    }
+    if load.streams == 0 && load.packets > 0 {
+        lines.push("Was the capture filter right, and the interface?".into());
+    }
+    for (reason, n) in load.skipped.iter().take(4) {
+        lines.push(format!("{}: {reason}", count(*n, "packet")));
+    }
+    lines.push("q quits.".into());
+    lines
+}
+
+/// What is said instead of a pane that needs a connection.
+pub(super) fn no_conn(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    empty(frame, area, &app.theme, &nothing(app));
+}

@@ -1,0 +1,147 @@
+//! What lies over the screen: the keys, what a note means, a question.
+
+use ratatui::Frame;
+use ratatui::layout::{Margin, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph};
+
+use super::block;
+use crate::note::NoteCode;
+use crate::tui::action::{COMMANDS, KEYS, Key, Place};
+use crate::tui::app::{App, Overlay};
+use crate::tui::text::{fit, fold};
+use crate::tui::theme::{Theme, sign};
+
+/// Draws it, where there is one.
+pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &App) {
+    let theme = &app.theme;
+    let width = usize::from(screen.width.saturating_sub(4)).min(92);
+    let (title, lines, top) = match &app.overlay {
+        None => return,
+        Some(Overlay::Help(top)) => ("Keys".to_owned(), help(theme, width), *top),
+        Some(Overlay::Explain(code, top)) => {
+            (code.as_str().to_owned(), explain(theme, *code, width), *top)
+        }
+        Some(Overlay::Quit) => ("Not saved".to_owned(), question(app, width), 0),
+    };
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let area = middle(screen, u16::try_from(width + 2).unwrap_or(u16::MAX), height);
+    frame.render_widget(Clear, area);
+    frame.render_widget(block(theme, title, true), area);
+    let inside = area.inner(Margin::new(1, 1));
+    let last = lines.len().saturating_sub(usize::from(inside.height));
+    let lines: Vec<Line<'_>> = lines.into_iter().skip(top.min(last)).collect();
+    frame.render_widget(Paragraph::new(lines), inside);
+    if last > 0 {
+        let text = format!(" ↑↓ {} more lines ", last.saturating_sub(top.min(last)));
+        let below =
+            Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }.inner(Margin::new(2, 0));
+        frame.render_widget(Paragraph::new(Span::styled(text, theme.dim)), below);
+    }
+}
+
+fn middle(screen: Rect, width: u16, height: u16) -> Rect {
+    let width = width.min(screen.width);
+    let height = height.min(screen.height);
+    let (x, y) = ((screen.width - width) / 2, (screen.height - height) / 2);
+    Rect::new(screen.x + x, screen.y + y, width, height)
+}
+
+fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
+    let mut lines = Vec::new();
+    for (place, title) in [
+        (Place::Anywhere, "Everywhere"),
+        (Place::Connections, "Connections"),
+        (Place::Messages, "Messages and sequence"),
+        (Place::Detail, "Fields, payload and bytes"),
+    ] {
+        if !lines.is_empty() {
+            lines.push(Line::raw(""));
+        }
+        lines.push(Line::styled(title, theme.header));
+        // What counts in several places stands with the first of them.
+        for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
+            let names: Vec<_> = binding.keys.iter().map(Key::name).collect();
+            entry(&mut lines, theme, &names.join("  "), binding.help, width);
+        }
+    }
+    lines.push(Line::raw(""));
+    lines.push(Line::styled("Commands, behind :", theme.header));
+    for (name, argument, help) in COMMANDS {
+        entry(&mut lines, theme, &format!("{name} {argument}"), help, width);
+    }
+    lines.push(Line::raw(""));
+    lines.push(Line::styled("Signs", theme.header));
+    for (keys, text) in [
+        ("→  ←", "from the client, from the server"),
+        ("✗  !  i", "a note: broken, likely to harm, worth knowing"),
+        ("⇄", "both legs of a proxy are in the capture"),
+        ("+", "came in several frames"),
+        ("*", "marked"),
+    ] {
+        entry(&mut lines, theme, keys, text, width);
+    }
+    lines
+}
+
+fn entry<'a>(lines: &mut Vec<Line<'a>>, theme: &Theme, keys: &str, text: &str, width: usize) {
+    let left = if width < 60 { 14 } else { 24 };
+    for (n, part) in fold(text, width.saturating_sub(left + 3)).into_iter().enumerate() {
+        let keys = if n == 0 { keys } else { "" };
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {} ", fit(keys, left)), theme.name),
+            Span::raw(part),
+        ]));
+    }
+}
+
+fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Line<'a>> {
+    let told = code.explanation();
+    let severity = code.severity();
+    let head = format!("{} {}, {}", sign(Some(severity)), severity.name(), code.reference());
+    let mut lines = vec![Line::styled(head, theme.severity(severity))];
+    for part in fold(told.title, width) {
+        lines.push(Line::styled(part, theme.strong));
+    }
+    let causes = told.causes.join("; ");
+    for (title, text) in [
+        ("What was seen", told.rule),
+        ("What is demanded", told.demands),
+        ("Who", told.who),
+        ("Why it matters", told.why),
+        ("Usual causes", &causes),
+        ("What to do", told.fix),
+    ] {
+        if text.is_empty() {
+            continue;
+        }
+        lines.push(Line::raw(""));
+        lines.push(Line::styled(title, theme.header));
+        lines.extend(
+            fold(text, width.saturating_sub(2)).into_iter().map(|l| Line::raw(format!("  {l}"))),
+        );
+    }
+    for config in told.configs {
+        lines.push(Line::raw(""));
+        lines.push(Line::styled(format!("{}:", config.product), theme.header));
+        lines.extend(
+            config.lines.iter().map(|line| Line::styled(format!("  {line}"), theme.string)),
+        );
+    }
+    lines
+}
+
+fn question<'a>(app: &App, width: usize) -> Vec<Line<'a>> {
+    let packets = super::count(app.load.packets, "packet");
+    let text = format!("The {packets} captured on {} are saved nowhere.", app.name);
+    let mut lines: Vec<Line<'_>> = fold(&text, width).into_iter().map(Line::raw).collect();
+    lines.push(Line::raw(""));
+    for (key, text) in [("S", "save them as pcapng"), ("q", "quit and lose them"), ("Esc", "go on")]
+    {
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {key:<5}"), app.theme.name),
+            Span::raw(text),
+        ]));
+    }
+    lines
+}
