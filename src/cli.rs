@@ -70,7 +70,7 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
         Some(Command::Check(args)) => check::check(args),
         Some(Command::Diff(args)) => diff::diff(&args),
         Some(Command::Stats(args)) => stats::stats(args),
-        Some(Command::Export(args)) => export::export(args),
+        Some(Command::Export(args)) => export::export(&args),
         Some(Command::Interfaces(args)) => interfaces::interfaces(args),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Completions(args)) => generate::completions(&args),

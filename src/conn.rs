@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use crate::event::{ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, Wants};
-use crate::flow::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent};
+use crate::flow::{Finish, FlowInfo, Handler, Interest, Shed, Side, StreamEvent};
 use crate::http::{Answer, CutBy, Guess, HeldPiece, Http1, Step, looks_like};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
@@ -483,6 +483,50 @@ impl<S: Sink> Handler for Conns<S> {
             Stage::Ignored => Interest::Drop,
             _ => Interest::Keep,
         })
+    }
+
+    #[inline]
+    fn weight(&self, conn: &Conn) -> usize {
+        match &conn.stage {
+            Stage::New | Stage::Ignored => 0,
+            Stage::Probe(probe) => probe.weight(),
+            Stage::Http(http) => http.weight(),
+            Stage::Ws(live) => live.session.weight(),
+        }
+    }
+
+    fn shed(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        what: Shed,
+        origin: Origin,
+    ) -> ControlFlow<()> {
+        match (&mut conn.stage, what) {
+            (Stage::Ws(live), _) => live.session.shed(what == Shed::All),
+            (Stage::Http(http), Shed::All) => {
+                let waiting = http.answer_missing();
+                conn.stage = Stage::Ignored;
+                let Some(exchange) = waiting else {
+                    self.unread.other += 1;
+                    return ControlFlow::Continue(());
+                };
+                let info = conn.next_attempt(flow);
+                let mut judged = handshake::judge(*exchange);
+                judged.notes.push(Note::new(
+                    NoteCode::HandshakeIncomplete,
+                    Blame::Capture,
+                    "the request was forgotten before its answer came, to keep memory within its budget",
+                ));
+                return self.tell(&info, origin, &judged);
+            }
+            (Stage::Probe(_), Shed::All) => {
+                self.unread.other += 1;
+                conn.stage = Stage::Ignored;
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
     }
 
     fn finish(

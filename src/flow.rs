@@ -119,6 +119,15 @@ pub enum Interest {
     Drop,
 }
 
+/// How much is to be given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// What can be made again when it is needed.
+    Spare,
+    /// Everything that [`Handler::weight`] counts, at the price of loss.
+    All,
+}
+
 /// Why a connection is over for us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Finish {
@@ -146,6 +155,23 @@ pub trait Handler {
         side: Side,
         event: StreamEvent<'_>,
     ) -> ControlFlow<(), Interest>;
+
+    /// Bytes of memory kept for the connection that [`Handler::shed`] can give back, about.
+    fn weight(&self, _state: &Self::State) -> usize {
+        0
+    }
+
+    /// The budget of all connections is exceeded and this one was idle for the longest time: keeps less.
+    /// The numbers of what comes must go on as they are.
+    fn shed(
+        &mut self,
+        _flow: &FlowInfo,
+        _state: &mut Self::State,
+        _what: Shed,
+        _origin: Origin,
+    ) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 
     /// The connection is over; nothing follows. Called once for each that was not dropped.
     fn finish(

@@ -214,6 +214,22 @@ struct Stray {
     origin: Origin,
 }
 
+impl Outstanding {
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Plain { head: Some(head), .. } => head.bytes.len(),
+                Self::Attempt(attempt) => attempt.request.as_ref().map_or(0, |request| {
+                    let fields = request.fields.0.iter();
+                    fields
+                        .map(|f| size_of_val(f) + f.name.len() + f.value.len() + 32)
+                        .fold(request.target.len(), usize::saturating_add)
+                }),
+                Self::Plain { .. } | Self::Connect => 0,
+            }
+    }
+}
+
 impl Default for Http1 {
     fn default() -> Self {
         Self::new()
@@ -341,6 +357,16 @@ impl Http1 {
     /// What is held, without taking it.
     pub const fn held(&self) -> &Held {
         &self.held
+    }
+
+    /// Bytes of memory kept, about; 0 where that is little.
+    pub fn weight(&self) -> usize {
+        /// What any connection may have.
+        const LITTLE: usize = 4096;
+        let queued: usize = self.queue.iter().map(Outstanding::weight).sum();
+        let heads = self.client.head.weight() + self.server.head.weight();
+        let weight = heads + self.held.weight() + queued;
+        if weight > LITTLE { weight } else { 0 }
     }
 
     /// Has this direction lost its step: bytes are looked through for the next start line.

@@ -20,6 +20,11 @@ pub struct Limits {
     pub hole_grace_segments: u32,
     /// Open TCP connections, over all; the longest idle one is dropped first.
     pub flows: usize,
+    /// Bytes kept for all connections together: unfinished messages, windows of compressed ones, what
+    /// came before its turn, notes. Over it the longest idle connections lose theirs: first what can be
+    /// made again, then the rest, with a note or a gap. Enough for 10,000 connections that compress
+    /// in both directions with full windows.
+    pub kept_bytes: usize,
     /// Nanoseconds of packet time without a packet after which a connection without data (port
     /// scans, SYN floods), or one that is no WebSocket, is forgotten.
     pub idle_ns: i64,
@@ -65,6 +70,7 @@ impl Default for Limits {
             hold_ns: 30 * SECOND,
             hole_grace_segments: 3,
             flows: 1 << 18,
+            kept_bytes: 768 << 20,
             idle_ns: 600 * SECOND,
             idle_websocket_ns: 24 * 3600 * SECOND,
             head_bytes: 256 << 10,

@@ -27,7 +27,8 @@ type Digest = (u64, u64, Option<String>);
 
 fn digest(data: &[u8], piece: usize, limits: &Limits) -> (Digest, Summary) {
     let reader = Pieces(io::Cursor::new(data.to_vec()), piece);
-    let mut source = match FileSource::from_reader("fuzz", reader, limits, &Options::default()) {
+    let options = Options { buffer_bytes: 1 << 12, ..Options::default() };
+    let mut source = match FileSource::from_reader("fuzz", reader, limits, &options) {
         Ok(source) => source,
         Err(error) => return ((0, 0, Some(error.to_string())), Summary::default()),
     };

@@ -68,6 +68,14 @@ struct Heard {
     as_server: Option<Finder>,
 }
 
+impl Heard {
+    #[inline]
+    fn weight(&self) -> usize {
+        let finder = |finder: &Option<Finder>| finder.as_ref().map_or(0, Finder::weight);
+        self.bytes.capacity() + finder(&self.as_client) + finder(&self.as_server)
+    }
+}
+
 /// What a connection is, as far as it is known.
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -113,6 +121,13 @@ impl Probe {
         self.begin
     }
 
+    /// Bytes of memory kept, about.
+    #[inline]
+    pub(super) fn weight(&self) -> usize {
+        let kept = self.kept.capacity() * size_of::<(Side, Kept)>();
+        kept.saturating_add(self.a.weight()).saturating_add(self.b.weight())
+    }
+
     /// Everything kept, in the order it came.
     pub(super) fn replay(&self) -> impl Iterator<Item = (Side, StreamEvent<'_>)> {
         self.kept.iter().map(|(side, kept)| {
@@ -152,11 +167,11 @@ impl Probe {
                 heard.as_client = None;
                 heard.as_server = None;
                 self.keep(side, Kept::Other(StreamEvent::Gap { origin, len, snapped }));
-                return Verdict::Undecided;
+                return self.within(side, limits);
             }
             StreamEvent::Conflict { origin, len } => {
                 self.keep(side, Kept::Other(StreamEvent::Conflict { origin, len }));
-                return Verdict::Undecided;
+                return self.within(side, limits);
             }
             StreamEvent::Fin { origin } => {
                 self.keep(side, Kept::Other(StreamEvent::Fin { origin }));
@@ -179,7 +194,7 @@ impl Probe {
             decided => decided,
         };
         match verdict {
-            Verdict::Undecided if to > limits.probe_bytes => Verdict::Other,
+            Verdict::Undecided => self.within(side, limits),
             // What stood before the head is of no use to anybody.
             Verdict::Http { .. } if from > 0 && self.mid_connection() => {
                 self.kept.drain(..self.kept.len() - 1);
@@ -190,7 +205,27 @@ impl Probe {
     }
 
     fn keep(&mut self, side: Side, kept: Kept) {
-        self.kept.push((side, kept));
+        match (&kept, self.kept.last_mut()) {
+            // Of one packet: one piece.
+            (
+                Kept::Data { origin, to: end, .. },
+                Some((before, Kept::Data { origin: o, to, .. })),
+            ) if *before == side && o == origin => {
+                *to = *end;
+            }
+            _ => self.kept.push((side, kept)),
+        }
+    }
+
+    /// Undecided, as long as the budget allows. What is kept of each packet besides its bytes counts:
+    /// of small ones it is more than the bytes.
+    const fn within(&self, side: Side, limits: &Limits) -> Verdict {
+        let book = self.kept.len().saturating_mul(size_of::<(Side, Kept)>());
+        if self.heard(side).bytes.len().saturating_add(book) > limits.probe_bytes {
+            Verdict::Other
+        } else {
+            Verdict::Undecided
+        }
     }
 
     /// Frames may come without a handshake before them: the start of the conversation is not in the

@@ -144,6 +144,22 @@ impl Half {
         self.recent = None;
     }
 
+    /// Bytes of memory that [`Self::shed`] gives back, about.
+    pub(super) fn weight(&self) -> usize {
+        /// A node's share of the map, and of the allocator.
+        const ENTRY: usize = size_of::<(u64, Held)>() + 48;
+        self.held_bytes.saturating_add(self.held.len().saturating_mul(ENTRY))
+    }
+
+    /// Hands on all that is held, as if its holes were never to be filled.
+    pub(super) fn shed(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
+        self.release();
+        while !self.held.is_empty() {
+            self.give_up_hole(now, give)?;
+        }
+        self.fin_if_due(give)
+    }
+
     /// How far ahead of the next byte.
     fn distance(&self, seq: SeqNo) -> i32 {
         seq.ahead_of(self.next_seq)

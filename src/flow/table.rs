@@ -9,14 +9,17 @@ use hashbrown::HashTable;
 
 use super::half::{Half, Piece};
 use super::key::FlowKey;
-use super::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent};
+use super::{Finish, FlowInfo, Handler, Interest, Shed, Side, StreamEvent};
 use crate::limits::Limits;
 use crate::packet::{Segment, TcpFlags};
-use crate::units::{FlowId, Origin, StreamNo, Timestamp};
+use crate::units::{FlowId, Origin, PacketNo, StreamNo, Timestamp};
 
 /// Parts of the table, by a number made of the key alone. Budgets hold for each part, so what is
 /// dropped does not depend on how the parts are spread over threads.
 pub(super) const PARTS: usize = 16;
+
+/// Bytes above which one connection's share of the memory is more than its due.
+const HEAVY: usize = 1 << 20;
 
 /// Packet time after which a part looks for idle connections again.
 const SWEEP_NS: i64 = 10_000_000_000;
@@ -46,6 +49,8 @@ struct Part<T> {
     free: Vec<u32>,
     /// Closed connections, the longest closed first.
     closed: VecDeque<(u32, FlowId)>,
+    /// What the connections weigh together.
+    weight: usize,
     /// The last segment's connection: most segments are followed by one of the same.
     last: Option<(FlowKey, u32)>,
     swept: Option<Timestamp>,
@@ -59,6 +64,7 @@ impl<T> Default for Part<T> {
             flows: Vec::new(),
             free: Vec::new(),
             closed: VecDeque::new(),
+            weight: 0,
             last: None,
             swept: None,
         }
@@ -76,6 +82,8 @@ struct Flow<T> {
     last: Origin,
     /// A RST came from this side, before all that was sent ahead of it.
     reset: Option<(Side, Origin)>,
+    /// What is kept of it beyond its own size, when it was looked at last.
+    weight: usize,
     phase: Phase,
     state: T,
 }
@@ -135,10 +143,16 @@ impl<H: Handler> Table<H> {
         part.last = Some((key, at));
         let Some(flow) = part.flow(at) else { return ControlFlow::Continue(()) };
         let was = flow.phase;
+        self.current = Some(flow.info.id);
         flow.push(segment, src_first, &self.limits, handler)?;
-        if flow.phase == Phase::Closed && was != Phase::Closed {
-            let id = flow.info.id;
+        let closed = flow.phase == Phase::Closed && was != Phase::Closed;
+        let id = flow.info.id;
+        part.weigh(at, handler);
+        if closed {
             part.retire(at, id);
+        }
+        if part.weight_beside(at) > self.limits.kept_bytes / PARTS {
+            return part.shed(at, segment.origin, &self.limits, handler);
         }
         ControlFlow::Continue(())
     }
@@ -220,7 +234,56 @@ impl<T: Default> Part<T> {
         }
         self.free.push(at);
         self.last = None;
+        self.weight = self.weight.saturating_sub(flow.weight);
         Some(flow)
+    }
+
+    /// Brings the sum of weights up to date with this connection's.
+    #[inline]
+    fn weigh<H: Handler<State = T>>(&mut self, at: u32, handler: &H) {
+        let Some(flow) = self.flows.get_mut(at as usize).and_then(Option::as_mut) else { return };
+        let weight = flow.heavy(handler);
+        self.weight = self.weight.saturating_sub(flow.weight).saturating_add(weight);
+        flow.weight = weight;
+    }
+
+    /// What the connections weigh together, without this one: its own limits bound that.
+    #[inline]
+    fn weight_beside(&self, at: u32) -> usize {
+        let own = self.flows.get(at as usize).and_then(Option::as_ref).map_or(0, |f| f.weight);
+        self.weight.saturating_sub(own)
+    }
+
+    /// Gives back a quarter of the budget: from heavy connections first, as one of them makes room for
+    /// many, and from the longest idle ones first.
+    #[cold]
+    fn shed<H: Handler<State = T>>(
+        &mut self,
+        keep: u32,
+        now: Origin,
+        limits: &Limits,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        let enough = limits.kept_bytes / PARTS / 4 * 3;
+        let mut by_age: Vec<(bool, PacketNo, u32)> = (0u32..)
+            .zip(&self.flows)
+            .filter_map(|(at, flow)| Some((flow.as_ref().filter(|f| f.weight > 0)?, at)))
+            .map(|(flow, at)| (flow.weight < HEAVY, flow.last.packet, at))
+            .filter(|(.., at)| *at != keep)
+            .collect();
+        by_age.sort_unstable();
+        for what in [Shed::Spare, Shed::All] {
+            for &(.., at) in &by_age {
+                if self.weight_beside(keep) <= enough {
+                    return ControlFlow::Continue(());
+                }
+                if let Some(flow) = self.flow(at) {
+                    flow.shed(what, now, handler)?;
+                }
+                self.weigh(at, handler);
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// Drops connections that were idle too long, and the longest idle ones when there are too many.
@@ -280,6 +343,7 @@ impl<T: Default> Flow<T> {
             b: Half::default(),
             last: segment.origin,
             reset: None,
+            weight: 0,
             phase: Phase::Open,
             state: T::default(),
         }
@@ -388,6 +452,44 @@ impl<T: Default> Flow<T> {
             return self.finish(Finish::Tcp, segment.origin, handler);
         }
         ControlFlow::Continue(())
+    }
+
+    /// What is kept of it beyond its own size.
+    #[inline]
+    fn heavy<H: Handler<State = T>>(&self, handler: &H) -> usize {
+        if self.phase != Phase::Open {
+            return 0;
+        }
+        let held = self.a.weight().saturating_add(self.b.weight());
+        held.saturating_add(handler.weight(&self.state))
+    }
+
+    /// Keeps less, or as little as it can.
+    fn shed<H: Handler<State = T>>(
+        &mut self,
+        what: Shed,
+        now: Origin,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        if self.phase != Phase::Open {
+            return ControlFlow::Continue(());
+        }
+        let Self { info, a, b, state, .. } = self;
+        let mut interest = Interest::Keep;
+        if what == Shed::All {
+            let mut give = |side: Side, event: StreamEvent<'_>| -> ControlFlow<()> {
+                if interest == Interest::Keep {
+                    interest = handler.stream(info, state, side, event)?;
+                }
+                ControlFlow::Continue(())
+            };
+            a.shed(now, &mut |event| give(Side::A, event))?;
+            b.shed(now, &mut |event| give(Side::B, event))?;
+        }
+        if interest == Interest::Drop {
+            return self.ignore();
+        }
+        handler.shed(info, state, what, now)
     }
 
     fn ignore(&mut self) -> ControlFlow<()> {

@@ -310,6 +310,7 @@ fn replay(mut data: &[u8]) -> (Listener, u64) {
         idle_ns: 20_000_000_000,
         idle_websocket_ns: 40_000_000_000,
         flows: 32,
+        kept_bytes: 8192,
         ..Limits::default()
     };
     let mut table = Table::new(limits);

@@ -41,6 +41,7 @@ fn run<S: Output>(data: &[u8], piece: usize, sink: S) -> (S, String) {
         inflate_bytes: 1 << 17,
         head_bytes: 1 << 12,
         flows: 64,
+        kept_bytes: 1 << 18,
         notes: 8,
         ..Limits::default()
     };
@@ -48,7 +49,9 @@ fn run<S: Output>(data: &[u8], piece: usize, sink: S) -> (S, String) {
     let mut pipeline = Pipeline::new(sink, limits.clone());
     let mut truncated = None;
     let mut format = String::new();
-    match FileSource::from_reader("fuzz", reader, &limits, &Options::default()) {
+    // Small: what it costs to clear a large buffer is not worth it here.
+    let options = Options { buffer_bytes: 1 << 12, ..Options::default() };
+    match FileSource::from_reader("fuzz", reader, &limits, &options) {
         Ok(mut source) => {
             loop {
                 match source.next() {

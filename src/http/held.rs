@@ -74,6 +74,11 @@ impl Held {
         self.seen
     }
 
+    /// Bytes of memory for it, about.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes.capacity() + self.pieces.capacity() * size_of::<Piece>()
+    }
+
     /// The packet of the first byte.
     pub(super) fn first(&self) -> Option<Origin> {
         self.pieces.iter().find_map(|piece| match piece {

@@ -226,6 +226,11 @@ impl HeadBuf {
         *self = Self::default();
     }
 
+    /// Bytes of memory for it.
+    pub(super) const fn weight(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The bytes of the unfinished head.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -18,6 +18,9 @@ pub const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// LZ77's largest window, and what is kept of the output.
 const WINDOW: usize = 1 << 15;
 
+/// What zlib keeps of a stream: a window too, and tables.
+const STREAM: usize = 48 << 10;
+
 /// What became of a compressed message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -40,6 +43,8 @@ pub enum Loss {
     Capture,
     /// A message before could not be inflated, or was over a limit.
     Failure,
+    /// It was forgotten: all connections together were over the memory budget.
+    Budget,
 }
 
 /// A compressed message, inflated as far as it went.
@@ -92,6 +97,18 @@ impl Inflater {
             self.stream = None;
             self.lost = Some(self.lost.unwrap_or(loss));
         }
+    }
+
+    /// Bytes of memory kept from message to message, about.
+    #[inline]
+    pub fn weight(&self) -> usize {
+        let stream = if self.stream.is_some() { STREAM } else { 0 };
+        self.window.bytes.capacity() + stream
+    }
+
+    /// Gives zlib's state back, which is made again from the window.
+    pub fn shed(&mut self) {
+        self.stream = None;
     }
 
     /// Inflates a message to the front of `out`, which grows as needed but not far over `limit`.

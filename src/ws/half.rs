@@ -167,6 +167,47 @@ impl Half {
         self.counter.bytes
     }
 
+    /// Bytes of memory that [`Self::shed`] gives back, about.
+    #[inline]
+    pub(super) fn weight(&self) -> usize {
+        let mut weight = self.counter.weight() + self.pings.capacity() * size_of::<Ping>();
+        if let Some(open) = &self.open {
+            weight += open.weight();
+        }
+        if let Some(current) = &self.current {
+            weight += current.own.capacity() + current.notes.weight();
+        }
+        if let Stage::Lost(finder) = &self.stage {
+            weight += finder.weight();
+        }
+        weight + self.pending.weight()
+    }
+
+    /// Keeps less; with `all`, no more than numbers and what is needed to stay in step.
+    pub(super) fn shed(&mut self, all: bool) {
+        self.counter.shed(all);
+        if !all {
+            return;
+        }
+        self.pings_forgotten |= !self.pings.is_empty();
+        self.pings = VecDeque::new();
+        self.pending.shed();
+        if let Some(open) = &mut self.open {
+            open.shed();
+            if let Some(current) = &mut self.current {
+                current.start = 0;
+            }
+        }
+        if let Some(current) = &mut self.current {
+            current.own_over |= !current.own.is_empty();
+            current.own = Vec::new();
+            current.notes.shed();
+        }
+        if let Stage::Lost(finder) = &mut self.stage {
+            finder.shed();
+        }
+    }
+
     /// Something of it was not read.
     pub(super) const fn is_blind(&self) -> bool {
         !matches!(self.stage, Stage::InStep) || self.unread > 0
@@ -349,6 +390,7 @@ impl Half {
             begin: origin,
             whole: true,
             over: payload.len() > out.limits.message_bytes,
+            shed: false,
         };
         let Some(key) = header.mask.filter(|_| out.wants.payload && !head.over) else {
             let payload = if head.over || !out.wants.payload { &[] } else { payload };
@@ -595,6 +637,7 @@ impl Half {
                 begin: self.frame_begin,
                 whole,
                 over: false,
+                shed: false,
             },
             bytes: if out.wants.payload { out.scratch.take() } else { Vec::new() },
             notes: Notes::default(),

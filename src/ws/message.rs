@@ -28,6 +28,8 @@ pub(super) struct Head {
     pub(super) whole: bool,
     /// Over the limit: its bytes were not kept.
     pub(super) over: bool,
+    /// They were kept, until all connections together were over their limit.
+    pub(super) shed: bool,
 }
 
 /// A message whose last frame has not come yet.
@@ -53,6 +55,24 @@ impl Open {
     }
 }
 
+impl Open {
+    /// Bytes of memory that [`Self::shed`] gives back, about.
+    #[inline]
+    pub(super) fn weight(&self) -> usize {
+        self.bytes.capacity() + self.notes.weight()
+    }
+
+    /// Forgets its bytes; it stays in step.
+    pub(super) fn shed(&mut self) {
+        self.notes.shed();
+        if !self.bytes.is_empty() {
+            self.head.over = true;
+            self.head.shed = true;
+        }
+        self.bytes = Vec::new();
+    }
+}
+
 /// Numbers and state of a direction that its messages share.
 #[derive(Debug)]
 pub(super) struct Counter {
@@ -68,6 +88,22 @@ impl Counter {
     pub(super) fn next(&mut self) -> MessageNo {
         self.messages += 1;
         MessageNo(self.messages)
+    }
+
+    /// Bytes of memory for inflating, about.
+    #[inline]
+    pub(super) fn weight(&self) -> usize {
+        self.inflater.as_ref().map_or(0, Inflater::weight)
+    }
+
+    /// Keeps less for inflating; with `all`, nothing.
+    pub(super) fn shed(&mut self, all: bool) {
+        if let Some(inflater) = self.inflater.as_mut().filter(|inflater| inflater.weight() > 0) {
+            if all {
+                inflater.lose(Loss::Budget);
+            }
+            inflater.shed();
+        }
     }
 
     pub(super) fn lose_context(&mut self, loss: Loss) {
@@ -93,7 +129,7 @@ impl Counter {
             return self.emit(no, &head, len, Payload::Skipped, &mut notes, origin, out);
         }
         if head.over {
-            notes.push(self.over_limit(no, head.wire_len, out.limits.message_bytes), budget);
+            notes.push(self.over_limit(no, &head, out.limits.message_bytes), budget);
             self.lose_if(head.compressed, Loss::Failure);
             self.bytes = self.bytes.saturating_add(head.wire_len);
             head.whole = false;
@@ -261,6 +297,7 @@ impl Counter {
                     match loss {
                         Loss::Capture => "which are missing from the capture",
                         Loss::Failure => "one of which could not be inflated",
+                        Loss::Budget => "which were forgotten to keep memory within its budget",
                     }
                 ),
             )),
@@ -290,15 +327,19 @@ impl Counter {
         }
     }
 
-    fn over_limit(&self, no: MessageNo, wire: u64, limit: usize) -> Note {
-        Note::new(
-            NoteCode::MessageLimit,
-            Blame::Capture,
+    fn over_limit(&self, no: MessageNo, head: &Head, limit: usize) -> Note {
+        let (who, wire) = (self.dir.sender(), head.wire_len);
+        let text = if head.shed {
             format!(
-                "{} message {no} of {wire} bytes is over the limit of {limit}: its bytes are skipped",
-                self.dir.sender()
-            ),
-        )
+                "{who} message {no} of {wire} bytes was forgotten before it was whole, to keep memory \
+                 within its budget"
+            )
+        } else {
+            format!(
+                "{who} message {no} of {wire} bytes is over the limit of {limit}: its bytes are skipped"
+            )
+        };
+        Note::new(NoteCode::MessageLimit, Blame::Capture, text)
     }
 
     fn note(&self, code: NoteCode, text: String) -> Note {

@@ -62,6 +62,8 @@ pub struct Finder {
     largest: usize,
 }
 
+/// What is kept of a segment besides its bytes: many small ones cost more than their bytes.
+const SEGMENT: usize = size_of::<usize>() + size_of::<Origin>();
 /// Bits of evidence with which a frame at a segment's start is believed.
 const AT_SEGMENT: u32 = 22;
 /// And anywhere else, besides a bit for each doubling of the bytes: there chance has as many places.
@@ -99,7 +101,8 @@ impl Finder {
         if segment.is_empty() {
             return Search::NeedMore;
         }
-        if self.bytes.len().saturating_add(segment.len()) > budget {
+        let kept = self.bytes.len().saturating_add(self.ends.len() * SEGMENT);
+        if kept.saturating_add(segment.len()) > budget {
             self.forget();
         }
         let start = self.bytes.len();
@@ -116,6 +119,23 @@ impl Finder {
     /// The direction ended here: no more segments, and the end is a border too.
     pub fn finish(&mut self) -> Search {
         self.look(true)
+    }
+
+    /// Bytes of memory kept, about.
+    #[inline]
+    pub fn weight(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * SEGMENT
+    }
+
+    /// Keeps nothing; the search goes on with what comes.
+    pub fn shed(&mut self) {
+        self.dropped = self.searched();
+        self.bytes = Vec::new();
+        self.ends = Vec::new();
+        self.origins = Vec::new();
+        self.alive = Vec::new();
+        self.next_sweep = FIRST_SWEEP;
+        self.prior = 0;
     }
 
     /// Bytes that were searched and are not kept any more, and those that still are.

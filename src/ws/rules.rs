@@ -52,6 +52,8 @@ impl Place {
 pub struct Notes {
     list: Vec<Note>,
     over: u64,
+    /// How many of those the last note tells of already, and the length of its text without that.
+    told: (u64, usize),
 }
 
 impl Notes {
@@ -70,6 +72,7 @@ impl Notes {
             std::mem::swap(self, other);
             return;
         }
+        other.untell();
         self.over += std::mem::take(&mut other.over);
         for note in other.list.drain(..) {
             self.push(note, budget);
@@ -78,14 +81,48 @@ impl Notes {
 
     /// All there are; the last says how many more there were.
     pub fn close(&mut self) -> &[Note] {
-        if self.over > 0
+        let (told, len) = self.told;
+        if self.over > told
             && let Some(last) = self.list.last_mut()
         {
-            last.text = format!("{} (and {} notes more)", last.text, self.over).into();
-            self.over = 0;
+            let text = if told > 0 { last.text.get(..len) } else { None }.unwrap_or(&last.text);
+            self.told = (self.over, text.len());
+            last.text = format!("{text} (and {} notes more)", self.over).into();
         }
         &self.list
     }
+
+    /// Bytes of memory that [`Self::shed`] gives back, about.
+    pub const fn weight(&self) -> usize {
+        /// A text, and the allocator's part.
+        const TEXT: usize = 160;
+        match self.list.len().checked_sub(Self::FEW) {
+            Some(more) => more.saturating_mul(size_of::<Note>() + TEXT),
+            None => 0,
+        }
+    }
+
+    /// Takes the count out of the last text: others follow.
+    fn untell(&mut self) {
+        let (told, len) = std::mem::take(&mut self.told);
+        if told > 0
+            && let Some(last) = self.list.last_mut()
+            && let Some(text) = last.text.get(..len)
+        {
+            last.text = text.to_owned().into();
+        }
+    }
+
+    /// Keeps the first few, and counts the others.
+    pub fn shed(&mut self) {
+        self.untell();
+        self.over += self.list.len().saturating_sub(Self::FEW) as u64;
+        self.list.truncate(Self::FEW);
+        self.list.shrink_to_fit();
+    }
+
+    /// Notes that are always kept.
+    const FEW: usize = 4;
 
     /// None were made.
     #[inline]

@@ -200,6 +200,23 @@ impl Session {
         ControlFlow::Continue(())
     }
 
+    /// Bytes of memory that [`Self::shed`] gives back, about.
+    #[inline]
+    pub fn weight(&self) -> usize {
+        let PerDirection { to_server, to_client } = &self.halves;
+        to_server.weight() + to_client.weight() + self.common.notes.weight()
+    }
+
+    /// Keeps less; with `all`, no more than is needed to stay in step.
+    pub fn shed(&mut self, all: bool) {
+        for dir in Direction::BOTH {
+            self.halves[dir].shed(all);
+        }
+        if all {
+            self.common.notes.shed();
+        }
+    }
+
     /// A remark on the connection from a lower layer; it goes with [`Event::End`].
     pub fn note(&mut self, note: Note, limits: &Limits) {
         self.common.notes.push(note, limits.notes);
