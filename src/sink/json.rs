@@ -10,7 +10,7 @@
 //! {"event":"capture","packets":14,...}
 //! ```
 //!
-//! The lines themselves are pure functions in [`line`], so that several threads can render them.
+//! The lines themselves are pure functions in [`mod@line`], so that several threads can render them.
 
 pub mod line;
 pub mod write;
