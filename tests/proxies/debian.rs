@@ -29,7 +29,8 @@ struct Kind {
 const HTTPD: Kind = Kind {
     package: "apache2",
     program: "/usr/sbin/apache2",
-    arguments: &["-f", "CONF", "-D", "FOREGROUND"],
+    // One process: with a parent of its own, killing that would leave the children.
+    arguments: &["-f", "CONF", "-X"],
     frame: |body| {
         let modules: String = ["mpm_event", "authz_core", "proxy", "proxy_http", "proxy_wstunnel"]
             .iter()
