@@ -73,7 +73,7 @@ fn every_case_fires_its_code() {
 }
 
 #[test]
-fn what_is_left_for_later_is_fired_by_nothing_yet() {
+fn what_is_left_for_later_is_explained_already() {
     for code in LATER {
         let code: NoteCode = code.parse().unwrap();
         assert!(!code.explanation().title.is_empty());
