@@ -102,7 +102,14 @@ fn string_inside(buf: &mut Vec<u8>, text: &str) {
 /// Appends the characters that begin in this stretch, one by one; tells where the last one ends.
 fn characters(buf: &mut Vec<u8>, text: &str, from: usize, until: usize) -> usize {
     let mut at = from;
-    for c in text.get(from..).unwrap_or("").chars() {
+    // The rest of a character that began in the block before, and needs no look.
+    while let Some(&byte) = text.as_bytes().get(at)
+        && !text.is_char_boundary(at)
+    {
+        buf.push(byte);
+        at += 1;
+    }
+    for c in text.get(at..).unwrap_or("").chars() {
         if at >= until {
             break;
         }
@@ -230,6 +237,20 @@ mod tests {
             r#""\"\\\n\r\t\b\f\u001b\udb40\udc01""#
         );
         assert_eq!(written("/ Grüße 日本 🚀"), "\"/ Grüße 日本 🚀\"");
+    }
+
+    #[test]
+    fn characters_across_blocks_are_whole() {
+        for before in 0..70 {
+            for c in ["\u{e9}", "\u{65e5}", "\u{1f680}", "\u{85}", "\"", "\u{e0001}", "\\"] {
+                for after in ["", "\u{7}", "\"", "\u{e9}\u{7}"] {
+                    let quote = if before % 2 == 0 { "" } else { "\"" };
+                    let text = format!("{quote}{}{c}{after}{}", "x".repeat(before), "y".repeat(40));
+                    let json = written(&text);
+                    assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text, "{text}");
+                }
+            }
+        }
     }
 
     #[test]
