@@ -337,10 +337,7 @@ impl Finder {
             patience: PATIENCE,
             last: Instant::now(),
         };
-        Self(Arc::new(Asking {
-            to: Mutex::new(to),
-            heard: Arc::default(),
-        }))
+        Self(Arc::new(Asking { to: Mutex::new(to), heard: Arc::default() }))
     }
 
     /// A connection appeared: who has it is looked up meanwhile.
@@ -500,7 +497,9 @@ mod tests {
             ]
         );
         let owners = Owners::default();
-        comments.iter().for_each(|comment| owners.read_comment(comment));
+        for comment in &comments {
+            owners.read_comment(comment);
+        }
         assert_eq!(owners.told(&conn()), ends);
     }
 

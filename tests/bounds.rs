@@ -3,6 +3,18 @@
 //!
 //! `cargo test --release --test bounds -- --ignored --test-threads=1 --nocapture`
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::large_stack_arrays,
+    clippy::similar_names,
+    reason = "a test may fail loudly, in its helpers too"
+)]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -302,7 +314,7 @@ fn a_message_of_two_gibibytes() {
         let part = &piece[..usize::try_from(left.min(1000)).unwrap()];
         count += 1;
         // Now and then a packet is missing.
-        if count % 10_000 != 0 {
+        if !count.is_multiple_of(10_000) {
             net.send(0, false, ACK, at, client, part);
         }
         at = at.wrapping_add(u32::try_from(part.len()).unwrap());

@@ -1,6 +1,18 @@
 //! The bodies of the fuzz targets over the samples, over the seeds, and over mutations of both:
 //! bit flips, cuts, swaps, copies; the same ones each time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::format_collect,
+    clippy::large_stack_arrays,
+    clippy::similar_names,
+    reason = "a test may fail loudly, in its helpers too"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -38,7 +50,7 @@ impl Chance {
                 0 => data.truncate(at),
                 1 if at < data.len() => data[at] ^= 1 << self.below(8),
                 2 if at < data.len() => {
-                    data[at] = [0, 1, 0x7d, 0x7e, 0x7f, 0x80, 0xff][self.below(7)]
+                    data[at] = [0, 1, 0x7d, 0x7e, 0x7f, 0x80, 0xff][self.below(7)];
                 }
                 3 => drop(data.drain(at..to)),
                 4 => {

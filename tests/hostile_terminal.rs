@@ -1,6 +1,17 @@
 //! Nothing from the network reaches a terminal raw: every byte, and every family of escape sequences,
 //! through everything that is shown.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::large_stack_arrays,
+    clippy::similar_names,
+    reason = "a test may fail loudly, in its helpers too"
+)]
+
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -17,8 +17,11 @@ use wstap::limits::Limits;
 use wstap::packet::{Decoded, Decoder, Segment, TcpFlags};
 use wstap::units::{ConnKey, Direction, PacketNo, SeqNo};
 
+/// A message: its kind, its bytes, and whether it is whole.
+type Heard = (&'static str, Vec<u8>, bool);
+
 /// What a listener to one connection would remember: messages in order, by direction.
-fn heard(recorder: &Recorder) -> Vec<(Direction, Vec<(&'static str, Vec<u8>, bool)>)> {
+fn heard(recorder: &Recorder) -> Vec<(Direction, Vec<Heard>)> {
     let mut by_dir: HashMap<(ConnKey, Direction), Vec<_>> = HashMap::new();
     let mut order: Vec<(ConnKey, Direction)> = Vec::new();
     for m in &recorder.messages {

@@ -1,5 +1,16 @@
 //! The real program in a real terminal: start, filter, resize, quit, kill. The terminal is tmux's.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::large_stack_arrays,
+    clippy::similar_names,
+    reason = "a test may fail loudly, in its helpers too"
+)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::process::{Command, Output};

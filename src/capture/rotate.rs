@@ -89,11 +89,11 @@ impl FromStr for Bound {
         match name {
             "duration" => {
                 let seconds = value.parse::<f64>().ok().filter(|&s| s > 0.0).ok_or_else(wrong)?;
-                Duration::try_from_secs_f64(seconds).map(Self::Duration).map_err(|_| wrong())
+                Duration::try_from_secs_f64(seconds).ok().map(Self::Duration).ok_or_else(wrong)
             }
             "filesize" => Ok(Self::Bytes(whole()?.saturating_mul(1000))),
             "packets" => Ok(Self::Packets(whole()?)),
-            "files" => usize::try_from(whole()?).map(Self::Files).map_err(|_| wrong()),
+            "files" => usize::try_from(whole()?).ok().map(Self::Files).ok_or_else(wrong),
             _ => Err(wrong()),
         }
     }
@@ -341,7 +341,9 @@ mod tests {
 
     fn rotation(texts: &[&str]) -> Rotation {
         let mut rotation = Rotation::default();
-        texts.iter().for_each(|text| rotation.add(text).unwrap());
+        for text in texts {
+            rotation.add(text).unwrap();
+        }
         rotation
     }
 

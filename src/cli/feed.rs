@@ -67,9 +67,7 @@ impl Feed {
     pub(super) fn next(&mut self) -> Result<Next<'_>, CaptureError> {
         Ok(match self {
             Self::Stored { source, .. } => source.next()?.map_or(Next::End, Next::Packet),
-            Self::Live(source) => match source.next_timeout(IDLE)? {
-                polled => polled.into(),
-            },
+            Self::Live(source) => source.next_timeout(IDLE)?.into(),
             Self::Followed(source) => source.next_timeout(IDLE)?.into(),
         })
     }

@@ -100,7 +100,9 @@ impl TryFrom<ReadArgs> for ReadOptions {
 /// `-b`, several times: without something that begins a next file there is no set to keep.
 fn rotation(bounds: &[Bound]) -> Result<Rotation, CliError> {
     let mut rotation = Rotation::default();
-    bounds.iter().for_each(|bound| rotation.set(*bound));
+    for bound in bounds {
+        rotation.set(*bound);
+    }
     if !bounds.is_empty() && !rotation.rotates() {
         return Err(CliError::usage(
             "-b files:N alone begins no next file",

@@ -14,7 +14,7 @@ use crate::units::Timestamp;
 /// The file of -w.
 pub(super) struct Saver {
     path: PathBuf,
-    saver: capture::Saver,
+    files: capture::Saver,
     /// Interfaces described so far.
     described: usize,
     /// A packet whose interface is not described yet: what the feed lends must be given back before
@@ -35,8 +35,8 @@ impl Saver {
         let interfaces = feed.interfaces();
         let path = path.to_owned();
         match capture::Saver::create(&path, rotation, &interfaces) {
-            Ok(saver) => {
-                Ok(Self { path, saver, described: interfaces.len(), held: None, dropped: 0 })
+            Ok(files) => {
+                Ok(Self { path, files, described: interfaces.len(), held: None, dropped: 0 })
             }
             Err(source) => Err(CliError::Write { path, source }),
         }
@@ -62,13 +62,13 @@ impl Saver {
         let Some(Held { record, bytes, comments }) = self.held.take() else { return Ok(()) };
         let interfaces = feed.interfaces();
         self.described = interfaces.len();
-        self.saver.learn(&interfaces).map_err(|source| self.failed(source))?;
+        self.files.learn(&interfaces).map_err(|source| self.failed(source))?;
         self.write(&PacketRecord { bytes: &bytes, ..record }, &comments)
     }
 
     /// No packet is there: what came goes to the disk, and drops are written down.
     pub(super) fn idle(&mut self) -> Result<(), CliError> {
-        self.saver.tick().map_err(|source| self.failed(source))
+        self.files.tick().map_err(|source| self.failed(source))
     }
 
     /// Writes down drops as soon as they are known, with the time.
@@ -80,28 +80,28 @@ impl Saver {
         self.dropped = dropped;
         let now = jiff::Timestamp::now().as_nanosecond();
         let now = Timestamp(i64::try_from(now).unwrap_or(i64::MAX));
-        self.saver.dropped(&feed.interfaces(), now).map_err(|source| self.failed(source))
+        self.files.dropped(&feed.interfaces(), now).map_err(|source| self.failed(source))
     }
 
     /// Bytes written, over all files.
     pub(super) const fn bytes(&self) -> u64 {
-        self.saver.bytes()
+        self.files.bytes()
     }
 
     /// Files begun.
     pub(super) const fn files(&self) -> u64 {
-        self.saver.begun()
+        self.files.begun()
     }
 
     pub(super) fn finish(mut self, feed: &Feed) -> Result<(), CliError> {
         self.catch_up(feed)?;
-        let Self { path, saver, .. } = self;
-        saver.finish(&feed.interfaces()).map_err(|source| CliError::Write { path, source })
+        let Self { path, files, .. } = self;
+        files.finish(&feed.interfaces()).map_err(|source| CliError::Write { path, source })
     }
 
     fn write(&mut self, record: &PacketRecord<'_>, comments: &[String]) -> Result<(), CliError> {
         let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
-        self.saver.write(record, &comments).map_err(|source| self.failed(source))
+        self.files.write(record, &comments).map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: io::Error) -> CliError {

@@ -19,7 +19,9 @@ pub struct Watched<S> {
 }
 
 /// Tells of each event that it is given.
-struct Tell(Box<dyn FnMut(&Cx<'_>, &Event<'_>) + Send>, Wants);
+struct Tell(Telling, Wants);
+
+type Telling = Box<dyn FnMut(&Cx<'_>, &Event<'_>) + Send>;
 
 /// Notices that it was given an event.
 struct Seen(bool, Wants);

@@ -222,7 +222,6 @@ impl Play {
         let len = if len < 0xc0 { usize::from(len % 64) } else { usize::from(len & 0x3f) * 16 };
         let to = from.saturating_add(len + 1).min(size);
         match kind % 8 {
-            0 => self.send(from, to, 0),
             1 => {
                 let ack = if self.lossy { from } else { self.ready() };
                 self.base.get_or_insert(ack);
@@ -234,7 +233,7 @@ impl Play {
             }
             3 => self.keep_alive(),
             4 if self.lossy => self.send(from, to, (to - from) / 2),
-            4 => self.send(from, to, 0),
+            0 | 4 => self.send(from, to, 0),
             5 => {
                 let ack = self.ready();
                 self.base.get_or_insert(ack);
@@ -247,8 +246,9 @@ impl Play {
                 self.line.push(true, TcpFlags::ACK, self.line.seq(from), SeqNo(1), &lies, 0);
             }
             _ => {
-                let rest: Vec<(usize, usize)> = (from..to).rev().map(|at| (at, at + 1)).collect();
-                rest.into_iter().for_each(|(from, to)| self.send(from, to, 0));
+                for at in (from..to).rev() {
+                    self.send(at, at + 1, 0);
+                }
             }
         }
     }

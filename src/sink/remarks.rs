@@ -72,7 +72,9 @@ impl<S: Sink> Sink for Remarks<S> {
             {
                 self.comments.extend(ends.comments(cx.conn).map(cut));
             }
-            notes_of(event).iter().for_each(|note| self.remark(note));
+            for note in notes_of(event) {
+                self.remark(note);
+            }
         }
         self.sink.event(cx, event)
     }

@@ -35,7 +35,7 @@ impl<T: Clone, const N: usize> Shelf<T, N> {
     /// Puts a value at the end.
     pub fn push(&mut self, value: T) {
         if let Some(tail) = self.chunks.last_mut().filter(|chunk| chunk.len() < N) {
-            owned::<T, N>(tail).push(value)
+            owned::<T, N>(tail).push(value);
         } else {
             // A list of few values must not cost a whole chunk; a second chunk will be filled.
             let room = if self.chunks.is_empty() { 4 } else { N };

@@ -8,8 +8,8 @@ use crate::sink::samples;
 use crate::sink::select::Where;
 use crate::units::{Direction, MessageNo, Origin};
 
-fn json(options: StatsOptions, events: &[(u64, i64, Event<'_>)]) -> Vec<Value> {
-    let options = StatsOptions { json: true, ..options };
+fn json(options: &StatsOptions, events: &[(u64, i64, Event<'_>)]) -> Vec<Value> {
+    let options = StatsOptions { json: true, ..options.clone() };
     lines(StatsSink::new(Vec::new(), options), events)
 }
 
@@ -53,7 +53,7 @@ fn a_connection_is_told_whole_when_it_ends() {
         (12, 3000, Event::Gap(samples::gap())),
         (14, 4800, Event::End(&end)),
     ];
-    let lines = json(StatsOptions::default(), &events);
+    let lines = json(&StatsOptions::default(), &events);
     assert_eq!(lines.len(), 2);
     let row = &lines[0];
     assert_eq!((&row["event"], &row["conn"]), (&"connection".into(), &1.into()));
@@ -95,7 +95,7 @@ fn what_was_not_inflated_is_said_to_be_unknown() {
     };
     let end = samples::end();
     let events = [(8, 1893, Event::Message(&packed)), (14, 4800, Event::End(&end))];
-    let lines = json(StatsOptions::default(), &events);
+    let lines = json(&StatsOptions::default(), &events);
     for line in &lines {
         assert!(line["c2s"]["payload_bytes"].is_null(), "{line}");
         assert_eq!(line["c2s"]["wire_payload_bytes"], 7);
@@ -107,7 +107,7 @@ fn what_was_not_inflated_is_said_to_be_unknown() {
     let read = Message { len: 70, ..packed };
     let events = [(8, 1893, Event::Message(&read)), (14, 4800, Event::End(&end))];
     let options = StatsOptions { inflate: true, ..StatsOptions::default() };
-    let lines = json(options, &events);
+    let lines = json(&options, &events);
     assert_eq!(lines[1]["c2s"]["payload_bytes"], 70);
     assert_eq!(lines[1]["c2s"]["compression"]["wire"], 7);
     assert_eq!(lines[1]["c2s"]["sizes"]["max"], 70);
