@@ -281,8 +281,8 @@ fn ten_thousand_compressed_connections_with_full_windows() {
     }
     let (peak, counts) = net.done("10,000 compressed, both windows full");
     assert_eq!(counts.messages, 30_000);
-    assert_eq!(counts.whole, 30_000);
-    assert!(peak < 1024, "{peak} MiB");
+    assert_eq!(counts.whole, 30_000, "both windows of all are within the budget");
+    assert!(peak < 1280, "{peak} MiB");
 }
 
 #[test]
