@@ -25,6 +25,7 @@ mod save;
 mod screen;
 mod select;
 mod stats;
+mod tui;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -70,7 +71,7 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
         Some(Command::Check(args)) => check::check(args),
         Some(Command::Diff(args)) => diff::diff(&args),
         Some(Command::Stats(args)) => stats::stats(args),
-        Some(Command::Export(args)) => export::export(args),
+        Some(Command::Export(args)) => export::export(&args),
         Some(Command::Interfaces(args)) => interfaces::interfaces(args),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Completions(args)) => generate::completions(&args),
@@ -81,6 +82,7 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
             screen::put(&Args::command().render_long_help().to_string())?;
             Ok(Found::Nothing)
         }
+        None if screen::Screen::of_stdout().terminal => tui::tui(args.print),
         None => print::print(args.print),
     }
 }

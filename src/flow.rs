@@ -1,8 +1,8 @@
 //! TCP connections put in order: segments to a stream of bytes and gaps per direction.
 //!
-//! Gets: [`Segment`]s, in the order of the capture. Gives: [`StreamEvent`]s to a [`Handler`]
+//! Gets: [`Segment`](crate::packet::Segment)s, in the order of the capture. Gives: [`StreamEvent`]s to a [`Handler`]
 //! ([`crate::conn`]), per connection and side. Keeps: per connection the segments that came before
-//! their turn, bounded by [`Limits`]; connections without traffic are dropped by packet time, so
+//! their turn, bounded by [`Limits`](crate::limits::Limits); connections without traffic are dropped by packet time, so
 //! that the result depends on neither the clock nor the number of threads.
 //!
 //! ```text

@@ -236,6 +236,13 @@ pub struct Finder(Arc<Asking>);
 
 struct Asking {
     to: Mutex<Outbound>,
+    heard: Arc<Heard>,
+}
+
+/// What has been answered; the listening thread has this and no more, so that the helper ends when
+/// nobody asks it any more.
+#[derive(Default)]
+struct Heard {
     answers: Mutex<Answers>,
     answered: Condvar,
 }
@@ -311,9 +318,10 @@ impl Finder {
             // Ctrl-C is for this program; the helper ends with it.
             .process_group(0)
             .spawn()?;
-        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(to), Some(mut from)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
+        linux::wait_until_ready(&mut from)?;
         Ok(Self::with(Box::new(to), Box::new(from), Some(child)))
     }
 
@@ -331,8 +339,7 @@ impl Finder {
         };
         Self(Arc::new(Asking {
             to: Mutex::new(to),
-            answers: Mutex::default(),
-            answered: Condvar::new(),
+            heard: Arc::default(),
         }))
     }
 
@@ -364,7 +371,7 @@ impl Finder {
                 self.outbound().patience = patience.saturating_sub(begin.elapsed());
                 return now.ends;
             }
-            let waited = self.0.answered.wait_timeout(answers, left);
+            let waited = self.0.heard.answered.wait_timeout(answers, left);
             answers = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -385,8 +392,8 @@ impl Finder {
         let mut to = self.outbound();
         if let Some(reader) = to.reader.take() {
             // Not earlier: a thread has the privileges that its program had when it was started.
-            let asking = Arc::clone(&self.0);
-            std::thread::spawn(move || asking.listen(reader));
+            let heard = Arc::clone(&self.0.heard);
+            std::thread::spawn(move || heard.listen(reader));
         }
         let line = serde_json::to_string(&Question { client, server }).unwrap_or_default() + "\n";
         let sent = to.writer.as_mut().is_some_and(|to| to.write_all(line.as_bytes()).is_ok());
@@ -409,11 +416,11 @@ impl Finder {
     }
 
     fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.0.answers()
+        self.0.heard.answers()
     }
 }
 
-impl Asking {
+impl Heard {
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -422,6 +429,10 @@ impl Asking {
     fn listen(&self, reader: Box<dyn Read + Send>) {
         for line in BufReader::new(reader).lines() {
             let Ok(line) = line else { break };
+            if line.is_empty() {
+                // It was ready, later than was waited for.
+                continue;
+            }
             let Ok(answer) = serde_json::from_str::<Answer>(&line) else { break };
             let mut answers = self.answers();
             answers.open = answers.open.saturating_sub(1);

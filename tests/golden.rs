@@ -1,6 +1,7 @@
 //! The samples' expected output, line by line, missing and extra lines alike.
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test golden` writes it anew; read the difference before you keep it.
+#![allow(clippy::unwrap_used, reason = "a test fails by them")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Imports go one way, as the crate docs draw it.
+#![allow(clippy::unwrap_used, reason = "a test fails by them")]
 
 use std::path::{Path, PathBuf};
 

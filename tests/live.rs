@@ -1,6 +1,13 @@
 //! Live capture on loopback, with a real client and server (tungstenite).
 //!
 //! Where capturing is not permitted, these tests say so loudly and pass.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by them"
+)]
 
 mod common;
 
@@ -50,6 +57,7 @@ fn serve() -> u16 {
     port
 }
 
+#[expect(clippy::result_large_err, reason = "tungstenite asks for such a callback")]
 fn converse(stream: TcpStream) {
     let mut path = String::new();
     let keep = |request: &tungstenite::handshake::server::Request, response| {
@@ -235,7 +243,7 @@ fn every_message_of_every_size_is_shown_and_saved() {
     let (mut sent, mut heard) = (Vec::new(), Vec::new());
     // Around the borders of the three length forms (RFC 6455 section 5.2), and across segments.
     for size in [0, 1, 2, 124, 125, 126, 127, 1000, 65_535, 65_536, 65_537, 300_000, 1_500_000] {
-        let bytes: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
         let text: String = "Grüße, 世界! ".chars().cycle().take(size).collect();
         for message in [Message::text(text), Message::binary(bytes)] {
             sent.push(said(&message));

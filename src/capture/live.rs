@@ -233,9 +233,10 @@ impl LiveSource {
                 queue: sender.clone(),
                 emptied,
                 stop: Arc::clone(&self.stop),
+                counts: link.counts,
             };
             let latency = self.latency;
-            std::thread::spawn(move || mover.run(capture, &link.counts, latency));
+            std::thread::spawn(move || mover.run(capture, latency));
         }
         self.queue = Some(queue);
     }
@@ -290,9 +291,11 @@ impl LiveSource {
         if waiting.front().is_some_and(|batch| batch.peek().is_none())
             && let Some(mut batch) = waiting.pop_front()
         {
+            let Some(link) = self.links.get(place) else { return };
+            link.counts.queued.fetch_sub(batch.bytes(), Ordering::Relaxed);
             batch.clear();
             self.current = None;
-            if let Some(empty) = self.links.get(place).and_then(|l| l.empty.as_ref()) {
+            if let Some(empty) = &link.empty {
                 // No room: there are enough of them.
                 let _ = empty.try_send(batch);
             }
@@ -362,6 +365,8 @@ impl Drop for LiveSource {
     /// The threads end by themselves.
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // So that they see that the queue is gone, instead of waiting for room in it.
+        self.links.iter().for_each(|link| link.counts.queued.store(0, Ordering::Relaxed));
     }
 }
 
@@ -372,8 +377,9 @@ impl fmt::Debug for LiveSource {
     }
 }
 
-/// Batches in the queue: 64 MiB, beside the kernel's buffer.
-const QUEUE: usize = 256;
+/// Batches in the queue, however small: when packets trickle, each is what came in a few
+/// milliseconds. Their bytes are bounded by themselves.
+const QUEUE: usize = 1 << 14;
 /// Empty batches that are kept.
 const SPARE: usize = 32;
 

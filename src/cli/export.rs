@@ -30,6 +30,7 @@ use crate::units::Timestamp;
 
 /// Arguments of `export`.
 #[derive(Debug, Clone, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "a flag each, as typed")]
 pub(super) struct ExportArgs {
     /// What to write
     #[arg(long, value_name = "FORMAT")]
@@ -74,27 +75,27 @@ enum FormatArg {
     Csv,
 }
 
-pub(super) fn export(args: ExportArgs) -> Result<Found, CliError> {
+pub(super) fn export(args: &ExportArgs) -> Result<Found, CliError> {
     let mut read = ReadOptions::try_from(args.read.clone())?;
-    check(&args, &read)?;
+    check(args, &read)?;
     if args.to == FormatArg::Pcapng {
-        return packets(&args, read);
+        return packets(args, read);
     }
     if args.to == FormatArg::Payloads {
-        return payloads(&args, read);
+        return payloads(args, read);
     }
-    let target = target(&args)?;
+    let target = target(args)?;
     match args.to {
         FormatArg::Har => {
             let chosen = Chosen::by(read.display_filter.take());
-            write(&args, read, HarSink::of(target, chosen), HarSink::into_inner)
+            write(args, read, HarSink::of(target, chosen), HarSink::into_inner)
         }
         FormatArg::Csv => {
             let chosen = Chosen::by(read.display_filter.take());
             let cells = if args.verbatim { Cells::Verbatim } else { Cells::Guarded };
-            write(&args, read, CsvSink::of(target, cells, chosen), CsvSink::into_inner)
+            write(args, read, CsvSink::of(target, cells, chosen), CsvSink::into_inner)
         }
-        _ => write(&args, read, JsonSink::new(target, args.frames), JsonSink::into_inner),
+        _ => write(args, read, JsonSink::new(target, args.frames), JsonSink::into_inner),
     }
 }
 

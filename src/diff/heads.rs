@@ -465,7 +465,12 @@ impl Side<'_> {
             Kind::EndToEnd if change == Change::Removed && self.nominated(name) => {
                 (true, "Connection named it for one hop only")
             }
-            _ => (false, "it goes from end to end"),
+            // RFC 9110 section 7.7: what is for the other end, no hop should touch.
+            _ => match change {
+                Change::Added => (false, "it is not the proxy's to say"),
+                Change::Removed => (false, "it was meant for the other end"),
+                _ => (false, "the other end was meant to get it as it was"),
+            },
         }
     }
 
@@ -554,13 +559,13 @@ impl Side<'_> {
 fn forwarding(change: Change, from: &[&[u8]], to: &[&[u8]], ip: &str) -> (bool, &'static str) {
     let (old, new) = (from.join(&b", "[..]), to.join(&b", "[..]));
     match change {
-        Change::Added => (true, "it tells the server who the client is"),
+        Change::Added => (true, "it tells the server where the request came from"),
         Change::Changed if new.starts_with(&old) => (true, "a proxy appends what it knows"),
         Change::Changed if new == ip.as_bytes() => {
             (true, "a proxy at the edge does not trust what the client says of itself")
         }
         Change::Changed => (false, "what earlier hops said is lost"),
-        _ => (false, "the server no longer knows who the client is"),
+        _ => (false, "the server no longer knows where the request came from"),
     }
 }
 

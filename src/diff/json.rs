@@ -238,7 +238,7 @@ mod tests {
             json!([{
                 "code": "header-added", "dir": "c2s", "what": "x-forwarded-for", "before": null,
                 "after": "127.0.0.1", "severity": "info", "expected": true,
-                "text": "The proxy added X-Forwarded-For: 127.0.0.1; it tells the server who the client is."
+                "text": "The proxy added X-Forwarded-For: 127.0.0.1; it tells the server where the request came from."
             }])
         );
         assert_eq!(pair["messages"], json!({"same": 0, "changed": 0, "lost": 0, "injected": 0}));

@@ -143,6 +143,7 @@ impl<H: Handler> Table<H> {
         part.last = Some((key, at));
         let Some(flow) = part.flow(at) else { return ControlFlow::Continue(()) };
         let was = flow.phase;
+        self.current = Some(flow.info.id);
         flow.push(segment, src_first, &self.limits, handler)?;
         let closed = flow.phase == Phase::Closed && was != Phase::Closed;
         let id = flow.info.id;

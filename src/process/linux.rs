@@ -5,13 +5,15 @@
 //! the time: a burst of new connections costs one reading.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use procfs::FromReadSI;
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, all_processes};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Answer, Process, Question};
 
@@ -20,6 +22,9 @@ use super::{Answer, Process, Question};
 /// # Errors
 /// When an answer can not be written.
 pub fn serve(questions: impl BufRead, mut answers: impl Write) -> io::Result<()> {
+    // An empty line: ready.
+    answers.write_all(b"\n")?;
+    answers.flush()?;
     let mut tables = Tables::default();
     for line in questions.lines() {
         let Ok(question) = serde_json::from_str::<Question>(&line?) else { break };
@@ -30,6 +35,13 @@ pub fn serve(questions: impl BufRead, mut answers: impl Write) -> io::Result<()>
         answers.flush()?;
     }
     Ok(())
+}
+
+/// Waits for the empty line with which a helper begins; not long, it may also come later.
+pub(super) fn wait_until_ready(from: &mut (impl Read + AsFd)) -> io::Result<()> {
+    let timeout = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let ready = poll(&mut [PollFd::new(from, PollFlags::IN)], Some(&timeout))?;
+    if ready > 0 { from.read_exact(&mut [0]) } else { Ok(()) }
 }
 
 /// A port on which something listens.
@@ -204,7 +216,6 @@ fn read_owners() -> io::Result<HashMap<u64, u32>> {
 
 fn describe(pid: u32) -> Option<Process> {
     let read = |what: &str| -> Option<Vec<u8>> {
-        use std::io::Read;
         let file = std::fs::File::open(format!("/proc/{pid}/{what}")).ok()?;
         let mut bytes = Vec::new();
         file.take(COMMAND).read_to_end(&mut bytes).ok()?;

@@ -125,6 +125,8 @@ impl<W: Write> Sink for CheckSink<W> {
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         self.tally.count(event);
         let no = self.numbers.of(cx.conn.key, event);
+        // Behind a filter their handshakes need not come by.
+        self.tally.connections = self.numbers.given();
         match self.gather.event(no, cx, event) {
             Some(verdict) => {
                 self.verdict(&verdict);

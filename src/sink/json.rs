@@ -10,7 +10,7 @@
 //! {"event":"capture","packets":14,...}
 //! ```
 //!
-//! The lines themselves are pure functions in [`line`], so that several threads can render them.
+//! The lines themselves are pure functions in [`mod@line`], so that several threads can render them.
 
 pub mod line;
 pub mod write;
@@ -66,6 +66,8 @@ impl<W: Write> Sink for JsonSink<W> {
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         self.tally.count(event);
         let no = self.numbers.of(cx.conn.key, event);
+        // Behind a filter their handshakes need not come by.
+        self.tally.connections = self.numbers.given();
         match event {
             Event::Handshake(handshake) => {
                 let ends = self.owners.of(&cx.conn.key);

@@ -21,15 +21,16 @@
 //!   the wire), `control_payload_bytes` and `wire_bytes_by_kind`; `compression` ({wire, inflated}
 //!   bytes of the compressed messages; null where there are none or they were not inflated);
 //!   `gaps`, `gap_bytes`; `messages_per_second`, `bytes_per_second` (on the wire, over
-//!   `duration_ns`); `pings` ({answered, min_ns, median_ns, max_ns}: round trips of the pings sent this way).
+//!   `duration_ns`); `pings` (`{answered, min_ns, median_ns, max_ns}`: round trips of the pings sent
+//!   this way).
 //! - `notes` {error, warning, info}, `worst_note` ({code, severity} or null).
 //!
 //! The last line is `stats`: `packets`, `bytes`, `first_time`, `last_time`, `tcp_streams`, `connections`,
 //! `messages`; `outcomes` and `ended` by name; `c2s` and `s2c` as above, without `pings` and with
 //! `wire_sizes` and `sizes` ({count, min, p50, p90, p99, max} of whole text and binary messages, on the
 //! wire and after inflating; quantiles at most 3 % too high; `sizes` is null where `payload_bytes` is);
-//! `over_time` ({start, stretch_ns, c2s: [messages...], s2c: [...], peak_per_second}); `pings`
-//! ({answered, min_ns, p50_ns, p90_ns, p99_ns, max_ns}); `notes` {error, warning, info},
+//! `over_time` (`{start, stretch_ns, c2s: [messages...], s2c: [...], peak_per_second}`); `pings`
+//! (`{answered, min_ns, p50_ns, p90_ns, p99_ns, max_ns}`); `notes` {error, warning, info},
 //! `notes_by_code`; `top` (the ten largest connections by bytes on the wire); `unread`, `skipped`, `no_tcp`,
 //! `dropped`, `truncated` as in `capture`.
 
@@ -130,8 +131,9 @@ impl<W: Write> StatsSink<W> {
 
 impl<W: Write, S: Select> StatsSink<W, S> {
     /// Of what is selected, to a writer.
-    pub fn of(writer: W, options: StatsOptions, select: S) -> Self {
+    pub fn of(writer: W, mut options: StatsOptions, select: S) -> Self {
         let inflated = options.inflate || select.needs_payload();
+        options.inflate = inflated;
         Self {
             out: Outlet::new(writer),
             table: text::Table::new(&options),
@@ -284,17 +286,14 @@ impl Open {
     fn add(&mut self, cx: &Cx<'_>) -> usize {
         self.given += 1;
         let row = Some(Box::new(Row::new(ConnNo(self.given), cx)));
-        let place = match self.free.pop() {
-            Some(place) => {
-                if let Some(slot) = self.rows.get_mut(place) {
-                    *slot = row;
-                }
-                place
+        let place = if let Some(place) = self.free.pop() {
+            if let Some(slot) = self.rows.get_mut(place) {
+                *slot = row;
             }
-            None => {
-                self.rows.push(row);
-                self.rows.len() - 1
-            }
+            place
+        } else {
+            self.rows.push(row);
+            self.rows.len() - 1
         };
         self.places.insert(cx.conn.key, place);
         place
@@ -308,8 +307,9 @@ impl Open {
     }
 
     /// Connections without an end, by number.
-    fn rest(&mut self) -> Vec<Box<Row>> {
-        let mut rest: Vec<Box<Row>> = std::mem::take(self).rows.into_iter().flatten().collect();
+    fn rest(&mut self) -> Vec<Row> {
+        let rows = std::mem::take(self).rows.into_iter().flatten();
+        let mut rest: Vec<Row> = rows.map(|row| *row).collect();
         rest.sort_by_key(|row| row.no);
         rest
     }

@@ -9,7 +9,8 @@ use crate::sink::notes_of;
 /// Events counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// WebSocket connections and attempts.
+    /// WebSocket connections and attempts: handshakes counted, or, where a sink numbers them, those of
+    /// which any event came.
     pub connections: u64,
     /// Of them, those with the outcome `accepted`.
     pub accepted: u64,

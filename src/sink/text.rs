@@ -124,6 +124,8 @@ impl<W: Write> Sink for TextSink<W> {
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         self.tally.count(event);
         let no = self.numbers.of(cx.conn.key, event);
+        // Behind a filter their handshakes need not come by.
+        self.tally.connections = self.numbers.given();
         self.line.clear();
         self.event_lines(no, cx, event);
         self.out.buf().extend_from_slice(self.line.as_bytes());

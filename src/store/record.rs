@@ -67,11 +67,11 @@ impl FrameMeta {
         match self.header_len.saturating_sub(if self.mask.is_some() { 4 } else { 0 }) {
             0..=2 => bytes.push(masked | u8::try_from(self.len).unwrap_or(0x7f) & 0x7f),
             3..=4 => {
-                bytes.push(masked | 126);
+                bytes.push(masked | 0x7e);
                 bytes.extend(u16::try_from(self.len).unwrap_or(u16::MAX).to_be_bytes());
             }
             _ => {
-                bytes.push(masked | 127);
+                bytes.push(masked | 0x7f);
                 bytes.extend(self.len.to_be_bytes());
             }
         }
@@ -82,6 +82,7 @@ impl FrameMeta {
 
 /// All that is kept of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub struct Record {
     /// Which way it went.
     pub dir: Direction,
@@ -300,7 +301,7 @@ fn begin(
     put_u32(out, len(payload));
     put_u32(out, wire.map_or(0, len));
     let wire_flag = if wire.is_some() { WIRE } else { 0 };
-    put_u8(out, u8::from(text) * TEXT | u8::from(skipped) * SKIPPED | wire_flag);
+    put_u8(out, (u8::from(text) * TEXT) | (u8::from(skipped) * SKIPPED) | wire_flag);
     out.extend_from_slice(payload);
     out.extend_from_slice(wire.unwrap_or(&[]));
     start

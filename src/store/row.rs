@@ -64,6 +64,7 @@ pub struct Row {
 
 /// What a [`Row`] is made of.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub struct Parts {
     /// What it is.
     pub kind: RowKind,

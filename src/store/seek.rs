@@ -35,7 +35,7 @@ pub struct Query {
 #[derive(Debug, Clone)]
 pub enum Needle {
     /// Bytes.
-    Bytes(memmem::Finder<'static>),
+    Bytes(Box<memmem::Finder<'static>>),
     /// What a pattern matches; letters in either case, for plain text without capitals.
     Pattern(regex::bytes::Regex),
 }
@@ -47,7 +47,7 @@ impl Needle {
     /// When it is too long to be a pattern.
     pub fn text(text: &str) -> Result<Self, String> {
         if text.chars().any(char::is_uppercase) {
-            return Ok(Self::Bytes(memmem::Finder::new(text.as_bytes()).into_owned()));
+            return Ok(Self::Bytes(Box::new(memmem::Finder::new(text.as_bytes()).into_owned())));
         }
         Self::pattern(&format!("(?i){}", regex::escape(text)))
     }
@@ -81,7 +81,7 @@ impl Needle {
         };
         let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
         let bytes = bytes.ok_or("only hexadecimal digits, like 81 05 4a")?;
-        Ok(Self::Bytes(memmem::Finder::new(&bytes).into_owned()))
+        Ok(Self::Bytes(Box::new(memmem::Finder::new(&bytes).into_owned())))
     }
 
     /// Where it is first found.

@@ -34,15 +34,14 @@ impl<T, const N: usize> Default for Shelf<T, N> {
 impl<T: Clone, const N: usize> Shelf<T, N> {
     /// Puts a value at the end.
     pub fn push(&mut self, value: T) {
-        match self.chunks.last_mut().filter(|chunk| chunk.len() < N) {
-            Some(tail) => owned::<T, N>(tail).push(value),
-            None => {
-                // A list of few values must not cost a whole chunk; a second chunk will be filled.
-                let room = if self.chunks.is_empty() { 4 } else { N };
-                let mut chunk = Vec::with_capacity(room.min(N));
-                chunk.push(value);
-                self.chunks.push(Arc::new(chunk));
-            }
+        if let Some(tail) = self.chunks.last_mut().filter(|chunk| chunk.len() < N) {
+            owned::<T, N>(tail).push(value)
+        } else {
+            // A list of few values must not cost a whole chunk; a second chunk will be filled.
+            let room = if self.chunks.is_empty() { 4 } else { N };
+            let mut chunk = Vec::with_capacity(room.min(N));
+            chunk.push(value);
+            self.chunks.push(Arc::new(chunk));
         }
         self.len += 1;
     }

@@ -65,7 +65,7 @@ const KEEP_ALIVE: usize = 128;
 /// Where a row has no record.
 const NO_RECORD: u64 = u64::MAX;
 
-/// What applications send to keep a connection alive: engine.io, graphql-ws, SockJS, Phoenix, and
+/// What applications send to keep a connection alive: engine.io, graphql-ws, `SockJS`, Phoenix, and
 /// the plain words.
 const KEEP_ALIVES: [&[u8]; 12] = [
     b"2",

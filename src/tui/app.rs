@@ -123,6 +123,7 @@ pub struct Message {
 
 /// The state.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub struct App {
     /// Colours.
     pub theme: Theme,
@@ -329,7 +330,7 @@ impl App {
             Some(Overlay::Quit) => {
                 match action {
                     Action::Quit | Action::Accept | Action::Enter => {
-                        self.effects.push(Effect::Quit)
+                        self.effects.push(Effect::Quit);
                     }
                     Action::SaveConnections => {
                         self.overlay = None;
@@ -409,7 +410,7 @@ impl App {
             (View::Messages, Pane::Body) if self.detail.mode == Mode::Body => {
                 self.detail.fold_json(None);
             }
-            (View::Messages, _) | (View::Statistics, _) => {}
+            (View::Messages | View::Statistics, _) => {}
             (View::Sequence, _) => self.show(View::Messages),
             (View::Handshake, _) => {
                 if let Some(conn) = self.current {

@@ -119,11 +119,14 @@ impl Line {
         self.cursor + next.map_or(0, char::len_utf8)
     }
 
+    /// Where the word before the cursor begins; of signs, the last one.
     fn word(&self) -> usize {
         let before = self.before().trim_end();
-        before.rfind(|c: char| !c.is_alphanumeric()).map_or(0, |at| {
-            if at + 1 == before.len() { at } else { self.text.ceil_char_boundary(at + 1) }
-        })
+        let word = before.trim_end_matches(char::is_alphanumeric);
+        if word.len() < before.len() {
+            return word.len();
+        }
+        before.char_indices().next_back().map_or(0, |(at, _)| at)
     }
 
     fn remove(&mut self, start: usize, end: usize) {

@@ -1,5 +1,7 @@
 //! What leaves the UI: commands for a shell, a row as JSON, bytes in hexadecimal digits.
 
+use std::fmt::Write as _;
+
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value, json};
 
@@ -8,7 +10,12 @@ use crate::store::{Conn, Record, Row};
 
 /// Hexadecimal digits, two a byte.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String does not fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
 }
 
 /// The handshake as a curl command; `None` when the capture lacks the request.
@@ -75,9 +82,10 @@ fn quote(text: &str) -> String {
         match c {
             '\'' | '\\' => out.extend(['\\', c]),
             c if c.is_control() => {
-                c.encode_utf8(&mut [0; 4])
-                    .bytes()
-                    .for_each(|byte| out.push_str(&format!("\\x{byte:02x}")));
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    out.push_str("\\x");
+                    out.push_str(&hex(&[byte]));
+                }
             }
             c => out.push(c),
         }

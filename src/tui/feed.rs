@@ -106,6 +106,7 @@ pub fn load(
     let mut count: u64 = 0;
     let mut told = Instant::now();
     let each = packets.once();
+    let paused = matches!(packets, Packets::Pipe(_));
     loop {
         if loading.stopping() && packets.stop() {
             loading.tell(|load| load.stopped = true);
@@ -119,6 +120,10 @@ pub fn load(
                 count += 1;
                 if let Some(tape) = &mut tape {
                     tape.packet(&record);
+                    // Asking a pipe for the next one may take for ever.
+                    if paused {
+                        tape.flush();
+                    }
                 }
                 if pipeline.push(&record) == ControlFlow::Break(()) {
                     break;

@@ -165,9 +165,8 @@ pub fn save(from: &[Input], wanted: &[Wanted], to: &Path, limits: &Limits) -> Re
                 }
                 saved += 1;
             }
-            Ok(None) => break,
             // A recording that still grows ends in the middle of a packet; what there is was saved.
-            Err(_) => break,
+            Ok(None) | Err(_) => break,
         }
         if let Some((record, bytes)) = held {
             for (place, interface) in source.summary().interfaces.iter().enumerate().skip(described)

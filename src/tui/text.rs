@@ -49,7 +49,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             match c {
                 '\t' => piece.push_str("    "),
                 c if escape::is_unsafe(c) => {
-                    piece = Escaped(c.encode_utf8(&mut [0; 4])).to_string()
+                    piece = Escaped(c.encode_utf8(&mut [0; 4])).to_string();
                 }
                 c => piece.push(c),
             }

@@ -235,9 +235,10 @@ fn summary(app: &App) -> String {
     if app.list.no_heartbeats && app.view != View::Connections {
         parts.push("no heartbeats".to_owned());
     }
-    if app.new_below() > 0 && !app.load.done {
+    let grows = !app.load.done && app.view == View::Messages;
+    if app.new_below() > 0 && grows && app.list.held > 0 {
         parts.push(format!("{} new below", thousands(app.new_below() as u64)));
-    } else if app.list.follow && !app.load.done && app.view == View::Messages {
+    } else if app.list.follow && grows {
         parts.push("following".to_owned());
     }
     if app.seeking() {
@@ -293,6 +294,7 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
 }
 
 /// A pane's border, with a title; strong when it has the keys.
+#[expect(clippy::needless_pass_by_value, reason = "titles are made where they are given")]
 fn block<'a>(theme: &Theme, title: String, focus: bool) -> Block<'a> {
     let style = if focus { theme.focus } else { theme.border };
     Block::bordered()
@@ -302,7 +304,7 @@ fn block<'a>(theme: &Theme, title: String, focus: bool) -> Block<'a> {
 }
 
 /// A line that is selected, over the whole width.
-fn selected<'a>(line: Line<'a>, style: Style, width: u16) -> Line<'a> {
+fn selected(line: Line<'_>, style: Style, width: u16) -> Line<'_> {
     let used = line.width();
     let pad = usize::from(width).saturating_sub(used);
     let mut line = line;

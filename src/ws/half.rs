@@ -14,7 +14,7 @@ use crate::ws::deflate::{Inflater, Loss};
 use crate::ws::ending::{CloseSeen, Unanswered};
 use crate::ws::frame::{Decoder, Header, Part};
 use crate::ws::message::{Counter, Head, Open};
-use crate::ws::resync::{Finder, Search, Shape, prior};
+use crate::ws::resync::{FLUSHED, Finder, Search, Shape, prior};
 use crate::ws::rules::{Notes, Place, Rsv1, is_plain, judge};
 use crate::ws::session::{Common, Setup};
 use crate::ws::{Out, mask};
@@ -130,7 +130,10 @@ impl Half {
             stage: if synced {
                 Stage::InStep
             } else {
-                Stage::Lost(Box::new(Finder::new(shape(dir, setup.rsv1()), 0)))
+                // RFC 6455 section 4.1: a client sends nothing behind its request before it has the answer.
+                let waited = setup.handshake_known && dir == Direction::ToServer;
+                let prior = if waited { FLUSHED } else { 0 };
+                Stage::Lost(Box::new(Finder::new(shape(dir, setup.rsv1()), prior)))
             },
             decoder: Decoder::default(),
             frame_begin: Origin::default(),

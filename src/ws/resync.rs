@@ -70,7 +70,7 @@ const AT_SEGMENT: u32 = 22;
 const ANYWHERE: u32 = 26;
 /// Evidence that a frame begins behind a segment that was not full: its sender had no more to send,
 /// so what it wrote ends there. (Where a long frame is cut, all segments but its last are full.)
-const FLUSHED: u32 = 10;
+pub const FLUSHED: u32 = 10;
 /// Starts of segments followed at once; each new segment is tried against the chains of these.
 const ALIVE: usize = 64;
 /// Headers of one chain looked at in one go.

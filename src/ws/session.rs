@@ -2,7 +2,7 @@
 //!
 //! Gets: bytes, gaps, FIN and RST of both directions, in stream order. Gives: frames, messages, gaps
 //! and the end, as [`Event`]s. Keeps: per direction the frame at hand, an unfinished message, and
-//! pings without pong; all within [`Limits`](crate::limits::Limits).
+//! pings without pong; all within [`Limits`].
 
 use std::ops::ControlFlow;
 

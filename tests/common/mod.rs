@@ -1,5 +1,6 @@
 //! What the integration tests share: samples as owned packets, and what came out of them.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;

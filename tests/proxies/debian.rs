@@ -29,12 +29,14 @@ struct Kind {
 const HTTPD: Kind = Kind {
     package: "apache2",
     program: "/usr/sbin/apache2",
-    arguments: &["-f", "CONF", "-D", "FOREGROUND"],
+    // One process: with a parent of its own, killing that would leave the children.
+    arguments: &["-f", "CONF", "-X"],
     frame: |body| {
         let modules: String = ["mpm_event", "authz_core", "proxy", "proxy_http", "proxy_wstunnel"]
             .iter()
             .map(|m| format!("LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n"))
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         format!(
             "ServerRoot \"DIR\"\nServerName localhost\nDefaultRuntimeDir \"DIR\"\n\
              PidFile \"DIR/httpd.pid\"\nListen 127.0.0.1:PORT\n{modules}StartServers 1\n\
@@ -51,7 +53,8 @@ const NGINX: Kind = Kind {
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
             .map(|what| format!("{what}_temp_path DIR/{what};\n"))
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         format!(
             "daemon off; master_process off; pid DIR/nginx.pid; error_log DIR/error.log;\n\
              events {{ worker_connections 64; }}\n\
@@ -133,7 +136,9 @@ fn through(kind: Kind, body: &str, path: &str) -> Option<(Diff, BTreeSet<(u16, u
         .enumerate()
         .map(|(n, client)| thread::spawn(move || client.converse(&format!("client {n} here"))))
         .collect();
-    talks.into_iter().for_each(|talk| talk.join().unwrap());
+    for talk in talks {
+        talk.join().unwrap();
+    }
     let diff = tap.diff(2 * CLIENTS, &[]);
     let far = |n: usize| server.peer(&format!("client {n} here")).expect("the server heard it");
     let truth = ports.iter().enumerate().map(|(n, port)| (*port, far(n))).collect();

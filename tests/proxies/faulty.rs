@@ -95,7 +95,7 @@ fn carry(
     (&server).write_all(request.as_bytes())?;
     let mut response = head(&server)?;
     match fault {
-        Fault::Spoils101 => response = bad_gateway.to_owned(),
+        Fault::Spoils101 => bad_gateway.clone_into(&mut response),
         Fault::OwnHandshake => {
             let accept = value(&response, "Sec-WebSocket-Accept");
             let right = tungstenite::handshake::derive_accept_key(key.as_bytes());

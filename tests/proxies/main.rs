@@ -4,6 +4,14 @@
 //! program, and compares what `diff --json` says with what the test knows of the connections. Where the
 //! right to capture or a proxy is missing a test says so and passes, unless `CI` is `true`.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking; what it skips it must say"
+)]
 
 mod debian;
 mod faulty;

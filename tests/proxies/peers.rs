@@ -125,7 +125,9 @@ impl Client {
     /// Says a word of its own and [`TEXTS`], a binary message, a ping; hears what comes; closes.
     pub(crate) fn converse(mut self, first: &str) {
         self.say(first);
-        TEXTS.iter().for_each(|text| self.say(text));
+        for text in TEXTS {
+            self.say(text);
+        }
         self.socket.send(Message::binary(vec![0_u8, 1, 2, 254, 255])).unwrap();
         self.socket.send(Message::Ping(b"there?".as_slice().into())).unwrap();
         self.close();

@@ -16,6 +16,8 @@ use crate::units::Timestamp;
 /// What is counted on an interface; drops as of the last tenth of a second.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
+    /// Bytes in the queue and in the hands of the reader.
+    pub(super) queued: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) dropped: AtomicU64,
 }
@@ -69,6 +71,11 @@ impl Batch {
         self.arena.len() >= BATCH || self.heads.len() >= BATCH / 64
     }
 
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.arena.len() + self.heads.len() * size_of::<Head>()) as u64
+    }
+
     pub(super) fn clear(&mut self) {
         self.arena.clear();
         // A batch that was once stretched by a giant packet does not stay so.
@@ -95,10 +102,13 @@ pub(super) struct Mover {
     pub(super) queue: SyncSender<Message>,
     pub(super) emptied: Receiver<Batch>,
     pub(super) stop: Arc<AtomicBool>,
+    pub(super) counts: Arc<Counts>,
 }
 
 impl Mover {
-    pub(super) fn run(mut self, mut capture: Capture<Active>, counts: &Counts, latency: Duration) {
+    pub(super) fn run(mut self, mut capture: Capture<Active>, latency: Duration) {
+        let counts = Arc::clone(&self.counts);
+        let counts = &*counts;
         let mut counter = Counter::default();
         let mut stopping: Option<Instant> = None;
         let mut down = false;
@@ -153,12 +163,22 @@ impl Mover {
     /// False when nobody takes it any more.
     fn hand_over(&mut self, patient: bool) -> bool {
         while !self.batch.heads.is_empty() {
+            let bytes = self.batch.bytes();
+            if self.counts.queued.load(Ordering::Relaxed) >= QUEUED {
+                if !patient && !self.batch.is_full() {
+                    return true;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            self.counts.queued.fetch_add(bytes, Ordering::Relaxed);
             let next = self.spare.take().or_else(|| self.emptied.try_recv().ok());
             let next = next.unwrap_or_default();
             let batch = std::mem::replace(&mut self.batch, next);
             match self.queue.try_send(Message::Batch(self.place, batch)) {
                 Ok(()) => return true,
                 Err(TrySendError::Full(Message::Batch(_, batch))) => {
+                    self.counts.queued.fetch_sub(bytes, Ordering::Relaxed);
                     self.spare = Some(std::mem::replace(&mut self.batch, batch));
                     if !patient && !self.batch.is_full() {
                         return true;
@@ -240,6 +260,8 @@ pub(super) const TICK: Duration = Duration::from_millis(50);
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 /// How long a busy interface is still read after the stop signal.
 const LAST_CALL: Duration = Duration::from_millis(60);
+/// Bytes in the queue, beside the kernel's buffer.
+const QUEUED: u64 = 64 << 20;
 /// Bytes of a batch. Half of a second-level cache: the reader finds it warm.
 const BATCH: usize = 256 << 10;
 /// Packets moved before the stop signal is looked for.

@@ -313,6 +313,38 @@ fn request_on_the_client_side_only_is_not_forwarded_when_it_was_refused() {
 }
 
 #[test]
+fn captures_named_in_the_wrong_order_are_noticed() {
+    let keys: Vec<String> = (0..3).map(key_of).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let captures = || two_sides(&keys, &keys).into_iter();
+    let right = compare(captures().map(Kit::collected).collect(), &Options::default());
+    assert_eq!((right.pairs.len(), right.looks_swapped()), (3, false));
+    let [mut client, mut server]: [Kit; 2] = [Kit::side(1), Kit::side(0)];
+    let mut c = client.open(40001, 80, KEY, &[]);
+    client.at(9 * MS);
+    c.answered(&mut client, 101, &[]);
+    let mut s = server.open(50001, 8088, KEY, &[]);
+    server.at(MS);
+    s.answered(&mut server, 101, &[]);
+    let swapped = compare([server, client].map(Kit::collected).into(), &Options::default());
+    assert_eq!((swapped.pairs.len(), swapped.looks_swapped()), (1, true));
+    assert!(!compare(vec![], &Options::default()).looks_swapped());
+}
+
+#[test]
+fn legs_within_one_of_two_captures_keep_the_order_of_their_packets() {
+    // The first capture has none of the second's connections: nothing brings the clocks together.
+    let (mut other, mut both) = (Kit::side(0), Kit::side(1));
+    let mut alone = other.open(30001, 9000, OTHER_KEY, &[(":path", "/elsewhere")]);
+    alone.answered(&mut other, 101, &[]);
+    let mut c = both.open(40001, 80, KEY, &[]);
+    let mut s = both.open(50001, 8088, KEY, &[]);
+    s.answered(&mut both, 101, &[]);
+    c.answered(&mut both, 101, &[]);
+    assert_eq!(pairs_of(vec![other, both]), [(40001, Some(50001), MatchedBy::Key)]);
+}
+
+#[test]
 fn two_captures_pair_when_the_proxy_makes_its_own_keys() {
     let near: Vec<String> = (0..3).map(key_of).collect();
     let far: Vec<String> = (10..13).map(key_of).collect();

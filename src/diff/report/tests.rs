@@ -59,11 +59,11 @@ fn story_of_a_pair_in_eighty_columns() {
       ~ header-changed      The proxy changed Host from 127.0.0.1:8080 to
                             127.0.0.1:8088; a gateway names its upstream.
       ~ header-added        The proxy added X-Forwarded-For: 127.0.0.1; it tells the
-                            server who the client is.
+                            server where the request came from.
 
       Messages: 0 same, 1 changed, 0 lost, 0 injected
-      Delay added by the proxy: handshake 2.00 µs, p50 1.00 µs, p99 1.00 µs, max
-      1.00 µs
+      Delay added by the proxy: handshake 2.00 µs, messages p50 1.00 µs, p99 1.00
+      µs, max 1.00 µs
       ! message-changed     The proxy changed the text message c2s 1 (13 bytes
                             became 15).
           - pay alice 100
@@ -72,7 +72,32 @@ fn story_of_a_pair_in_eighty_columns() {
       1.00 µs after the last message; the other leg followed 1.00 µs later.
 
     1 pair: 2 unexpected and 2 expected alterations.
+    ! altered; ~ any correct proxy may do this; c2s 3: the client's third message,
+    s2c: the server's
+    wstap explain target-rewritten: what it means and what to do
     "#);
+}
+
+#[test]
+fn without_a_pair_it_is_said_that_nothing_was_compared() {
+    let mut kit = Kit::new();
+    let mut alone = kit.open(40001, 8088, KEY, &[]);
+    alone.answered(&mut kit, 101, &[]);
+    let got = text(kit, &TextOptions::default());
+    assert!(got.contains("nothing was compared") && got.contains("CLIENT-SIDE"), "{got}");
+    let got = text(Kit::new(), &TextOptions::default());
+    assert_eq!(got, "There is no WebSocket connection to compare.\n");
+}
+
+#[test]
+fn a_proxy_that_alters_nothing_is_said_to() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    let got = text(kit, &TextOptions::default());
+    assert!(got.ends_with("\n1 pair: nothing was altered.\n"), "{got}");
 }
 
 #[test]

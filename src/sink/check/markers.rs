@@ -5,13 +5,11 @@ use crate::note::NoteCode as C;
 
 /// Does a finding speak of a header: by its code, or by naming it in its text as it was sent.
 pub(super) fn speaks_of(finding: &Finding, name: &str) -> bool {
-    match header_of(finding.note.code) {
-        Some(header) => header.eq_ignore_ascii_case(name),
-        None => {
-            let handshake = |place: &Place| matches!(place, Place::Handshake(_));
-            finding.places.iter().any(handshake) && names(&finding.note.text, name)
-        }
+    if let Some(header) = header_of(finding.note.code) {
+        return header.eq_ignore_ascii_case(name);
     }
+    let handshake = |place: &Place| matches!(place, Place::Handshake(_));
+    finding.places.iter().any(handshake) && names(&finding.note.text, name)
 }
 
 /// Is the name in the text as a word of its own, in this letter case.

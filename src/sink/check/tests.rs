@@ -99,6 +99,91 @@ fn sarif_has_the_rules_and_a_result_for_each_finding() {
     assert_eq!(run["invocations"][0]["executionSuccessful"], true);
 }
 
+/// What the schema of SARIF 2.1.0 asks for by `required`, on the way down to what is written here.
+#[test]
+fn sarif_has_what_its_schema_requires() {
+    let text = report(with(Format::Sarif));
+    let log: Value = serde_json::from_str(&text).unwrap();
+    let has = |value: &Value, names: &[&str]| {
+        for name in names {
+            assert!(!value[*name].is_null(), "{name} is missing in {value}");
+        }
+    };
+    has(&log, &["version", "runs"]);
+    for run in log["runs"].as_array().unwrap() {
+        has(run, &["tool"]);
+        has(&run["tool"], &["driver"]);
+        has(&run["tool"]["driver"], &["name"]);
+        assert!(
+            ["utf16CodeUnits", "unicodeCodePoints"].contains(&run["columnKind"].as_str().unwrap())
+        );
+        let mut ids = std::collections::BTreeSet::new();
+        for rule in run["tool"]["driver"]["rules"].as_array().unwrap() {
+            has(rule, &["id"]);
+            assert!(ids.insert(rule["id"].as_str().unwrap()), "rules are unique");
+            for text in ["shortDescription", "fullDescription", "help"] {
+                has(&rule[text], &["text"]);
+            }
+        }
+        for result in run["results"].as_array().unwrap() {
+            has(result, &["message"]);
+            has(&result["message"], &["text"]);
+            let level = result["level"].as_str().unwrap();
+            assert!(["none", "note", "warning", "error"].contains(&level));
+            assert!(result["occurrenceCount"].as_u64().unwrap() >= 1);
+        }
+        for invocation in run["invocations"].as_array().unwrap() {
+            has(invocation, &["executionSuccessful"]);
+        }
+    }
+}
+
+/// What the schemas of Ant and of Jenkins ask for: the attributes, the order of the elements, a
+/// property at least in `properties`.
+#[test]
+fn junit_has_what_its_schemas_require() {
+    let xml = report(with(Format::Junit));
+    let tag = |begin: &str| -> String {
+        let at = xml.find(begin).unwrap_or_else(|| panic!("{begin} in {xml}"));
+        xml[at..].split('>').next().unwrap().to_owned()
+    };
+    let required = [
+        ("<testsuite ", "name package id tests failures errors time timestamp hostname"),
+        ("<property ", "name value"),
+        ("<testcase ", "name classname time"),
+        ("<failure ", "type message"),
+    ];
+    for (begin, names) in required {
+        for name in names.split(' ') {
+            assert!(tag(begin).contains(&format!(" {name}=\"")), "{name} in {}", tag(begin));
+        }
+    }
+    let order = [
+        "<properties>",
+        "<property ",
+        "</properties>",
+        "<testcase ",
+        "<system-out>",
+        "<system-err>",
+    ];
+    let places: Vec<usize> = order.iter().map(|tag| xml.find(tag).unwrap()).collect();
+    assert!(places.is_sorted(), "{xml}");
+    assert!(xml.rfind("<testcase ").unwrap() < xml.find("<system-out>").unwrap());
+}
+
+#[test]
+fn a_capture_that_is_not_read_whole_is_an_error_of_its_own() {
+    let mut sink = CheckSink::new(Vec::new(), with(Format::Junit));
+    samples::feed(&mut sink, &[(6, 412, Event::Handshake(&samples::rejected()))]);
+    let totals = crate::pipeline::Totals::default();
+    let end = Summary { totals: &totals, dropped: None, truncated: Some("packet 7 <cut>") };
+    sink.finish(&end).unwrap();
+    let xml = String::from_utf8(sink.into_inner()).unwrap();
+    assert!(xml.contains(" tests=\"2\"") && xml.contains(" errors=\"1\""), "{xml}");
+    assert_eq!(xml.matches("<testcase ").count(), 2);
+    assert!(xml.contains("<error type=\"unread\" message=\"packet 7 &lt;cut&gt;\"/>"), "{xml}");
+}
+
 #[test]
 fn sarif_without_a_connection_is_whole() {
     let mut sink = CheckSink::new(Vec::new(), with(Format::Sarif));

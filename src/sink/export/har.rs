@@ -128,14 +128,14 @@ impl<W: Write, S: Select> HarSink<W, S> {
         if is_last(event) {
             let end = if let Event::End(end) = event { Some(*end) } else { None };
             if let Some(entry) = self.open.remove(&cx.conn.key) {
-                self.over(entry, end)?;
+                self.over(&entry, end)?;
             }
         }
         Ok(())
     }
 
     /// Writes an entry, if anything of it was asked for.
-    fn over(&mut self, entry: Entry, end: Option<&End>) -> io::Result<()> {
+    fn over(&mut self, entry: &Entry, end: Option<&End>) -> io::Result<()> {
         if !entry.selected {
             return self.spool.drop_thread(&entry.text);
         }
@@ -143,7 +143,7 @@ impl<W: Write, S: Select> HarSink<W, S> {
         raw(out.buf(), if self.written == 0 { "\n" } else { ",\n" });
         self.written += 1;
         let mut going = true;
-        self.spool.take(entry.text, |piece| {
+        self.spool.take(&entry.text, |piece| {
             out.buf().extend_from_slice(piece);
             going &= out.line_done().is_continue();
             Ok(())
@@ -183,7 +183,7 @@ impl<W: Write, S: Select> Output for HarSink<W, S> {
         let mut failed = self.failed.take();
         for entry in rest {
             if failed.is_none() {
-                failed = self.over(entry, None).err();
+                failed = self.over(&entry, None).err();
             }
         }
         raw(self.out.buf(), "\n]");

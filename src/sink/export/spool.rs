@@ -88,7 +88,7 @@ impl Spool {
     /// Gives the whole text of a thread, piece by piece.
     pub(super) fn take(
         &mut self,
-        thread: Thread,
+        thread: &Thread,
         mut give: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         self.held = self.held.saturating_sub(thread.buf.len());
@@ -99,7 +99,7 @@ impl Spool {
             }
         }
         give(&thread.buf)?;
-        self.forget(&thread)
+        self.forget(thread)
     }
 
     /// Drops a thread that nobody asks for.
@@ -156,7 +156,7 @@ fn copy(from: &mut impl Read, give: &mut impl FnMut(&[u8]) -> io::Result<()>) ->
 mod tests {
     use super::*;
 
-    fn whole(spool: &mut Spool, thread: Thread) -> Vec<u8> {
+    fn whole(spool: &mut Spool, thread: &Thread) -> Vec<u8> {
         let mut out = Vec::new();
         spool
             .take(thread, |piece| {
@@ -170,10 +170,11 @@ mod tests {
     #[test]
     fn threads_come_back_whole_however_they_were_mixed() {
         let mut spool = Spool::default();
-        let mut threads: Vec<(Thread, Vec<u8>)> = (0..5).map(|_| Default::default()).collect();
+        let mut threads: Vec<(Thread, Vec<u8>)> =
+            (0..5).map(|_| (Thread::default(), Vec::new())).collect();
         for round in 0..400_usize {
             let (thread, want) = &mut threads[round * 7 % 5];
-            let text = vec![b'a' + (round % 26) as u8; round * 13 % 5000];
+            let text = round.to_string().repeat(round * 3 % 1500).into_bytes();
             spool.append(thread, |buf| buf.extend_from_slice(&text)).unwrap();
             want.extend_from_slice(&text);
             if round % 31 == 0 {
@@ -182,7 +183,7 @@ mod tests {
         }
         assert!(spool.end > 0 && spool.parted == 5);
         for (thread, want) in threads {
-            assert!(whole(&mut spool, thread) == want);
+            assert!(whole(&mut spool, &thread) == want);
         }
         assert_eq!((spool.end, spool.held, spool.parted), (0, 0, 0), "nothing is left");
     }
@@ -193,7 +194,7 @@ mod tests {
         let mut thread = Thread::default();
         spool.append(&mut thread, |buf| buf.extend_from_slice(b"abc")).unwrap();
         assert_eq!(spool.held, 3);
-        assert_eq!(whole(&mut spool, thread), b"abc");
+        assert_eq!(whole(&mut spool, &thread), b"abc");
         assert!(spool.file.is_none() && spool.held == 0);
     }
 
@@ -205,7 +206,9 @@ mod tests {
             spool.append(thread, |buf| buf.resize(PART - 1, b'x')).unwrap();
         }
         assert!(spool.is_crowded());
-        threads.iter_mut().for_each(|thread| spool.spill(thread).unwrap());
+        for thread in &mut threads {
+            spool.spill(thread).unwrap();
+        }
         assert!(!spool.is_crowded());
     }
 }

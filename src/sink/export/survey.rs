@@ -80,7 +80,8 @@ impl<S: Select> Survey<S> {
                 note.code.reference(),
                 Escaped(&note.text),
             );
-            text.truncate(text.floor_char_boundary(COMMENT));
+            let end = (0..=COMMENT.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+            text.truncate(end.unwrap_or(0));
             let bytes = text.len() + 64;
             if self.note_bytes.saturating_add(bytes) > NOTES {
                 self.left_out += 1;
@@ -152,15 +153,15 @@ mod tests {
     #[test]
     fn connections_asked_for_are_kept_whole_with_their_notes() {
         let notes = [samples::note("mask-zero")];
-        let noted = Message { notes: &notes, ..samples::text(b"x") };
+        let message = Message { notes: &notes, ..samples::text(b"x") };
         let mut survey = Survey::of(Where(|cx: &Cx<'_>, event: &Event<'_>| {
             cx.conn.stream.0 == 1 && matches!(event, Event::End(_))
         }));
         assert!(!survey.keeps(Whose::Fragment));
-        for (packet, at) in [(1, 8), (2, 9)] {
-            let info = samples::conn(packet);
+        for (first, at) in [(1, 8), (2, 9)] {
+            let info = samples::conn(first);
             let cx = Cx { conn: &info, origin: samples::origin(at, 0) };
-            let _ = survey.event(&cx, &Event::Message(&noted));
+            let _ = survey.event(&cx, &Event::Message(&message));
             let _ = survey.event(&cx, &Event::End(&samples::end()));
         }
         let flow = |n| Whose::Flow(FlowId(PacketNo(n)));

@@ -92,36 +92,93 @@ pub fn raw(buf: &mut Vec<u8>, text: &str) {
 }
 
 fn string_inside(buf: &mut Vec<u8>, text: &str) {
-    // Bytes up to `from` are written; clean stretches are copied at once.
     let bytes = text.as_bytes();
-    let mut from = 0;
     let mut at = 0;
     while let Some(rest) = bytes.get(at..)
         && !rest.is_empty()
     {
-        at += clean_prefix(rest);
-        let Some(c) = text.get(at..).and_then(|tail| tail.chars().next()) else { break };
-        let after = at + c.len_utf8();
-        if needs_escape(c) {
-            buf.extend_from_slice(bytes.get(from..at).unwrap_or(&[]));
-            escape(buf, c);
-            from = after;
+        let clean = clean_blocks(rest);
+        buf.extend_from_slice(rest.get(..clean).unwrap_or(&[]));
+        at += clean;
+        // JSON in JSON: a quotation mark every few bytes, and nothing else to look at.
+        while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk)
+            && has_special(block)
+        {
+            at = if has_other_than_quotes(block) {
+                characters(buf, text, at, at + BLOCK)
+            } else {
+                quoted(buf, block);
+                at + BLOCK
+            };
         }
-        at = after;
+        if bytes.len() - at < BLOCK {
+            at = characters(buf, text, at, bytes.len());
+        }
     }
-    buf.extend_from_slice(bytes.get(from..).unwrap_or(&[]));
 }
 
-/// Bytes at the front that need no look: a block at a time, which compiles to vector code.
-fn clean_prefix(bytes: &[u8]) -> usize {
-    const BLOCK: usize = 32;
-    let blocks = bytes
-        .chunks_exact(BLOCK)
-        .take_while(|block| !block.iter().fold(false, |any, &b| any | looks_special(b)))
-        .count();
-    let skip = blocks * BLOCK;
-    let rest = bytes.get(skip..).unwrap_or(&[]);
-    skip + rest.iter().position(|&b| looks_special(b)).unwrap_or(rest.len())
+/// Appends the characters that begin in this stretch, one by one; tells where the last one ends.
+fn characters(buf: &mut Vec<u8>, text: &str, from: usize, until: usize) -> usize {
+    let mut at = from;
+    // The rest of a character that began in the block before, and needs no look.
+    while let Some(&byte) = text.as_bytes().get(at)
+        && !text.is_char_boundary(at)
+    {
+        buf.push(byte);
+        at += 1;
+    }
+    for c in text.get(at..).unwrap_or("").chars() {
+        if at >= until {
+            break;
+        }
+        at += c.len_utf8();
+        if needs_escape(c) {
+            escape(buf, c);
+        } else {
+            buf.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+    at.max(until)
+}
+
+/// Bytes at a time, which compiles to vector code.
+const BLOCK: usize = 32;
+
+/// Bytes at the front, in whole blocks, that need no look.
+fn clean_blocks(bytes: &[u8]) -> usize {
+    let blocks = bytes.as_chunks::<BLOCK>().0.iter();
+    blocks.take_while(|block| !has_special(block)).count() * BLOCK
+}
+
+fn has_special(block: &[u8; BLOCK]) -> bool {
+    block.iter().fold(false, |any, &b| any | looks_special(b))
+}
+
+fn has_other_than_quotes(block: &[u8; BLOCK]) -> bool {
+    block.iter().fold(false, |any, &b| any | (looks_special(b) & !is_quote(b)))
+}
+
+const fn is_quote(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\'
+}
+
+/// Appends a block with a backslash before each quotation mark and backslash, without a branch that
+/// depends on them.
+fn quoted(buf: &mut Vec<u8>, block: &[u8; BLOCK]) {
+    let mut out = [b'\\'; 2 * BLOCK];
+    let mut end = 0;
+    for &byte in block {
+        end += usize::from(is_quote(byte));
+        if let Some(slot) = out.get_mut(end) {
+            *slot = byte;
+        }
+        end += 1;
+        // What the next byte skips is its backslash.
+        if let Some(slot) = out.get_mut(end) {
+            *slot = b'\\';
+        }
+    }
+    buf.extend_from_slice(out.get(..end).unwrap_or(&[]));
 }
 
 /// Needs escaping, or begins a UTF-8 sequence that may.
@@ -198,6 +255,20 @@ mod tests {
             r#""\"\\\n\r\t\b\f\u001b\udb40\udc01""#
         );
         assert_eq!(written("/ Grüße 日本 🚀"), "\"/ Grüße 日本 🚀\"");
+    }
+
+    #[test]
+    fn characters_across_blocks_are_whole() {
+        for before in 0..70 {
+            for c in ["\u{e9}", "\u{65e5}", "\u{1f680}", "\u{85}", "\"", "\u{e0001}", "\\"] {
+                for after in ["", "\u{7}", "\"", "\u{e9}\u{7}"] {
+                    let quote = if before % 2 == 0 { "" } else { "\"" };
+                    let text = format!("{quote}{}{c}{after}{}", "x".repeat(before), "y".repeat(40));
+                    let json = written(&text);
+                    assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text, "{text}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::pings::RoundTrips;
 use super::row::Row;
 use super::side::Side;
 use super::totals::{ENDS, OUTCOMES, Talker, Totals};
-use crate::event::MessageKind;
+use crate::event::{EndHow, MessageKind};
 use crate::note::Severity;
 use crate::sink::json::line::{separated, unread};
 use crate::sink::json::write::{null, number, opt_number, opt_string, raw, string, time};
@@ -29,7 +29,7 @@ pub(super) fn connection(buf: &mut Vec<u8>, row: &Row) {
     field(buf, "packet", |buf| number(buf, row.last.packet.0));
     field(buf, "duration_ns", |buf| opt_number(buf, row.duration_ns));
     field(buf, "handshake_ns", |buf| opt_number(buf, row.handshake_ns));
-    field(buf, "how", |buf| opt_string(buf, row.how.map(|how| how.name())));
+    field(buf, "how", |buf| opt_string(buf, row.how.map(EndHow::name)));
     field(buf, "by", |buf| opt_string(buf, row.by.map(Direction::sender)));
     field(buf, "cause", |buf| opt_string(buf, row.cause.as_deref()));
     for dir in Direction::BOTH {

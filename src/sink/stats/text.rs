@@ -95,13 +95,15 @@ impl Table {
             "#", "ended", "duration", "msgs ->", "msgs <-", "bytes ->", "bytes <-", "ping",
         );
         line(buf, self.paint, Part::Strong, &head);
-        rows.iter().for_each(|row| self.write(buf, row));
+        for row in &rows {
+            self.write(buf, row);
+        }
     }
 
     fn write(&self, buf: &mut Vec<u8>, row: &Row) {
         let mut out = String::new();
         let PerDirection { to_server, to_client } = &row.sides;
-        let ping = Direction::BOTH.into_iter().filter_map(|dir| row.round_trips(dir)).next();
+        let ping = Direction::BOTH.into_iter().find_map(|dir| row.round_trips(dir));
         // Writing to a String does not fail.
         let _ = write!(out, "{:>5}  ", row.no);
         self.paint.put(&mut out, look(row), &format!("{:<14}", ending(row)));
@@ -128,7 +130,9 @@ impl Table {
         out.push('\n');
         self.dim(&mut out, &identity(row));
         if matches!(self.verbosity, Verbosity::Verbose) {
-            details(row).iter().for_each(|text| self.dim(&mut out, text));
+            for text in details(row) {
+                self.dim(&mut out, &text);
+            }
         }
         buf.extend_from_slice(out.as_bytes());
     }
@@ -316,22 +320,19 @@ fn directions(buf: &mut Vec<u8>, all: &Totals, options: &StatsOptions) {
         };
         row("compressed to", both(&ratio));
     }
-    let inflated = options.inflate;
-    let sizes = Direction::BOTH.map(|dir| {
-        let known =
-            super::json::sizes(&sides[dir], &all.wire_sizes[dir], &all.sizes[dir], inflated);
-        known.or_else(|| all.wire_sizes[dir].quantiles())
+    let read = options.inflate;
+    let known = Direction::BOTH.map(|dir| {
+        let told = super::json::sizes(&sides[dir], &all.wire_sizes[dir], &all.sizes[dir], read);
+        told.or_else(|| all.wire_sizes[dir].quantiles())
     });
-    if sizes.iter().any(Option::is_some) {
-        let parts: [(&str, fn(&Quantiles) -> u64); 4] = [
-            ("size, half up to", |q| q.p50),
-            ("size, 90 % up to", |q| q.p90),
-            ("size, 99 % up to", |q| q.p99),
-            ("largest", |q| q.max),
-        ];
-        for (name, of) in parts {
-            row(name, sizes.map(|q| q.map_or_else(|| "-".to_owned(), |q| byte_count(of(&q)))));
-        }
+    if known.iter().any(Option::is_some) {
+        let mut put = |name: &str, of: &dyn Fn(Quantiles) -> u64| {
+            row(name, known.map(|q| q.map_or_else(|| "-".to_owned(), |q| byte_count(of(q)))));
+        };
+        put("size, half up to", &|q| q.p50);
+        put("size, 90 % up to", &|q| q.p90);
+        put("size, 99 % up to", &|q| q.p99);
+        put("largest", &|q| q.max);
     }
 }
 

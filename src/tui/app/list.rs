@@ -280,7 +280,7 @@ impl App {
             None => (false, text),
         };
         let number: u64 =
-            digits.replace(',', "").parse().map_err(|_| "a number, or p and a packet's number")?;
+            digits.replace(',', "").parse().ok().ok_or("a number, or p and a packet's number")?;
         let len = self.snapshot.rows.len();
         let row = if packet {
             self.snapshot.rows.partition_point(|row| row.packet().0 < number)

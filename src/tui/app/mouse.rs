@@ -53,24 +53,21 @@ impl App {
         };
         if let Some(line) = line(self.areas.list, 1) {
             self.pane = Pane::List;
-            match self.view {
-                View::Connections => {
-                    let place = self.conns.cursor.top + line;
-                    if place < self.conns.order.len() {
-                        // A second click on the same goes in.
-                        if place == self.conns.cursor.at {
-                            return self.enter();
-                        }
-                        self.conns.cursor.at = place;
-                        self.current = self.conns.selected();
+            if self.view == View::Connections {
+                let place = self.conns.cursor.top + line;
+                if place < self.conns.order.len() {
+                    // A second click on the same goes in.
+                    if place == self.conns.cursor.at {
+                        return self.enter();
                     }
+                    self.conns.cursor.at = place;
+                    self.current = self.conns.selected();
                 }
-                _ => {
-                    let place = self.list.cursor.top + line;
-                    if place < self.listed() {
-                        self.list.cursor.at = place;
-                        self.hold_or_follow(false);
-                    }
+            } else {
+                let place = self.list.cursor.top + line;
+                if place < self.listed() {
+                    self.list.cursor.at = place;
+                    self.hold_or_follow(false);
                 }
             }
         } else if let Some(line) = line(self.areas.tree, 0) {

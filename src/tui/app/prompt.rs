@@ -262,7 +262,7 @@ impl App {
                 self.save_connections(PathBuf::from(text));
             }
             Kind::SaveAll if !text.is_empty() => {
-                self.effects.push(Effect::SaveAll(PathBuf::from(text)))
+                self.effects.push(Effect::SaveAll(PathBuf::from(text)));
             }
             _ => {}
         }
@@ -328,7 +328,7 @@ impl App {
                 _ => return Err("payload, row, field, curl or websocat".into()),
             }),
             "explain" => {
-                let code = argument.parse().map_err(|_| "no note has this code")?;
+                let code = argument.parse().ok().ok_or("no note has this code")?;
                 self.overlay = Some(Overlay::Explain(code, 0));
             }
             // A number alone goes there, as in vi.

@@ -81,7 +81,7 @@ impl Walk<'_> {
         let Some(first) = self.peek() else { return };
         let start = self.at;
         match first {
-            b'{' | b'[' => self.container(first, depth, name, path),
+            b'{' | b'[' => self.container(first, depth, name, &path),
             b'"' => {
                 let text = self.string();
                 self.scalar(depth, name, path, start, Piece::String, &text);
@@ -97,7 +97,7 @@ impl Walk<'_> {
         }
     }
 
-    fn container(&mut self, open: u8, depth: usize, name: Option<String>, path: String) {
+    fn container(&mut self, open: u8, depth: usize, name: Option<String>, path: &str) {
         let start = self.at;
         self.at += 1;
         let folded = self.folded.contains(&start);
@@ -106,7 +106,7 @@ impl Walk<'_> {
             depth,
             range: start..start,
             folded: Some(folded),
-            path: path.clone(),
+            path: path.to_owned(),
             pieces: name.into_iter().map(|name| (Piece::Name, name)).collect(),
             scalar: false,
         });
@@ -117,7 +117,7 @@ impl Walk<'_> {
                 b'}' | b']' => break,
                 b',' => self.at += 1,
                 _ => {
-                    let (name, path) = self.member(open, count, &path);
+                    let (name, path) = self.member(open, count, path);
                     self.value(depth + 1, Some(name), path);
                     count += 1;
                 }

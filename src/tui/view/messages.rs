@@ -238,7 +238,7 @@ fn opening(conn: &Conn) -> String {
         |request| format!("{} {}", request.method, request.target),
     );
     match &opening.response {
-        Some(response) => text.push_str(&format!(" {}", response.status)),
+        Some(response) => text.extend([" ", &response.status.to_string()]),
         None => text.push_str(" without an answer"),
     }
     for part in [&opening.subprotocol, &opening.extensions].into_iter().flatten() {

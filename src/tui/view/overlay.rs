@@ -84,7 +84,7 @@ fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
     lines
 }
 
-fn entry<'a>(lines: &mut Vec<Line<'a>>, theme: &Theme, keys: &str, text: &str, width: usize) {
+fn entry(lines: &mut Vec<Line<'_>>, theme: &Theme, keys: &str, text: &str, width: usize) {
     let left = if width < 60 { 14 } else { 24 };
     for (n, part) in fold(text, width.saturating_sub(left + 3)).into_iter().enumerate() {
         let keys = if n == 0 { keys } else { "" };

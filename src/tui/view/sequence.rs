@@ -160,7 +160,7 @@ impl Ladder {
         let rails = [Some(self.left), self.middle, Some(self.right)];
         for end in rails.into_iter().flatten() {
             if end > column {
-                let inside = column - 1 >= from && end <= to;
+                let inside = column > from && end <= to;
                 let text = if inside { arrow.clone() } else { " ".repeat(end - column) };
                 spans.push(Span::styled(text, if inside { style } else { Style::new() }));
             }
@@ -180,7 +180,7 @@ fn arrow(app: &App, at: u32, row: &Row, conn: &Conn, width: usize) -> String {
     if let RowKind::Message(crate::event::MessageKind::Pong) = row.kind()
         && let Some(ns) = app.reader.record(row, 0).and_then(|record| record.rtt)
     {
-        label.push_str(&format!("answers after {} ", span(ns)));
+        label.extend(["answers after ", &span(ns), " "]);
     }
     let room = width.saturating_sub(escape::width(&label) + 8);
     label.push_str(&messages::preview(app, at, row, conn, room));

@@ -8,6 +8,13 @@
 //! ╰───────────────────────────────────────────╯╰ Compression, round trips, top talkers ───────╯
 //! ```
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "dots of a chart, and labels beside it"
+)]
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 use ratatui::symbols::Marker;
@@ -211,7 +218,9 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) {
         lines.push(Line::styled(cut(&text, usize::from(inside.width)), theme.dir(dir)));
     }
     let mut rtt = Rtt::default();
-    conns.iter().for_each(|conn| rtt.merge(&conn.rtt));
+    for conn in &conns {
+        rtt.merge(&conn.rtt);
+    }
     let text = match rtt.mean() {
         Some(mean) => format!(
             " pings answered: {}, mean {}, {} to {}",

@@ -1,0 +1,100 @@
+//! Every code is fired by a sample or by a case here, and `wstap explain` has a text for each.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod cases;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use wstap::note::NoteCode;
+
+use cases::{CASES, LATER};
+
+fn wstap(arguments: &[&str], file: Option<&Path>) -> String {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_wstap")).args(arguments).args(file).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Codes of notes and alterations that a capture fires, with the severity they are given.
+fn fired(file: &Path) -> BTreeMap<String, String> {
+    let printed = wstap(&["print", "--json"], Some(file));
+    let compared = wstap(&["diff", "--json"], Some(file));
+    let mut codes = BTreeMap::new();
+    for line in printed.lines().chain(compared.lines()) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        for list in ["notes", "alterations"] {
+            for note in line[list].as_array().into_iter().flatten() {
+                let of = |key: &str| note[key].as_str().unwrap().to_owned();
+                codes.insert(of("code"), of("severity"));
+            }
+        }
+    }
+    codes
+}
+
+#[test]
+fn every_code_is_fired_by_a_sample_or_a_case() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for entry in std::fs::read_dir(samples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "pcap" || e == "pcapng") {
+            known.extend(fired(&path).into_keys());
+        }
+    }
+    for code in CASES.iter().map(|(code, _)| *code).chain(LATER.iter().copied()) {
+        assert!(!known.contains(code), "{code} is fired by a sample: its line here can go");
+        assert!(known.insert(code.to_owned()), "{code} is listed twice");
+    }
+    let all: BTreeSet<String> = NoteCode::ALL.iter().map(ToString::to_string).collect();
+    let missing: Vec<&String> = all.difference(&known).collect();
+    assert!(missing.is_empty(), "fired by nothing: {missing:?}");
+    let invented: Vec<&String> = known.difference(&all).collect();
+    assert!(invented.is_empty(), "no codes: {invented:?}");
+}
+
+#[test]
+fn every_case_fires_its_code() {
+    for (code, make) in CASES {
+        let file = make().file();
+        let fired = fired(file.path());
+        assert!(fired.contains_key(*code), "{code} is not among {fired:?}");
+    }
+}
+
+#[test]
+fn what_is_left_for_later_is_explained_already() {
+    for code in LATER {
+        let code: NoteCode = code.parse().unwrap();
+        assert!(!code.explanation().title.is_empty());
+    }
+}
+
+#[test]
+fn explain_has_a_text_for_every_code() {
+    for code in NoteCode::ALL {
+        let output = Command::new(env!("CARGO_BIN_EXE_wstap"))
+            .args(["explain", code.as_str()])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{code}");
+        assert!(text.contains(code.as_str()) && text.contains(code.reference()), "{code}: {text}");
+        assert!(text.lines().count() >= 8, "{code}: {text}");
+    }
+    let list = wstap(&["explain"], None);
+    for code in NoteCode::ALL {
+        let listed = |line: &str| line.split_whitespace().any(|word| word == code.as_str());
+        assert!(list.lines().any(listed), "{code} is not listed");
+    }
+}
