@@ -337,10 +337,7 @@ impl Finder {
             patience: PATIENCE,
             last: Instant::now(),
         };
-        Self(Arc::new(Asking {
-            to: Mutex::new(to),
-            heard: Arc::default(),
-        }))
+        Self(Arc::new(Asking { to: Mutex::new(to), heard: Arc::default() }))
     }
 
     /// A connection appeared: who has it is looked up meanwhile.

@@ -391,9 +391,11 @@ fn in_a_process_of_its_own() {
     if left.sandbox {
         assert!(denied(File::open("/etc/hostname")), "what anybody may read");
         assert!(Command::new("/bin/true").status().is_err(), "another program");
-        assert!(TcpStream::connect("127.0.0.1:9").is_err_and(|e| {
-            e.kind() == std::io::ErrorKind::PermissionDenied
-        }), "the network");
+        assert!(
+            TcpStream::connect("127.0.0.1:9")
+                .is_err_and(|e| { e.kind() == std::io::ErrorKind::PermissionDenied }),
+            "the network"
+        );
     }
     // What is needed still goes.
     File::create(output.path().join("cap.pcapng")).unwrap();
@@ -403,9 +405,8 @@ fn in_a_process_of_its_own() {
 #[test]
 fn in_another_network_namespace_its_own_loopback_is_captured() {
     let name = format!("wstap-{}", std::process::id());
-    let ip = |args: &[&str]| {
-        Command::new("ip").args(args).status().is_ok_and(|status| status.success())
-    };
+    let ip =
+        |args: &[&str]| Command::new("ip").args(args).status().is_ok_and(|status| status.success());
     if !ip(&["netns", "add", &name]) {
         eprintln!("skipped: no network namespace can be made");
         return;
@@ -418,7 +419,8 @@ fn in_another_network_namespace_its_own_loopback_is_captured() {
     let mut found = None;
     for _ in 0..50 {
         netns.within(|| drop(connect(server))).unwrap();
-        let mut lines = std::iter::from_fn(|| wstap.lines.recv_timeout(Duration::from_millis(300)).ok());
+        let mut lines =
+            std::iter::from_fn(|| wstap.lines.recv_timeout(Duration::from_millis(300)).ok());
         found = lines.find(|line| line["event"] == "handshake");
         if found.is_some() || wstap.child.try_wait().unwrap().is_some() {
             break;
@@ -471,7 +473,15 @@ fn it_ends_at_a_match_that_was_waited_for_and_says_what_matched() {
     let server = echo_server();
     let filter = format!("tcp port {}", server.port());
     let mut wstap = Wstap::start(&[
-        "print", "--json", "-i", "lo", "-f", &filter, "--stop-on", "text == stop", "--on-match",
+        "print",
+        "--json",
+        "-i",
+        "lo",
+        "-f",
+        &filter,
+        "--stop-on",
+        "text == stop",
+        "--on-match",
         "text contains \"st\" and dir == c2s and process.pid > 0",
     ]);
     if wstap.wait_until_capturing(server).is_none() {

@@ -23,11 +23,8 @@ pub(super) fn tui(args: PrintArgs) -> Result<Found, CliError> {
             ));
         }
         From::Inputs(inputs) => {
-            let source = Box::new(capture::open(
-                &inputs,
-                &options.limits,
-                &capture::Options::default(),
-            )?);
+            let source =
+                Box::new(capture::open(&inputs, &options.limits, &capture::Options::default())?);
             let file = |input: &Input| match input {
                 Input::Path(path) => std::fs::metadata(path).is_ok_and(|data| data.is_file()),
                 Input::Stdin => false,
