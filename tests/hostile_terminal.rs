@@ -1,5 +1,6 @@
 //! Nothing from the network reaches a terminal raw: every byte, and every family of escape sequences,
 //! through everything that is shown.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by it")]
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

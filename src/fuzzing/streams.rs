@@ -233,8 +233,7 @@ impl Play {
                 self.send(from, to, 0);
             }
             3 => self.keep_alive(),
-            4 if self.lossy => self.send(from, to, (to - from) / 2),
-            4 => self.send(from, to, 0),
+            4 => self.send(from, to, if self.lossy { (to - from) / 2 } else { 0 }),
             5 => {
                 let ack = self.ready();
                 self.base.get_or_insert(ack);
@@ -247,8 +246,9 @@ impl Play {
                 self.line.push(true, TcpFlags::ACK, self.line.seq(from), SeqNo(1), &lies, 0);
             }
             _ => {
-                let rest: Vec<(usize, usize)> = (from..to).rev().map(|at| (at, at + 1)).collect();
-                rest.into_iter().for_each(|(from, to)| self.send(from, to, 0));
+                for at in (from..to).rev() {
+                    self.send(at, at + 1, 0);
+                }
             }
         }
     }

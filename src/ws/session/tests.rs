@@ -462,10 +462,7 @@ fn a_message_forgotten_for_the_budget_is_said_to_be_and_the_next_one_is_whole() 
             Step::Data(S, frame(S, 0x81, b"next")),
         ],
     );
-    assert_eq!(
-        kinds(&got),
-        [(MessageKind::Binary, b"".as_slice(), false), (MessageKind::Text, b"next", true)]
-    );
+    assert_eq!(kinds(&got), [(Binary, b"".as_slice(), false), (Text, b"next", true)]);
     assert_eq!(got.messages[0].codes, ["message-limit"]);
     assert!(got.texts[0].contains("to keep memory within its budget"), "{:?}", got.texts);
 }
@@ -486,16 +483,12 @@ fn a_window_forgotten_for_the_budget_is_said_to_be_and_a_spare_one_changes_nothi
     let spare = given(deflate(true, 15), &steps(false));
     assert_eq!(
         kinds(&spare),
-        [b"Hello", b"Hello", b"Hello"].map(|text| (MessageKind::Text, text.as_slice(), true))
+        [b"Hello", b"Hello", b"Hello"].map(|text| (Text, text.as_slice(), true))
     );
     let all = given(deflate(true, 15), &steps(true));
     assert_eq!(
         kinds(&all),
-        [
-            (MessageKind::Text, b"Hello".as_slice(), true),
-            (MessageKind::Text, b"", false),
-            (MessageKind::Text, b"Hello", true)
-        ]
+        [(Text, b"Hello".as_slice(), true), (Text, b"", false), (Text, b"Hello", true)]
     );
     assert_eq!(all.messages[1].codes, ["inflate-context-lost"]);
     assert!(all.texts[0].contains("to keep memory within its budget"), "{:?}", all.texts);
