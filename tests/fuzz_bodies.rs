@@ -39,7 +39,7 @@ impl Chance {
                 0 => data.truncate(at),
                 1 if at < data.len() => data[at] ^= 1 << self.below(8),
                 2 if at < data.len() => {
-                    data[at] = [0, 1, 0x7d, 0x7e, 0x7f, 0x80, 0xff][self.below(7)]
+                    data[at] = [0, 1, 0x7d, 0x7e, 0x7f, 0x80, 0xff][self.below(7)];
                 }
                 3 => drop(data.drain(at..to)),
                 4 => {
@@ -118,10 +118,10 @@ fn deflated(messages: &[&[u8]]) -> Vec<u8> {
         if i > 0 {
             out.push(0xa5);
         }
-        let mut packed = Vec::with_capacity(message.len() + 64);
-        packer.compress_vec(message, &mut packed, flate2::FlushCompress::Sync).unwrap();
+        let mut room = Vec::with_capacity(message.len() + 64);
+        packer.compress_vec(message, &mut room, flate2::FlushCompress::Sync).unwrap();
         // RFC 7692 section 7.2.3.6: an empty message is one octet.
-        out.extend_from_slice(packed.strip_suffix(&[0, 0, 0xff, 0xff]).unwrap_or(&[0]));
+        out.extend_from_slice(room.strip_suffix(&[0, 0, 0xff, 0xff]).unwrap_or(&[0]));
     }
     out
 }
@@ -218,8 +218,8 @@ fn check((name, body): Target, rounds: usize) {
     for (input, data) in inputs {
         let tell = |data: &[u8]| {
             // Written only when a law breaks: the input that broke it.
-            let hex: String = data.iter().take(4096).map(|b| format!("{b:02x}")).collect();
-            let _ = writeln!(std::io::stderr(), "{name}, from {input}: {hex}");
+            let bytes = data.escape_ascii();
+            let _ = writeln!(std::io::stderr(), "{name}, from {input}: b\"{bytes}\"");
         };
         let run = |data: &[u8]| {
             if let Err(cause) = std::panic::catch_unwind(|| body(data)) {

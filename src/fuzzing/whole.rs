@@ -84,7 +84,7 @@ fn check_json(lines: &[u8]) {
         assert!(!line.contains(is_unsafe), "a raw control character: {line:?}");
         match serde_json::from_str::<serde_json::Value>(line) {
             Ok(value) => {
-                assert!(value.get("event").is_some_and(serde_json::Value::is_string), "{line}")
+                assert!(value.get("event").is_some_and(serde_json::Value::is_string), "{line}");
             }
             Err(error) => panic!("{error}: {line}"),
         }
