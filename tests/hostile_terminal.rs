@@ -1,5 +1,6 @@
 //! Nothing from the network reaches a terminal raw: every byte, and every family of escape sequences,
 //! through everything that is shown.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by it")]
 
 #![allow(
     clippy::unwrap_used,
@@ -219,11 +220,9 @@ fn wstap(args: &[&str], inputs: &[&Path]) -> [String; 2] {
 }
 
 /// No control character but line ends and, with colour, SGR sequences; nothing that fools the eye.
-fn assert_harmless(text: &str, colour: bool, json: bool, args: &[&str]) {
+fn assert_harmless(text: &str, colour: bool, args: &[&str]) {
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| {
-        c != '\n' && if json { c.is_control() } else { is_unsafe(c) || c.is_control() }
-    }) {
+    while let Some(at) = rest.find(|c: char| c != '\n' && (is_unsafe(c) || c.is_control())) {
         let sgr = rest[at..].strip_prefix("\x1b[").and_then(|found| found.split_once('m'));
         match sgr {
             Some((codes, behind))
@@ -255,7 +254,7 @@ fn nothing_raw_comes_out_of_any_command() {
         (&["print", "--frames", "-v"], &[&one]),
         (&["print", "--color", "always", "-v", "--frames"], &[&one]),
         (&["print", "--json", "--frames"], &[&one]),
-        (&["print", "-Y", "text contains \"\x1b[31m\" or path contains \"colour\""], &[&one]),
+        (&["print", "-Y", "text contains \"31m\" or data"], &[&one]),
         (&["print"], &[&cut]),
         (&["print"], &[&text]),
         (&["check"], &[&one]),
@@ -269,11 +268,11 @@ fn nothing_raw_comes_out_of_any_command() {
     ];
     for (args, inputs) in runs {
         let [stdout, stderr] = wstap(args, inputs);
-        let (colour, json) = (args.contains(&"always"), args.contains(&"--json"));
-        assert_harmless(&stdout, colour, json, args);
-        assert_harmless(&stderr, colour, false, args);
+        let colour = args.contains(&"always");
+        assert_harmless(&stdout, colour, args);
+        assert_harmless(&stderr, colour, args);
         if inputs[0] != text.as_path() {
-            assert!(stdout.lines().count() > 100, "{args:?} shows next to nothing: {stdout}");
+            assert!(stdout.lines().count() > 20, "{args:?} shows next to nothing: {stdout}");
             assert!(stdout.contains("31m") || args.contains(&"-q"), "{args:?}: nothing evil in it");
         }
     }
@@ -288,8 +287,8 @@ fn what_could_not_be_done_is_told_without_raw_characters() {
         &["print", "-Y", "\u{202e}\u{9b}x == 3", "-"],
     ] {
         let [stdout, stderr] = wstap(args, &[]);
-        assert_harmless(&stdout, false, false, args);
-        assert_harmless(&stderr, false, false, args);
+        assert_harmless(&stdout, false, args);
+        assert_harmless(&stderr, false, args);
         assert!(!stderr.is_empty());
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Alteration, Leg, Pair, Report};
+use crate::sink::json::write::Harmless;
 
 #[derive(Debug, Serialize)]
 struct PairLine<'a> {
@@ -195,7 +196,8 @@ impl Report {
 }
 
 fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    // A line may be shown on a terminal, and holds what came from the network.
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Harmless))?;
     out.write_all(b"\n")
 }
 

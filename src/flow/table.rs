@@ -264,7 +264,11 @@ impl<T: Default> Part<T> {
         limits: &Limits,
         handler: &mut H,
     ) -> ControlFlow<()> {
-        let enough = limits.kept_bytes / PARTS / 4 * 3;
+        let budget = limits.kept_bytes / PARTS;
+        let enough = budget / 4 * 3;
+        // What costs nothing but time is given back first; loss is only worth it where that does not
+        // make room for long.
+        let dire = budget / 16 * 15;
         let mut by_age: Vec<(bool, PacketNo, u32)> = (0u32..)
             .zip(&self.flows)
             .filter_map(|(at, flow)| Some((flow.as_ref().filter(|f| f.weight > 0)?, at)))
@@ -273,6 +277,9 @@ impl<T: Default> Part<T> {
             .collect();
         by_age.sort_unstable();
         for what in [Shed::Spare, Shed::All] {
+            if what == Shed::All && self.weight_beside(keep) <= dire {
+                break;
+            }
             for &(.., at) in &by_age {
                 if self.weight_beside(keep) <= enough {
                     return ControlFlow::Continue(());

@@ -550,3 +550,95 @@ proptest! {
         prop_assert_eq!(net.end().a.bytes, want);
     }
 }
+
+/// Weighs 1000 bytes a connection once it has data, of which 400 are spare.
+#[derive(Debug, Default)]
+struct Heavy {
+    shed: Vec<(u64, Shed)>,
+}
+
+impl Handler for Heavy {
+    type State = usize;
+
+    fn stream(
+        &mut self,
+        _: &FlowInfo,
+        weight: &mut usize,
+        _: Side,
+        _: StreamEvent<'_>,
+    ) -> ControlFlow<(), Interest> {
+        *weight = 1000;
+        ControlFlow::Continue(Interest::Keep)
+    }
+
+    fn weight(&self, weight: &usize) -> usize {
+        *weight
+    }
+
+    fn shed(
+        &mut self,
+        flow: &FlowInfo,
+        weight: &mut usize,
+        what: Shed,
+        _: Origin,
+    ) -> ControlFlow<()> {
+        *weight = if what == Shed::All { 0 } else { 600 };
+        self.shed.push((flow.id.0.0, what));
+        ControlFlow::Continue(())
+    }
+
+    fn finish(&mut self, _: &FlowInfo, _: &mut usize, _: Finish, _: Origin) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn over_the_budget_the_longest_idle_lose_first_what_is_spare_and_then_the_rest() {
+    // 10,000 bytes for each of 16 parts.
+    let mut table = Table::new(Limits { kept_bytes: 160_000, ..Limits::default() });
+    let mut heavy = Heavy::default();
+    let mut packet = 0;
+    let mut send = |heavy: &mut Heavy, port: u16| {
+        packet += 1;
+        let segment = Segment {
+            origin: Origin { packet: PacketNo(packet), time: None },
+            src: (std::net::Ipv4Addr::LOCALHOST, port).into(),
+            dst: (std::net::Ipv4Addr::LOCALHOST, 80).into(),
+            seq: SeqNo(1),
+            ack: SeqNo(0),
+            flags: ACK,
+            window: 0,
+            payload: b"x",
+            cut: 0,
+        };
+        assert!(table.push(&segment, heavy).is_continue());
+    };
+    // Of one part: the key alone tells which.
+    let part = |port: u16| {
+        let (a, b) = ((std::net::Ipv4Addr::LOCALHOST, port), (std::net::Ipv4Addr::LOCALHOST, 80));
+        key::FlowKey::new(&a.into(), &b.into()).0.spread(16)
+    };
+    let mut ports = (10_000..).filter(|port| part(*port) == part(10_000));
+    let mut next = || ports.next().unwrap();
+    for _ in 0..11 {
+        send(&mut heavy, next());
+    }
+    assert!(heavy.shed.is_empty(), "the connection at hand does not count");
+    send(&mut heavy, next());
+    // 11,000 bytes beside it; 7,500 are enough: nine give 400 each.
+    let spare: Vec<(u64, Shed)> = (1..=9).map(|no| (no, Shed::Spare)).collect();
+    assert_eq!(heavy.shed, spare);
+    heavy.shed.clear();
+    // Nine of 600 and three of 1000 are beside the next one, then four.
+    for _ in 0..2 {
+        send(&mut heavy, next());
+    }
+    assert_eq!(heavy.shed, [], "8,400 and 9,400 are not over it");
+    for _ in 0..30 {
+        send(&mut heavy, next());
+    }
+    assert!(heavy.shed.contains(&(1, Shed::All)), "{:?}", heavy.shed);
+    let all: Vec<u64> =
+        heavy.shed.iter().filter(|(_, what)| *what == Shed::All).map(|(no, _)| *no).collect();
+    assert!(all.is_sorted(), "the longest idle first: {all:?}");
+}

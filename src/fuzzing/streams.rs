@@ -222,6 +222,7 @@ impl Play {
         let len = if len < 0xc0 { usize::from(len % 64) } else { usize::from(len & 0x3f) * 16 };
         let to = from.saturating_add(len + 1).min(size);
         match kind % 8 {
+            0 => self.send(from, to, 0),
             1 => {
                 let ack = if self.lossy { from } else { self.ready() };
                 self.base.get_or_insert(ack);
@@ -232,8 +233,7 @@ impl Play {
                 self.send(from, to, 0);
             }
             3 => self.keep_alive(),
-            4 if self.lossy => self.send(from, to, (to - from) / 2),
-            0 | 4 => self.send(from, to, 0),
+            4 => self.send(from, to, if self.lossy { (to - from) / 2 } else { 0 }),
             5 => {
                 let ack = self.ready();
                 self.base.get_or_insert(ack);

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use crate::capture::{Compression, FileSource, Options, PacketSource};
 use crate::limits::Limits;
 use crate::pipeline::Pipeline;
+use crate::sink::escape::is_unsafe;
 use crate::sink::json::JsonSink;
 use crate::sink::paint::Paint;
 use crate::sink::text::{TextOptions, TextSink, TimeFormat, Verbosity};
@@ -80,10 +81,10 @@ fn check_json(lines: &[u8]) {
     let Ok(text) = std::str::from_utf8(lines) else { panic!("the output is not UTF-8") };
     assert!(text.ends_with('\n'), "the last line has an end");
     for line in text.lines() {
-        assert!(!line.contains(|c: char| c.is_control()), "a raw control character: {line:?}");
+        assert!(!line.contains(is_unsafe), "a raw control character: {line:?}");
         match serde_json::from_str::<serde_json::Value>(line) {
             Ok(value) => {
-                assert!(value.get("event").is_some_and(serde_json::Value::is_string), "{line}")
+                assert!(value.get("event").is_some_and(serde_json::Value::is_string), "{line}");
             }
             Err(error) => panic!("{error}: {line}"),
         }

@@ -110,6 +110,8 @@ pub enum Step {
     Fin(Direction),
     /// RST.
     Reset(Direction),
+    /// All connections together are over their budget: [`Session::shed`].
+    Shed(bool),
 }
 
 /// Runs a session over these steps, a packet each unless `one_packet`, and ends it.
@@ -139,6 +141,10 @@ pub fn run(
             origin.time = origin.time.map(|t| Timestamp(t.0 + 1_000_000));
         }
         let flow = match step {
+            Step::Shed(all) => {
+                session.shed(*all);
+                ControlFlow::Continue(())
+            }
             Step::Data(dir, bytes) => session.data(*dir, origin, bytes, &mut out),
             Step::Gap(dir, len) => session.gap(*dir, origin, *len, false, &mut out),
             Step::Fin(dir) => {
@@ -229,6 +235,7 @@ pub fn session(data: &[u8]) {
             0 => Step::Gap(dir, u64::from(len)),
             1 if op & 4 != 0 => Step::Fin(dir),
             1 if op & 2 != 0 => Step::Reset(dir),
+            3 => Step::Shed(true),
             _ => Step::Data(dir, bytes.to_vec()),
         });
     }
@@ -245,7 +252,15 @@ pub fn session(data: &[u8]) {
     assert_eq!(end.to_server + end.to_client, whole.messages.len() as u64, "messages are counted");
     let less = run(setup, Wants { frames: false, payload: false }, &limits, &steps, true);
     assert_eq!(less.messages.len(), whole.messages.len(), "wanting less changes no step");
-    let lossless = synced && !steps.iter().any(|step| matches!(step, Step::Gap(..)));
+    let spare: Vec<Step> =
+        steps.iter().flat_map(|step| [step.clone(), Step::Shed(false)]).collect();
+    assert_eq!(
+        run(setup, Wants::ALL, &limits, &spare, true).events,
+        whole.events,
+        "spare is spare"
+    );
+    let lossless =
+        synced && !steps.iter().any(|step| matches!(step, Step::Gap(..) | Step::Shed(true)));
     if lossless {
         assert_eq!(run(setup, Wants::ALL, &limits, &singles(&steps), true).events, whole.events);
     }

@@ -2,6 +2,8 @@
 //!
 //! Gets: values. Gives: their JSON text, appended. Keeps: nothing.
 
+use std::io;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -16,6 +18,22 @@ pub fn string(buf: &mut Vec<u8>, text: &str) {
     buf.push(b'"');
     string_inside(buf, text);
     buf.push(b'"');
+}
+
+/// The same for what serde writes: `Serializer::with_formatter(writer, Harmless)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut escaped = Vec::with_capacity(fragment.len());
+        string_inside(&mut escaped, fragment);
+        writer.write_all(&escaped)
+    }
 }
 
 /// Appends a string or null.

@@ -446,3 +446,59 @@ fn pongs_are_messages() {
     );
     assert_eq!(kinds(&got), [(Ping, &b"hi"[..], true), (Pong, b"hi", true)]);
 }
+
+#[test]
+fn a_message_forgotten_for_the_budget_is_said_to_be_and_the_next_one_is_whole() {
+    let mut first = frame(S, 0x02, b"kept until now");
+    first.truncate(9);
+    let rest = frame(S, 0x02, b"kept until now").split_off(9);
+    let got = given(
+        Setup::default(),
+        &[
+            Step::Data(S, first),
+            Step::Shed(true),
+            Step::Data(S, rest),
+            Step::Data(S, frame(S, 0x80, b", and on")),
+            Step::Data(S, frame(S, 0x81, b"next")),
+        ],
+    );
+    assert_eq!(kinds(&got), [(Binary, b"".as_slice(), false), (Text, b"next", true)]);
+    assert_eq!(got.messages[0].codes, ["message-limit"]);
+    assert!(got.texts[0].contains("to keep memory within its budget"), "{:?}", got.texts);
+}
+
+#[test]
+fn a_window_forgotten_for_the_budget_is_said_to_be_and_a_spare_one_changes_nothing() {
+    // RFC 7692 section 7.2.3.2: "Hello" twice, the second referring to the first.
+    let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    let again = [0xf2, 0x00, 0x11, 0x00, 0x00];
+    let steps = |all| {
+        [
+            Step::Data(S, frame(S, 0xc1, &hello)),
+            Step::Shed(all),
+            Step::Data(S, frame(S, 0xc1, &again)),
+            Step::Data(S, frame(S, 0xc1, &hello)),
+        ]
+    };
+    let spare = given(deflate(true, 15), &steps(false));
+    assert_eq!(
+        kinds(&spare),
+        [b"Hello", b"Hello", b"Hello"].map(|text| (Text, text.as_slice(), true))
+    );
+    let all = given(deflate(true, 15), &steps(true));
+    assert_eq!(
+        kinds(&all),
+        [(Text, b"Hello".as_slice(), true), (Text, b"", false), (Text, b"Hello", true)]
+    );
+    assert_eq!(all.messages[1].codes, ["inflate-context-lost"]);
+    assert!(all.texts[0].contains("to keep memory within its budget"), "{:?}", all.texts);
+}
+
+#[test]
+fn a_hundred_thousand_notes_are_counted_in_the_last() {
+    let got = sends(S, &[0x80, 0x00].repeat(100_000));
+    let texts: Vec<&String> =
+        got.texts.iter().filter(|text| text.contains("is a continuation")).collect();
+    assert_eq!(texts.len(), Limits::default().notes);
+    assert!(texts[63].ends_with("(and 99936 notes more)"), "{}", texts[63]);
+}
