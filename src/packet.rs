@@ -92,7 +92,7 @@ impl std::ops::BitOr for TcpFlags {
 /// Takes packets apart.
 ///
 /// ```
-/// use wstap::capture::{LinkType, PacketRecord};
+/// use wstap::capture::{InterfaceId, LinkType, PacketRecord};
 /// use wstap::limits::Limits;
 /// use wstap::packet::{Decoded, Decoder, Skip};
 /// use wstap::units::{FileOffset, PacketNo};
@@ -103,6 +103,7 @@ impl std::ops::BitOr for TcpFlags {
 ///     at: FileOffset(24),
 ///     time: None,
 ///     link: LinkType(1),
+///     interface: InterfaceId::default(),
 ///     orig_len: 3,
 ///     bytes: b"abc",
 /// };

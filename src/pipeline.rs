@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use std::ops::ControlFlow;
-//! use wstap::capture::{LinkType, PacketRecord};
+//! use wstap::capture::{InterfaceId, LinkType, PacketRecord};
 //! use wstap::event::{Cx, Event, Sink, Wants};
 //! use wstap::limits::Limits;
 //! use wstap::pipeline::Pipeline;
@@ -35,6 +35,7 @@
 //!     at: FileOffset(0),
 //!     time: None,
 //!     link: LinkType(1),
+//!     interface: InterfaceId::default(),
 //!     orig_len: 14,
 //!     bytes: &[0; 14],
 //! };

@@ -42,7 +42,11 @@ pub(super) fn cut_law(whole: &PacketRecord<'_>, cut: usize) {
             assert_eq!((whole.src, whole.dst, whole.seq), (part.src, part.dst, part.seq));
         }
         (Decoded::Segment(_), Decoded::Other(skip)) => assert_eq!(skip, Skip::CutInHeaders),
-        (Decoded::Other(Skip::IpFragment), Decoded::Other(Skip::IpFragmentCut)) => {}
+        (
+            // That it was cut is told before what else is wrong with it.
+            Decoded::Other(Skip::IpFragment | Skip::BadIpFragment),
+            Decoded::Other(Skip::IpFragmentCut),
+        ) => {}
         (whole, part) => {
             let cut = part == Decoded::Other(Skip::CutInHeaders);
             assert!(cut || whole == part, "{whole:?} {part:?}");

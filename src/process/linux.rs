@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use procfs::FromReadSI;
@@ -21,20 +23,34 @@ use super::{Answer, Process, Question};
 ///
 /// # Errors
 /// When an answer can not be written.
-pub fn serve(questions: impl BufRead, mut answers: impl Write) -> io::Result<()> {
+pub fn serve(questions: impl BufRead + Send, mut answers: impl Write) -> io::Result<()> {
     // An empty line: ready.
     answers.write_all(b"\n")?;
     answers.flush()?;
-    let mut tables = Tables::default();
-    for line in questions.lines() {
-        let Ok(question) = serde_json::from_str::<Question>(&line?) else { break };
-        let answer = tables.answer(&question);
-        let mut line = serde_json::to_string(&answer)?;
-        line.push('\n');
-        answers.write_all(line.as_bytes())?;
-        answers.flush()?;
-    }
-    Ok(())
+    let gone = AtomicBool::new(false);
+    let (ask, asked) = mpsc::channel::<Question>();
+    std::thread::scope(|scope| {
+        // Questions are taken in at once, so that it is noticed when nobody waits for their answers
+        // any more: looking up what is long over is slow.
+        scope.spawn(|| {
+            let lines = questions.lines().map_while(Result::ok);
+            let read = lines.map_while(|line| serde_json::from_str(&line).ok());
+            let _ = read.into_iter().try_for_each(|question| ask.send(question));
+            gone.store(true, Ordering::Relaxed);
+            drop(ask);
+        });
+        let mut tables = Tables::default();
+        for question in asked {
+            if gone.load(Ordering::Relaxed) {
+                break;
+            }
+            let mut line = serde_json::to_string(&tables.answer(&question))?;
+            line.push('\n');
+            answers.write_all(line.as_bytes())?;
+            answers.flush()?;
+        }
+        Ok(())
+    })
 }
 
 /// Waits for the empty line with which a helper begins; not long, it may also come later.

@@ -22,6 +22,7 @@ enum Line {
         client: String,
         server: String,
         http: String,
+        process: Value,
         tls: Value,
         outcome: String,
         request: Option<Request>,
