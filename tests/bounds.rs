@@ -3,15 +3,6 @@
 //!
 //! `cargo test --release --test bounds -- --ignored --test-threads=1 --nocapture`
 #![allow(
-    clippy::print_stdout,
-    clippy::similar_names,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests fail by it"
-)]
-
-#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -20,6 +11,8 @@
     clippy::print_stdout,
     clippy::large_stack_arrays,
     clippy::similar_names,
+    clippy::items_after_statements,
+    clippy::format_collect,
     reason = "a test may fail loudly, in its helpers too"
 )]
 

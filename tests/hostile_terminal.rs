@@ -1,15 +1,16 @@
 //! Nothing from the network reaches a terminal raw: every byte, and every family of escape sequences,
 //! through everything that is shown.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by it")]
-
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::large_stack_arrays,
     clippy::similar_names,
+    clippy::items_after_statements,
+    clippy::format_collect,
     reason = "a test may fail loudly, in its helpers too"
 )]
 

@@ -11,6 +11,7 @@ use crate::sink::samples;
 use crate::units::Direction;
 
 /// Every field named, none unknown: a missing or an extra key fails.
+#[allow(clippy::large_enum_variant, reason = "a few lines in a test")]
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "snake_case", tag = "event")]
 enum Line {
