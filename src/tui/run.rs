@@ -138,7 +138,14 @@ pub fn run(session: Session) -> Result<Ended, TuiError> {
 }
 
 /// Signals that end the program.
-struct Signals(Arc<AtomicBool>);
+struct Signals {
+    came: Arc<AtomicBool>,
+    /// Gone when nobody asks any more.
+    _asked: Arc<()>,
+}
+
+/// How long a signal may go unheard: reading from a terminal that is gone never comes back.
+const UNHEARD: Duration = Duration::from_secs(1);
 
 impl Signals {
     fn new() -> io::Result<Self> {
@@ -146,11 +153,26 @@ impl Signals {
         for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
-        Ok(Self(flag))
+        let asked = Arc::new(());
+        let (came, alive) = (Arc::clone(&flag), Arc::downgrade(&asked));
+        std::thread::spawn(move || {
+            while alive.strong_count() > 0 {
+                std::thread::sleep(UNHEARD / 4);
+                if came.load(Ordering::Relaxed) {
+                    std::thread::sleep(UNHEARD);
+                    if alive.strong_count() > 0 {
+                        // What was captured is in its file, written out as it came.
+                        leave();
+                        std::process::exit(2);
+                    }
+                }
+            }
+        });
+        Ok(Self { came: flag, _asked: asked })
     }
 
     fn came(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.came.load(Ordering::Relaxed)
     }
 }
 
