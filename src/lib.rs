@@ -10,8 +10,18 @@
 //!                                                                                           diff, store, ...
 //! ```
 //!
-//! Imports go one way:
-//! `units < note, limits < event < {capture, packet, flow, http} < ws < conn < pipeline <
+//! Somebody's integration test can use it without the program: push packets into a
+//! [`pipeline::Pipeline`] (which has an example), and take events from a sink of one's own.
+//!
+//! Three troubles are never mixed. An *error* ends the reading ([`capture::CaptureError`]). A *note*
+//! says what is wrong with the traffic ([`note::NoteCode`]). *Loss* means that we lack bytes: it is said
+//! as such, never blamed on a peer, and rules whose evidence is missing stay silent.
+//!
+//! The terminal UI keeps 40 bytes a row in memory and the payloads in a spool file ([`store`]), so that
+//! files, pipes and live capture can all be looked at again without decoding anything twice.
+//!
+//! Imports go one way (a test checks it, and names the exceptions):
+//! `units < note, limits < event < {capture, packet, flow, http, process} < ws < conn < pipeline <
 //! {sink, filter, store, diff} < {tui, cli} < main`.
 
 pub mod capture;
