@@ -462,7 +462,7 @@ const KEPT: usize = 1 << 16;
 /// Questions open at once: a port scan asks more than is worth an answer.
 const OPEN: usize = 512;
 /// The most that is waited for answers at a stretch: the kernel's buffer takes what comes meanwhile.
-const PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

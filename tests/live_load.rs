@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tungstenite::{Message, WebSocket};
+use wstap::capture::PacketSource;
 
 /// The program, running.
 struct Wstap {
@@ -432,10 +433,12 @@ fn in_another_network_namespace_its_own_loopback_is_captured() {
     let mut wstap = Wstap::start(&["print", "--json", "--netns", &name, "-i", "lo"]);
     let mut found = None;
     for _ in 0..50 {
-        netns.within(|| drop(connect(server))).unwrap();
+        let (_, _open) = netns.within(|| connect(server)).unwrap();
         let mut lines =
             std::iter::from_fn(|| wstap.lines.recv_timeout(Duration::from_millis(300)).ok());
-        found = lines.find(|line| line["event"] == "handshake");
+        let known = |line: &Value| line["process"]["server"]["pid"].is_u64();
+        // The first one may come before its processes are known: nothing waits long for that.
+        found = lines.find(|line| line["event"] == "handshake" && known(line));
         if found.is_some() || wstap.child.try_wait().unwrap().is_some() {
             break;
         }
@@ -462,8 +465,9 @@ fn what_is_dropped_is_told_on_screen_and_in_the_file() {
         return;
     }
     wstap.signal("-STOP");
+    let large = vec![0; 20_000];
     for _ in 0..2000 {
-        sink.send_to(&[0; 20_000], udp).unwrap();
+        sink.send_to(&large, udp).unwrap();
     }
     wstap.signal("-CONT");
     std::thread::sleep(Duration::from_millis(700));
@@ -477,7 +481,6 @@ fn what_is_dropped_is_told_on_screen_and_in_the_file() {
         &wstap::capture::Options::default(),
     )
     .unwrap();
-    use wstap::capture::PacketSource;
     while source.next().unwrap().is_some() {}
     assert_eq!(source.summary().dropped, dropped);
 }
@@ -511,4 +514,39 @@ fn it_ends_at_a_match_that_was_waited_for_and_says_what_matched() {
     assert!(complaints.contains("match: text message c2s 2 of "), "{complaints}");
     let last = lines.iter().rfind(|line| line["event"] == "message").unwrap();
     assert_eq!(last["text"], "stop");
+}
+
+#[test]
+fn an_interface_that_goes_down_comes_up_and_disappears_is_told_and_the_others_go_on() {
+    let ip = |args: &str| {
+        Command::new("ip").args(args.split(' ')).status().is_ok_and(|status| status.success())
+    };
+    let (a, b) = (format!("wa{}", std::process::id()), format!("wb{}", std::process::id()));
+    if !ip(&format!("link add {a} type veth peer name {b}")) {
+        eprintln!("skipped: no interface can be made");
+        return;
+    }
+    assert!(ip(&format!("link set {a} up")) && ip(&format!("link set {b} up")));
+    let server = echo_server();
+    let filter = format!("tcp port {}", server.port());
+    let mut wstap = Wstap::start(&["print", "--json", "-i", &a, "-i", "lo", "-f", &filter]);
+    assert!(wstap.wait_until_capturing(server).is_some());
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(ip(&format!("link set {a} down")));
+    std::thread::sleep(Duration::from_millis(2500));
+    assert!(ip(&format!("link set {a} up")));
+    std::thread::sleep(Duration::from_millis(2500));
+    assert!(ip(&format!("link del {a}")));
+    std::thread::sleep(Duration::from_millis(500));
+    wstap.lines.try_iter().for_each(drop);
+    let (_, mut ws) = connect(server);
+    ws.send(Message::text("still here")).unwrap();
+    let found = std::iter::from_fn(|| wstap.lines.recv_timeout(Duration::from_secs(3)).ok())
+        .find(|line| line["text"] == "still here");
+    assert!(found.is_some());
+    let (_, status, complaints) = wstap.end();
+    for part in ["is down", "is up again", "disappeared"] {
+        assert!(complaints.contains(part), "{part} in {complaints}");
+    }
+    assert_eq!(status, 2, "not all that was asked for was captured");
 }

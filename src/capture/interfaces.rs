@@ -82,6 +82,13 @@ pub(super) fn is_loopback(name: &str) -> bool {
     devices().unwrap_or_default().iter().any(|d| d.name == name && d.flags.is_loopback())
 }
 
+/// Is this interface up and connected; `None` where that is not known or does not matter.
+pub(super) fn works(name: &str) -> Option<bool> {
+    let device = devices().ok()?.into_iter().find(|d| d.name == name)?;
+    let flags = device.flags;
+    (!flags.is_loopback() && name != "any").then(|| flags.is_up() && flags.is_running())
+}
+
 fn devices() -> Result<Vec<::pcap::Device>, CaptureError> {
     let list = ::pcap::Device::list().map_err(|error| CaptureError::Interface {
         name: "the list of interfaces".to_owned(),

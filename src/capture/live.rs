@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use ::pcap::{Active, Capture};
 
-use self::mover::{Batch, Counts, Message, Mover, TICK};
+use self::mover::{Batch, Counts, LinkState, Message, Mover, TICK};
 use self::open::{activate, link_type};
 use super::summary::{Interface, Summary};
 use super::{CaptureError, InterfaceId, Netns, PacketRecord, PacketSource};
@@ -98,6 +98,8 @@ pub struct LiveSource {
     bytes: u64,
     /// What happened to interfaces and was not told yet.
     news: Vec<String>,
+    /// The interfaces are those of another network namespace.
+    elsewhere: bool,
     /// When drops were last told.
     told: Option<Instant>,
 }
@@ -149,6 +151,7 @@ impl LiveSource {
             packets: 0,
             bytes: 0,
             news: Vec::new(),
+            elsewhere: options.netns.is_some(),
             told: None,
         })
     }
@@ -225,15 +228,19 @@ impl LiveSource {
             if let Some(known) = self.links.get_mut(place) {
                 known.empty = Some(empty);
             }
+            let name = link.described.name.unwrap_or_default();
+            // In another network namespace the same name may be another interface.
+            let state = (!self.elsewhere).then(|| LinkState::of(&name)).flatten();
             let mover = Mover {
                 place,
-                name: link.described.name.unwrap_or_default(),
+                name,
                 batch: Batch::default(),
                 spare: None,
                 queue: sender.clone(),
                 emptied,
                 stop: Arc::clone(&self.stop),
                 counts: link.counts,
+                link: state,
             };
             let latency = self.latency;
             std::thread::spawn(move || mover.run(capture, latency));

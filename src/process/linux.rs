@@ -24,6 +24,10 @@ use super::{Answer, Process, Question};
 /// # Errors
 /// When an answer can not be written.
 pub fn serve(questions: impl BufRead + Send, mut answers: impl Write) -> io::Result<()> {
+    let mut tables = Tables::default();
+    // Servers are there before the capture mostly: known, they cost no reading later.
+    tables.sockets.read_again(read_sockets);
+    tables.owners.read_again(read_owners);
     // An empty line: ready.
     answers.write_all(b"\n")?;
     answers.flush()?;
@@ -39,7 +43,6 @@ pub fn serve(questions: impl BufRead + Send, mut answers: impl Write) -> io::Res
             gone.store(true, Ordering::Relaxed);
             drop(ask);
         });
-        let mut tables = Tables::default();
         for question in asked {
             if gone.load(Ordering::Relaxed) {
                 break;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use ::pcap::{Active, Capture, Packet};
 
 use super::open::{NANOSECONDS, message};
+use crate::capture::interfaces;
 use crate::units::Timestamp;
 
 /// What is counted on an interface; drops as of the last tenth of a second.
@@ -103,6 +104,22 @@ pub(super) struct Mover {
     pub(super) emptied: Receiver<Batch>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) counts: Arc<Counts>,
+    /// What to look at while nothing comes; `None`: that can not be seen from here.
+    pub(super) link: Option<LinkState>,
+}
+
+/// Is the interface up and connected. libpcap goes on over both without a word.
+#[derive(Debug)]
+pub(super) struct LinkState {
+    works: bool,
+    looked: Instant,
+}
+
+impl LinkState {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let works = interfaces::works(name)?;
+        Some(Self { works, looked: Instant::now() })
+    }
 }
 
 impl Mover {
@@ -144,6 +161,7 @@ impl Mover {
                 _ => {}
             }
             if quiet {
+                self.look_at_link();
                 wait_for(&capture, if since.is_some() { latency } else { TICK });
             }
         }
@@ -192,6 +210,20 @@ impl Mover {
             }
         }
         true
+    }
+
+    /// Tells when the interface goes down or comes up again.
+    fn look_at_link(&mut self) {
+        let Some(link) = self.link.as_mut().filter(|l| l.looked.elapsed() >= LOOK_EVERY) else {
+            return;
+        };
+        link.looked = Instant::now();
+        // Gone altogether: libpcap will say so.
+        let Some(works) = interfaces::works(&self.name) else { return };
+        if std::mem::replace(&mut link.works, works) != works {
+            let state = if works { "is up again" } else { "is down; waiting for it to come up" };
+            self.tell(format!("{}: the interface {state}", self.name));
+        }
     }
 
     /// Tells of a failure; true when it may pass, as when an interface goes down.
@@ -256,6 +288,8 @@ fn wait_for(_: &Capture<Active>, _: Duration) {}
 
 /// How often a thread that waits looks for the stop signal.
 pub(super) const TICK: Duration = Duration::from_millis(50);
+/// How often an idle interface is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often drops are counted.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 /// How long a busy interface is still read after the stop signal.

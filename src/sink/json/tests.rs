@@ -23,7 +23,7 @@ enum Line {
         client: String,
         server: String,
         http: String,
-        process: Value,
+        process: Box<Value>,
         tls: Value,
         outcome: String,
         request: Option<Request>,
