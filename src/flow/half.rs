@@ -66,33 +66,36 @@ struct Recent {
     hash: u64,
 }
 
-/// One direction.
+/// One direction. In the order in which it stands here: what each segment asks for comes first and
+/// shares a cache line, since with many connections it is the lines that cost.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Half {
-    /// Sequence number of `next`; meaningless until `started`.
-    next_seq: SeqNo,
     /// Stream offset of the next byte to deliver.
     next: u64,
+    /// The other side has acknowledged up to here; beyond `next` it proves a hole.
+    acked: u64,
+    /// Sequence number of `next`; meaningless until `started`.
+    next_seq: SeqNo,
+    /// Segments of the connection since `acked` went beyond `next`.
+    grace: u32,
     /// `next_seq` is known, from a SYN, a segment, or the other side's acknowledgement.
     started: bool,
     /// FIN was delivered, or RST: nothing follows.
     ended: bool,
     /// A segment with data, SYN or FIN came from this side (not only an acknowledgement of it).
     pub(super) seen: bool,
-    /// The other side has acknowledged up to here; beyond `next` it proves a hole.
-    acked: u64,
-    /// Segments of the connection since `acked` went beyond `next`.
-    grace: u32,
+    recent_at: u8,
+    recent: Option<Box<[Recent; RECENT]>>,
+    /// What came early, by offset; the ranges do not overlap and all lie beyond `next`, or at it while
+    /// they wait for the other direction.
+    held: BTreeMap<u64, Held>,
     fin: Option<Fin>,
     /// Since when something waits.
     waits_since: Option<Timestamp>,
     /// Segments far outside the stream: the sequence number that would follow, and how many.
     stray: (SeqNo, u8),
-    /// What came early, by offset; the ranges do not overlap and all lie beyond `next`.
-    held: BTreeMap<u64, Held>,
     held_bytes: usize,
-    recent: Option<Box<[Recent; RECENT]>>,
-    recent_at: u8,
 }
 
 /// A segment's part in one direction.

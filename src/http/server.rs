@@ -217,7 +217,7 @@ impl Http1 {
         if let Some(Outstanding::Plain { head: Some(plain), .. }) = self.queue.pop_front()
             && !self.requests_lost
         {
-            let PlainHead { bytes, extent, begin, origin } = plain;
+            let PlainHead { bytes, extent, begin, origin } = *plain;
             if let Some(head) = head::request(&bytes, extent, limits) {
                 attempt.body = body::of_request(&head.fields) != Framing::None;
                 attempt.partial = head.partial;
