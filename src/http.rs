@@ -118,6 +118,7 @@ pub enum Step {
 /// direction. After [`Step::Refused`] go on in the same way; after [`Step::Unanswered`] one may. The
 /// other steps are the last.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that are independent of each other")]
 pub struct Http1 {
     client: Side,
     server: Side,

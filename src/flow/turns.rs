@@ -97,9 +97,8 @@ impl Turns<'_> {
         let which = match (hole(self.half), hole(self.peer)) {
             (None, None) => return ControlFlow::Continue(false),
             (Some(_), None) => Which::Half,
-            (None, Some(_)) => Which::Peer,
             (Some(_), Some(_)) if behind(self.half) <= behind(self.peer) => Which::Half,
-            (Some(_), Some(_)) => Which::Peer,
+            (_, Some(_)) => Which::Peer,
         };
         let (half, side) = self.get(which);
         if let Some(len) = hole(half) {
