@@ -46,6 +46,8 @@ pub(super) struct Half {
     keys_reused: u64,
     keys_zero: u64,
     close_packet: Option<Origin>,
+    /// Bytes were lost since: what follows may be of a later connection between the same ports.
+    lost_since_close: bool,
     pings: VecDeque<Ping>,
     pings_forgotten: bool,
     /// Segments that began with a frame, and others: what to expect behind a gap.
@@ -157,6 +159,7 @@ impl Half {
             keys_reused: 0,
             keys_zero: 0,
             close_packet: None,
+            lost_since_close: false,
             pings: VecDeque::new(),
             pings_forgotten: false,
             aligned: 0,
@@ -549,7 +552,10 @@ impl Half {
     /// RFC 6455 section 5.3: a fresh key for every frame, that others can not predict. Told once,
     /// and counted.
     fn judge_key(&mut self, header: &Header, place: Place, notes: &mut Notes, budget: usize) {
-        let Some(key) = header.mask else { return };
+        let Some(key) = header.mask else {
+            self.last_key = None;
+            return;
+        };
         let [a, b, c, d] = key;
         if key == [0; 4] {
             self.keys_zero += 1;
@@ -572,7 +578,7 @@ impl Half {
 
     /// RFC 6455 section 5.5.1: after a Close no more data; and nothing else has a use either.
     fn judge_after_close(&self, header: &Header, place: Place, notes: &mut Notes, budget: usize) {
-        let Some(close) = self.close_packet else { return };
+        let Some(close) = self.close_packet.filter(|_| !self.lost_since_close) else { return };
         let code = if header.opcode.is_control() {
             NoteCode::ControlAfterClose
         } else {
@@ -985,6 +991,7 @@ impl Half {
 
     fn lose_step(&mut self, common: &Common, gap: u64) {
         self.unsure = true;
+        self.lost_since_close = self.close_packet.is_some();
         self.unproven = PROOF;
         self.decoder = Decoder::default();
         self.counter.lose_context(Loss::Capture);
