@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ConnInfo, Cx, Event, Sink, Wants};
+use crate::event::{ConnInfo, Cx, Event, Later, Sink, Wants};
 use crate::units::ConnKey;
 
 #[cfg(target_os = "linux")]
@@ -227,6 +227,14 @@ impl<S: Sink> Sink for Owned<S> {
             self.owners.put(cx.conn.key, ends);
         }
         self.sink.event(cx, event)
+    }
+
+    fn later(&self) -> Later {
+        self.sink.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.sink.drafted(cx, event, draft)
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Handshake, Sink, Wants};
+use crate::event::{Cx, Event, Handshake, Later, Sink, Wants};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{FlowId, PacketNo};
 
@@ -114,5 +114,13 @@ impl<S: Sink> Sink for KeyWatch<S> {
             return self.sink.event(cx, &Event::Handshake(&noted));
         }
         self.sink.event(cx, event)
+    }
+
+    fn later(&self) -> Later {
+        self.sink.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.sink.drafted(cx, event, draft)
     }
 }

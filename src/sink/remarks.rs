@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::note::Note;
 use crate::process::{MARK, Owners};
 use crate::sink::notes_of;
@@ -41,6 +41,18 @@ impl<S> Remarks<S> {
         self.sink
     }
 
+    fn gather(&mut self, cx: &Cx<'_>, event: &Event<'_>) {
+        let Some(owners) = &self.owners else { return };
+        if matches!(event, Event::Handshake(_))
+            && let Some(ends) = owners.of(&cx.conn.key)
+        {
+            self.comments.extend(ends.comments(cx.conn).map(cut));
+        }
+        for note in notes_of(event) {
+            self.remark(note);
+        }
+    }
+
     fn remark(&mut self, note: &Note) {
         if self.comments.len() < COMMENTS {
             let Note { code, blame, text, .. } = note;
@@ -66,17 +78,17 @@ impl<S: Sink> Sink for Remarks<S> {
     }
 
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        if let Some(owners) = &self.owners {
-            if matches!(event, Event::Handshake(_))
-                && let Some(ends) = owners.of(&cx.conn.key)
-            {
-                self.comments.extend(ends.comments(cx.conn).map(cut));
-            }
-            for note in notes_of(event) {
-                self.remark(note);
-            }
-        }
+        self.gather(cx, event);
         self.sink.event(cx, event)
+    }
+
+    fn later(&self) -> Later {
+        self.sink.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.gather(cx, event);
+        self.sink.drafted(cx, event, draft)
     }
 }
 
