@@ -183,7 +183,7 @@ enum Outstanding {
         /// `HEAD`: its answer has no body.
         is_head: bool,
         /// Its head, in case it is answered as if it had asked; only of one that is not pipelined.
-        head: Option<PlainHead>,
+        head: Option<Box<PlainHead>>,
     },
     Connect,
     Attempt(Box<Attempt>),

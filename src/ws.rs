@@ -68,6 +68,35 @@ pub struct Scratch {
     spare: [Vec<Vec<u8>>; PARTS],
     /// The part that is being worked for.
     part: usize,
+    currents: Boxes<half::Current>,
+    opens: Boxes<message::Open>,
+}
+
+/// Boxes of what is over, for what is to come.
+#[derive(Debug)]
+struct Boxes<T>(Vec<Box<T>>);
+
+impl<T> Default for Boxes<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Boxes<T> {
+    /// Kept; more are only in use while more frames or messages are open.
+    const SPARE: usize = 8;
+
+    fn boxed(&mut self, value: T) -> Box<T> {
+        let Some(mut spare) = self.0.pop() else { return Box::new(value) };
+        *spare = value;
+        spare
+    }
+
+    fn put(&mut self, done: Box<T>) {
+        if self.0.len() < Self::SPARE {
+            self.0.push(done);
+        }
+    }
 }
 
 impl Scratch {
@@ -89,6 +118,8 @@ impl Scratch {
         std::mem::swap(&mut self.unmasked, &mut other.unmasked);
         std::mem::swap(&mut self.inflated, &mut other.inflated);
         std::mem::swap(&mut self.inflater, &mut other.inflater);
+        std::mem::swap(&mut self.currents, &mut other.currents);
+        std::mem::swap(&mut self.opens, &mut other.opens);
     }
 
     /// An empty buffer for a message that comes in pieces.

@@ -75,21 +75,23 @@ impl<T> Default for Part<T> {
     }
 }
 
+/// A connection; what each segment asks for comes first, as in [`Half`].
 #[derive(Debug)]
+#[repr(C)]
 struct Flow<T> {
-    info: FlowInfo,
     key: FlowKey,
     /// Is [`Side::A`] the first address of the key.
     a_is_first: bool,
-    a: Half,
-    b: Half,
-    last: Origin,
-    /// A RST came from this side, before all that was sent ahead of it.
-    reset: Option<(Side, Origin)>,
-    /// What is kept of it beyond its own size, when it was looked at last.
-    weight: usize,
     phase: Phase,
     state: T,
+    last: Origin,
+    a: Half,
+    b: Half,
+    /// What is kept of it beyond its own size, when it was looked at last.
+    weight: usize,
+    info: FlowInfo,
+    /// A RST came from this side, before all that was sent ahead of it.
+    reset: Option<(Side, Origin)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

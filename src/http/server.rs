@@ -215,7 +215,7 @@ impl Http1 {
             proxy_protocol: self.proxy_protocol.take(),
         };
         if let Some(Outstanding::Plain { head: Some(plain), .. }) = self.queue.pop_front() {
-            let PlainHead { bytes, extent, begin, origin } = plain;
+            let PlainHead { bytes, extent, begin, origin } = *plain;
             if let Some(head) = head::request(&bytes, extent, limits) {
                 attempt.body = body::of_request(&head.fields) != Framing::None;
                 attempt.partial = head.partial;
