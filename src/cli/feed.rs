@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::error::CliError;
 use super::options::{From, ReadOptions};
 use crate::capture::{
-    self, CaptureError, FollowSource, Input, Interface, LiveSource, PacketRecord, PacketSource,
+    self, CaptureError, FollowSource, Input, Interface, Listener, LiveSource, PacketRecord, PacketSource,
     Polled, Progress, Source,
 };
 
@@ -43,13 +43,24 @@ pub(super) enum Next<'a> {
 }
 
 impl Feed {
-    /// Opens what the options name.
+    /// Opens what the options name. Comments of ours tell of processes.
     pub(super) fn open(options: &ReadOptions) -> Result<Self, CliError> {
+        let owners = options.owners.clone();
+        let learn = move |comment: &str| owners.read_comment(comment);
+        Self::listening(options, Listener(Arc::new(learn)))
+    }
+
+    /// The same, with somebody else to be shown comments.
+    pub(super) fn listening(
+        options: &ReadOptions,
+        listener: Listener,
+    ) -> Result<Self, CliError> {
+        let reading = capture::Options { listener: Some(listener), ..capture::Options::default() };
         let inputs = match &options.from {
             From::Inputs(inputs) => inputs,
             From::Live(live) => return Ok(Self::Live(Box::new(LiveSource::open(live)?))),
             From::Follow(path) => {
-                let source = FollowSource::open(path, &options.limits, &reading(options))?;
+                let source = FollowSource::open(path, &options.limits, &reading)?;
                 return Ok(Self::Followed(Box::new(source)));
             }
         };
@@ -59,7 +70,7 @@ impl Feed {
                 "pipe one in: tcpdump -U -w - | wstap -",
             ));
         }
-        let source = capture::open(inputs, &options.limits, &reading(options))?;
+        let source = capture::open(inputs, &options.limits, &reading)?;
         Ok(Self::Stored { source, streams: inputs.iter().any(streams) })
     }
 
@@ -155,13 +166,6 @@ impl<'a> std::convert::From<Polled<'a>> for Next<'a> {
             Polled::End => Self::End,
         }
     }
-}
-
-/// How files are read: comments of ours tell of processes.
-fn reading(options: &ReadOptions) -> capture::Options {
-    let owners = options.owners.clone();
-    let listener = capture::Listener(Arc::new(move |comment| owners.read_comment(comment)));
-    capture::Options { listener: Some(listener), ..capture::Options::default() }
 }
 
 /// Is it something that is written while it is read.
