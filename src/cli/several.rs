@@ -110,9 +110,10 @@ impl Comments {
     /// To be learned when it is their turn.
     fn pass_on(&self, intake: &mut Intake, owners: &Owners) {
         let (some, list) = &*self.0;
-        if !some.swap(false, Ordering::Relaxed) {
+        if !some.load(Ordering::Relaxed) {
             return;
         }
+        some.store(false, Ordering::Relaxed);
         let list = std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner));
         let owners = owners.clone();
         intake.call(move || list.iter().for_each(|comment| owners.read_comment(comment)));

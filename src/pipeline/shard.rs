@@ -22,9 +22,11 @@
 
 mod desk;
 mod intake;
+mod load;
 mod log;
 mod merge;
 mod part;
+mod quiet;
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -151,14 +153,17 @@ fn do_job<F: FnMut(&mut Intake) -> ControlFlow<()>>(
     match job {
         Job::Read(mut reader) => {
             reader.read();
-            desk.lock().put_batch(reader);
+            let mut state = desk.lock();
+            state.put_batch(reader);
+            desk.call(state);
         }
         Job::Work { part, mut core, mut load, log } => {
             let log = core.work(&mut load, log, scratch);
-            desk.lock().put_log(part, core, load, log);
+            let mut state = desk.lock();
+            state.put_log(part, core, load, log);
+            desk.call(state);
         }
     }
-    desk.call();
 }
 
 /// The calling thread: merges what can be merged, and helps where it would wait.

@@ -14,7 +14,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Sizes;
-use super::intake::{Batch, Load, Reader};
+use super::intake::{Batch, Reader};
+use super::load::Load;
 use super::log::Log;
 use super::part::Core;
 use crate::flow::PARTS;
@@ -61,6 +62,8 @@ pub(super) struct State<F> {
     most: usize,
     loads: Vec<Load>,
     logs: Vec<Log>,
+    /// Threads that have nothing to do.
+    waiting: usize,
 }
 
 #[derive(Default)]
@@ -88,6 +91,7 @@ impl<F> Desk<F> {
             most: sizes.kept_bytes,
             loads: Vec::new(),
             logs: Vec::new(),
+            waiting: 0,
         };
         Self(Mutex::new(state), Condvar::new())
     }
@@ -98,13 +102,23 @@ impl<F> Desk<F> {
     }
 
     /// Until something changes.
-    pub(super) fn wait<'a>(&'a self, state: MutexGuard<'a, State<F>>) -> MutexGuard<'a, State<F>> {
-        self.1.wait(state).unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<F>>,
+    ) -> MutexGuard<'a, State<F>> {
+        state.waiting += 1;
+        let mut state = self.1.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state
     }
 
-    /// Something changed.
-    pub(super) fn call(&self) {
-        self.1.notify_all();
+    /// Something changed. To call everybody costs a system call, whether they sleep or not.
+    pub(super) fn call(&self, state: MutexGuard<'_, State<F>>) {
+        let waiting = state.waiting;
+        drop(state);
+        if waiting > 0 {
+            self.1.notify_all();
+        }
     }
 
     /// Closes the desk when it is dropped, whatever for.
@@ -124,8 +138,9 @@ pub(super) struct Guard<'a, F>(&'a Desk<F>);
 
 impl<F> Drop for Guard<'_, F> {
     fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.call();
+        let mut state = self.0.lock();
+        state.closed = true;
+        self.0.call(state);
     }
 }
 

@@ -10,54 +10,12 @@ use std::ops::ControlFlow;
 use crate::capture::PacketRecord;
 use crate::flow::{FlowKey, PARTS};
 use crate::limits::Limits;
-use crate::packet::{Decoded, Decoder, Segment};
+use crate::packet::{Decoded, Decoder};
 use crate::pipeline::Totals;
 use crate::units::{Origin, Timestamp};
 
 use super::Sizes;
-
-/// The segments of one part in one batch.
-#[derive(Debug, Default)]
-pub(super) struct Load {
-    /// Number of the batch.
-    pub(super) batch: u64,
-    /// Without their payload, and where that ends in `bytes`.
-    segments: Vec<(Segment<'static>, usize)>,
-    bytes: Vec<u8>,
-    /// The next one to be worked on, and where its payload begins.
-    next: usize,
-    begin: usize,
-}
-
-impl Load {
-    fn push(&mut self, segment: &Segment<'_>) {
-        self.bytes.extend_from_slice(segment.payload);
-        self.segments.push((Segment { payload: &[], ..*segment }, self.bytes.len()));
-    }
-
-    /// The next segment.
-    pub(super) fn next(&mut self) -> Option<Segment<'_>> {
-        let (segment, end) = *self.segments.get(self.next)?;
-        let payload = self.bytes.get(self.begin..end).unwrap_or_default();
-        self.next += 1;
-        self.begin = end;
-        Some(Segment { payload, ..segment })
-    }
-
-    /// No segment is left.
-    pub(super) fn is_done(&self) -> bool {
-        self.next >= self.segments.len()
-    }
-
-    /// Empties it, to be used again. Room for much more than usual is given back.
-    pub(super) fn clear(&mut self) {
-        self.segments.clear();
-        self.bytes.clear();
-        self.bytes.shrink_to(KEEP);
-        self.next = 0;
-        self.begin = 0;
-    }
-}
+use super::load::Load;
 
 /// Something to be done before the events of the next packet are handed on.
 type Call = Box<dyn FnOnce() + Send>;
@@ -200,9 +158,6 @@ impl<F> Reader<F> {
 
 /// A batch is full after so many packets, whatever they were.
 const PACKETS: u64 = 1 << 14;
-
-/// Room for payload that an empty load keeps.
-const KEEP: usize = 256 << 10;
 
 /// An empty load for each part.
 fn fresh(spare: &mut Vec<Load>) -> Vec<Load> {

@@ -5,19 +5,26 @@
 
 use std::ops::{ControlFlow, Range};
 
+use super::quiet::Quiet;
 use crate::event::{
     ConnInfo, Cx, End, Event, Frame, Gap, Handshake, Later, Message, Payload, Sink, Wants,
 };
 use crate::note::Note;
-use crate::units::{Origin, StreamNo};
+use crate::units::{Origin, PacketNo, StreamNo};
 
 /// What happened in one part of the connections, in order.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// For each segment of which something came: which it is of those that the log covers, and where
-    /// its items end.
-    turns: Vec<(u32, u32)>,
+    /// For each segment of which something came.
+    turns: Vec<Turn>,
     items: Vec<Item>,
+    /// Messages of which there is little to say, and their payloads or drafts, one behind the other.
+    quiet: Vec<Quiet>,
+    quiet_bytes: Vec<u8>,
+    /// Items since the last of these messages.
+    since: u32,
+    /// What packet numbers are counted from.
+    base: PacketNo,
     conns: Vec<ConnInfo>,
     texts: String,
     bytes: Vec<u8>,
@@ -26,6 +33,14 @@ pub(super) struct Log {
     beside: usize,
     /// Segments it covers.
     pub(super) segments: u32,
+}
+
+/// What came of a segment: which it is of those that the log covers, and where that ends.
+#[derive(Debug)]
+struct Turn {
+    segment: u32,
+    items: u32,
+    quiet: u32,
 }
 
 #[derive(Debug)]
@@ -101,7 +116,9 @@ pub(super) struct Cursor {
     segment: u32,
     turn: usize,
     item: usize,
-    /// Connections that have their numbers.
+    quiet: usize,
+    quiet_bytes: usize,
+    /// Connections that have their numbers. The last of them is that of the last event.
     numbered: usize,
 }
 
@@ -109,6 +126,8 @@ impl Log {
     /// Bytes it takes, about.
     pub(super) fn size(&self) -> usize {
         self.items.len() * size_of::<Item>()
+            + self.quiet.len() * size_of::<Quiet>()
+            + self.quiet_bytes.len()
             + self.conns.len() * size_of::<ConnInfo>()
             + self.texts.len()
             + self.bytes.len()
@@ -121,6 +140,12 @@ impl Log {
         self.turns.clear();
         self.items.clear();
         self.items.shrink_to(KEEP / size_of::<Item>());
+        self.quiet.clear();
+        self.quiet.shrink_to(KEEP / size_of::<Quiet>());
+        self.quiet_bytes.clear();
+        self.quiet_bytes.shrink_to(KEEP);
+        self.since = 0;
+        self.base = PacketNo(0);
         self.conns.clear();
         self.conns.shrink_to(KEEP / size_of::<ConnInfo>());
         self.texts.clear();
@@ -134,11 +159,14 @@ impl Log {
 
     /// A segment was worked on: what came of it is whole.
     pub(super) fn end_turn(&mut self) {
-        let items = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
-        if self.turns.last().map_or(0, |(_, end)| *end) < items {
-            self.turns.push((self.segments, items));
+        let len = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let (items, quiet) = (len(self.items.len()), len(self.quiet.len()));
+        let before = self.turns.last().map_or((0, 0), |turn| (turn.items, turn.quiet));
+        if before != (items, quiet) {
+            self.turns.push(Turn { segment: self.segments, items, quiet });
         }
         self.segments += 1;
+        self.since = 0;
     }
 
     /// Is there a segment that was not handed on yet.
@@ -157,29 +185,67 @@ impl Log {
     ) -> ControlFlow<()> {
         let segment = cursor.segment;
         cursor.segment += 1;
-        let end = match self.turns.get(cursor.turn) {
-            Some((of, end)) if *of == segment => *end as usize,
-            _ => return ControlFlow::Continue(()),
+        let Some(turn) = self.turns.get(cursor.turn).filter(|turn| turn.segment == segment) else {
+            return ControlFlow::Continue(());
         };
+        let (items, quiet) = (turn.items as usize, turn.quiet as usize);
         cursor.turn += 1;
-        let begin = std::mem::replace(&mut cursor.item, end);
-        for item in self.items.get(begin..end).unwrap_or_default() {
+        while let Some(next) = self.quiet.get(cursor.quiet).filter(|_| cursor.quiet < quiet) {
+            let next = *next;
+            cursor.quiet += 1;
+            self.tell_items(cursor.item + usize::from(next.items), cursor, places, streams, sink)?;
+            let bytes = cursor.quiet_bytes..cursor.quiet_bytes.saturating_add(next.bytes as usize);
+            cursor.quiet_bytes = bytes.end;
+            if next.is_of_next_connection() {
+                self.number(cursor.numbered, cursor, places);
+            }
+            let Some(conn) = self.conns.get(cursor.numbered.saturating_sub(1)) else { continue };
+            let bytes = self.quiet_bytes.get(bytes).unwrap_or_default();
+            let (origin, message, drafted) = next.message(self.base, bytes);
+            let (cx, event) = (Cx { conn, origin }, Event::Message(&message));
+            if drafted {
+                sink.drafted(&cx, &event, bytes)?;
+            } else {
+                sink.event(&cx, &event)?;
+            }
+        }
+        self.tell_items(items, cursor, places, streams, sink)
+    }
+
+    /// Hands on the items before this place.
+    fn tell_items<S: Sink>(
+        &mut self,
+        end: usize,
+        cursor: &mut Cursor,
+        places: &mut Streams,
+        streams: &mut u64,
+        sink: &mut S,
+    ) -> ControlFlow<()> {
+        while cursor.item < end {
+            let at = cursor.item;
+            cursor.item += 1;
+            let Some(item) = self.items.get(at) else { continue };
             if let What::Opened(place) = item.what {
                 places.set(place, StreamNo(*streams));
                 *streams += 1;
                 continue;
             }
-            let conn = item.conn as usize;
-            while cursor.numbered <= conn {
-                if let Some(info) = self.conns.get_mut(cursor.numbered) {
-                    info.stream = places.of(info.stream);
-                }
-                cursor.numbered += 1;
-            }
-            let Some(conn) = self.conns.get(conn) else { continue };
+            self.number(item.conn as usize, cursor, places);
+            let Some(item) = self.items.get(at) else { continue };
+            let Some(conn) = self.conns.get(item.conn as usize) else { continue };
             self.tell(&Cx { conn, origin: item.origin }, &item.what, sink)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// Gives the connections up to this one their numbers.
+    fn number(&mut self, conn: usize, cursor: &mut Cursor, places: &Streams) {
+        while cursor.numbered <= conn {
+            if let Some(info) = self.conns.get_mut(cursor.numbered) {
+                info.stream = places.of(info.stream);
+            }
+            cursor.numbered += 1;
+        }
     }
 
     fn tell<S: Sink>(&self, cx: &Cx<'_>, what: &What, sink: &mut S) -> ControlFlow<()> {
@@ -268,16 +334,51 @@ impl Recorder {
     /// A TCP connection begins, which will stand at this place. Gives what stands for its number.
     pub(super) fn opened(&mut self, place: u32) -> StreamNo {
         let origin = Origin::default();
-        self.log.items.push(Item { conn: 0, origin, what: What::Opened(place) });
+        self.item(Item { conn: 0, origin, what: What::Opened(place) });
         StreamNo(u64::from(place))
     }
 
-    fn conn(&mut self, conn: &ConnInfo) -> u32 {
+    fn item(&mut self, item: Item) {
+        self.log.items.push(item);
+        self.log.since += 1;
+    }
+
+    /// Does the log go over to another connection with an event of this one.
+    fn change(&mut self, conn: &ConnInfo) -> bool {
         let conns = &mut self.log.conns;
-        if conns.last().is_none_or(|last| last.key != conn.key) {
+        let changes = conns.last().is_none_or(|last| last.key != conn.key);
+        if changes {
             conns.push(conn.clone());
         }
-        u32::try_from(conns.len() - 1).unwrap_or(u32::MAX)
+        changes
+    }
+
+    /// Keeps a message in little room, if that can hold it.
+    fn quietly(&mut self, changes: bool, cx: &Cx<'_>, message: &Message<'_>) -> bool {
+        let log = &mut self.log;
+        if log.quiet.is_empty() {
+            log.base = cx.origin.packet;
+        }
+        let begin = log.quiet_bytes.len();
+        let Some(mut quiet) = Quiet::new(log.base, changes, log.since, cx.origin, message) else {
+            return false;
+        };
+        match (self.later, message.payload) {
+            (Later::Drafts(draft), _) => {
+                draft(&mut log.quiet_bytes, cx, &Event::Message(message));
+                quiet.payload_is_drafted();
+            }
+            (Later::Facts, _) if !message.kind.is_control() => quiet.payload_is_skipped(),
+            (_, payload) => log.quiet_bytes.extend_from_slice(payload.bytes()),
+        }
+        let Ok(bytes) = u32::try_from(log.quiet_bytes.len() - begin) else {
+            log.quiet_bytes.truncate(begin);
+            return false;
+        };
+        quiet.bytes = bytes;
+        log.quiet.push(quiet);
+        log.since = 0;
+        true
     }
 
     fn message(&mut self, cx: &Cx<'_>, event: &Event<'_>, message: &Message<'_>) -> What {
@@ -329,7 +430,12 @@ impl Sink for Recorder {
     }
 
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        let conn = self.conn(cx.conn);
+        let changes = self.change(cx.conn);
+        if let Event::Message(message) = event
+            && self.quietly(changes, cx, message)
+        {
+            return ControlFlow::Continue(());
+        }
         let what = match event {
             Event::Message(message) => self.message(cx, event, message),
             Event::Frame(frame) => self.frame(cx, event, frame),
@@ -343,7 +449,8 @@ impl Sink for Recorder {
                 What::End(Box::new((*end).clone()))
             }
         };
-        self.log.items.push(Item { conn, origin: cx.origin, what });
+        let conn = u32::try_from(self.log.conns.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.item(Item { conn, origin: cx.origin, what });
         ControlFlow::Continue(())
     }
 }

@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use super::Sizes;
-use super::intake::Load;
+use super::load::Load;
 use super::log::{Log, Recorder};
 use crate::conn::{Conn, Conns, Unread};
 use crate::event::{Later, Wants};
