@@ -1,5 +1,5 @@
-//! The whole way of a packet, on one thread ([`shard`]: on several): decode, put in order, follow the connection, hand its
-//! events to the sink.
+//! The whole way of a packet: decode, put in order, follow the connection, hand its events to the
+//! sink. Here on one thread, in [`shard`] on several.
 //!
 //! Gets: [`PacketRecord`]s. Gives: events to a [`Sink`], and [`Totals`] at the end.
 //!

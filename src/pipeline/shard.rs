@@ -237,3 +237,6 @@ fn finish<S: Sink>(
     ControlFlow::Continue(())
 }
 
+
+#[cfg(test)]
+mod tests;
