@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::error::CliError;
 use super::options::{From, ReadOptions};
 use crate::capture::{
-    self, CaptureError, FollowSource, Input, Interface, Listener, LiveSource, PacketRecord, PacketSource,
-    Polled, Progress, Source,
+    self, CaptureError, FollowSource, Input, Interface, Listener, LiveSource, PacketRecord,
+    PacketSource, Polled, Progress, Source,
 };
 
 /// How long a live capture may be silent before what is buffered is shown.
@@ -51,10 +51,7 @@ impl Feed {
     }
 
     /// The same, with somebody else to be shown comments.
-    pub(super) fn listening(
-        options: &ReadOptions,
-        listener: Listener,
-    ) -> Result<Self, CliError> {
+    pub(super) fn listening(options: &ReadOptions, listener: Listener) -> Result<Self, CliError> {
         let reading = capture::Options { listener: Some(listener), ..capture::Options::default() };
         let inputs = match &options.from {
             From::Inputs(inputs) => inputs,

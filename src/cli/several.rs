@@ -67,10 +67,12 @@ pub(super) fn run<O: Output>(
         if ends.have_come(packets, 0, 0) || ends.is_late() || stop.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
-        match feed.next() {
+        let next = feed.next();
+        // Before the packet, as they were read, and also at the end.
+        comments.pass_on(intake, &owners);
+        match next {
             Ok(Next::Packet(record)) => {
                 packets += 1;
-                comments.pass_on(intake, &owners);
                 intake.packet(&record);
             }
             Ok(Next::Idle) => {}

@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 
 use super::half::{Half, Piece};
 use super::key::FlowKey;
+use super::turns::Turns;
 use super::{Finish, FlowInfo, Handler, Interest, Shed, Side, StreamEvent};
 use crate::limits::Limits;
 use crate::packet::{Segment, TcpFlags};
@@ -106,12 +107,7 @@ enum Phase {
 impl<H: Handler> Table<H> {
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            parts: (0..PARTS).map(|_| Part::default()).collect(),
-            limits,
-            streams: 0,
-            turn: 0,
-        }
+        Self { parts: (0..PARTS).map(|_| Part::default()).collect(), limits, streams: 0, turn: 0 }
     }
 
     /// TCP connections seen so far.
@@ -144,8 +140,9 @@ impl<H: Handler> Table<H> {
     /// The capture is over: flushes every connection, in the order of their first packets.
     pub fn finish(&mut self, origin: Origin, handler: &mut H) -> ControlFlow<()> {
         let parts = self.parts.iter().enumerate();
-        let mut open: Vec<(FlowId, usize, u32)> =
-            parts.flat_map(|(turn, part)| part.open().map(move |(id, at)| (id, turn, at))).collect();
+        let mut open: Vec<(FlowId, usize, u32)> = parts
+            .flat_map(|(turn, part)| part.open().map(move |(id, at)| (id, turn, at)))
+            .collect();
         open.sort_unstable();
         open.into_iter().try_for_each(|(_, turn, at)| match self.parts.get_mut(turn) {
             Some(part) => part.finish(at, origin, handler),
@@ -244,7 +241,10 @@ impl<T: Default> Part<T> {
 
     /// Where the next connection will stand.
     fn next_place(&self) -> u32 {
-        self.free.last().copied().unwrap_or_else(|| u32::try_from(self.flows.len()).unwrap_or(u32::MAX))
+        self.free
+            .last()
+            .copied()
+            .unwrap_or_else(|| u32::try_from(self.flows.len()).unwrap_or(u32::MAX))
     }
 
     fn insert(&mut self, flow: Flow<T>) -> u32 {
@@ -470,16 +470,12 @@ impl<T: Default> Flow<T> {
             }
             ControlFlow::Continue(())
         };
-        let (own, other) = (side, side.flip());
         let mut seq = segment.seq;
         if flags.has(TcpFlags::SYN) {
             half.syn(seq);
             seq = seq.plus(1);
         }
-        if flags.has(TcpFlags::ACK) {
-            peer.acknowledged(segment.ack);
-            half.block_behind(peer);
-        }
+        let heard = if flags.has(TcpFlags::ACK) { peer.acknowledged(segment.ack) } else { 0 };
         let fin = flags.has(TcpFlags::FIN);
         if flags.has(TcpFlags::RST) {
             // RFC 9293 section 3.10.7.4: a RST takes effect at its place in the sequence; in a capture
@@ -494,15 +490,17 @@ impl<T: Default> Flow<T> {
                 bytes: segment.payload,
                 cut: segment.cut,
                 fin,
+                heard,
             };
-            half.data(piece, limits, &mut |event| give(own, event))?;
-        } else if half.is_waiting() {
-            half.settle(segment.origin, limits, &mut |event| give(own, event))?;
+            half.data(piece, peer, &mut |event| give(side, event))?;
         }
-        if peer.is_waiting() {
-            peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
+        if fin || half.is_waiting() || peer.is_waiting() {
+            Turns { half: &mut *half, peer: &mut *peer, side }.go_on(
+                segment.origin,
+                limits,
+                &mut give,
+            )?;
         }
-        take_turns(half, peer, own, &mut give)?;
         let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
             return self.ignore();
@@ -542,8 +540,7 @@ impl<T: Default> Flow<T> {
                 }
                 ControlFlow::Continue(())
             };
-            a.shed(now, &mut |event| give(Side::A, event))?;
-            b.shed(now, &mut |event| give(Side::B, event))?;
+            Turns { half: a, peer: b, side: Side::A }.shed(now, &mut give)?;
         }
         if interest == Interest::Drop {
             return self.ignore();
@@ -579,7 +576,7 @@ impl<T: Default> Flow<T> {
             }
             ControlFlow::Continue(())
         };
-        flush_both(a, b, Side::A, origin, &mut give)?;
+        Turns { half: a, peer: b, side: Side::A }.flush(origin, &mut give)?;
         if let Some((side, origin)) = *reset {
             give(side, StreamEvent::Reset { origin })?;
         }
@@ -591,53 +588,4 @@ impl<T: Default> Flow<T> {
             ControlFlow::Continue(())
         }
     }
-}
-
-/// Hands on what one direction held back, once the other lacks nothing more that was acknowledged: from
-/// there on, packet by packet.
-fn take_turns(
-    half: &mut Half,
-    peer: &mut Half,
-    side: Side,
-    give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    let lacking = match (half.is_blocked(), peer.is_blocked()) {
-        (true, _) => &*peer,
-        (_, true) => &*half,
-        (false, false) => return ControlFlow::Continue(()),
-    };
-    if lacking.lacks() {
-        return ControlFlow::Continue(());
-    }
-    half.release();
-    peer.release();
-    loop {
-        let (next, from) = match (half.due(), peer.due()) {
-            (None, None) => break,
-            (Some(mine), Some(theirs)) if theirs < mine => (&mut *peer, side.flip()),
-            (None, Some(_)) => (&mut *peer, side.flip()),
-            (Some(_), _) => (&mut *half, side),
-        };
-        next.hand_on(&mut |event| give(from, event))?;
-    }
-    half.fin_if_due(&mut |event| give(side, event))?;
-    peer.fin_if_due(&mut |event| give(side.flip(), event))
-}
-
-/// Gives up all holes of both directions; first those of the one that the other waits for.
-fn flush_both(
-    half: &mut Half,
-    peer: &mut Half,
-    side: Side,
-    origin: Origin,
-    give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    if half.is_blocked() {
-        peer.give_up_acknowledged(origin, &mut |event| give(side.flip(), event))?;
-    } else if peer.is_blocked() {
-        half.give_up_acknowledged(origin, &mut |event| give(side, event))?;
-    }
-    take_turns(half, peer, side, give)?;
-    half.flush(origin, &mut |event| give(side, event))?;
-    peer.flush(origin, &mut |event| give(side.flip(), event))
 }

@@ -131,7 +131,9 @@ impl Reading {
     }
 
     fn format(&self) -> String {
-        self.source.as_ref().map_or_else(String::new, |source| format!("{:?}", source.summary().format))
+        self.source
+            .as_ref()
+            .map_or_else(String::new, |source| format!("{:?}", source.summary().format))
     }
 }
 

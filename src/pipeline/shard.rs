@@ -69,8 +69,8 @@ pub(crate) struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         Self {
-            batch_bytes: 512 << 10,
-            batch_segments: 4096,
+            batch_bytes: 256 << 10,
+            batch_segments: 2048,
             log_bytes: 1 << 20,
             kept_bytes: 16 << 20,
         }
@@ -113,9 +113,8 @@ pub(crate) fn run_in<S: Sink>(
         }
         merge(&desk, &mut merger, &mut sink, &mut ahead)
     });
-    let (reader, cores) = desk.into_parts();
+    let (reader, mut cores) = desk.into_parts();
     let (last, totals) = reader.map(|reader| reader.intake.finish()).unwrap_or_default();
-    let mut cores: Vec<Core> = cores.into_iter().flatten().map(|core| *core).collect();
     if flowing.is_continue() {
         // A sink that breaks now has what it wants; there is nothing left to stop.
         let _ = finish(&mut cores, last, &mut merger, &mut sink);
@@ -236,7 +235,6 @@ fn finish<S: Sink>(
     }
     ControlFlow::Continue(())
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ use super::part::Core;
 use crate::flow::PARTS;
 
 /// Batches read and not yet merged, for each thread.
-const BATCHES: usize = 4;
+const BATCHES: usize = 3;
 
 /// Batches that should lie ready: with less, reading comes first.
 const READY: usize = 2;
@@ -30,6 +30,7 @@ const READY: usize = 2;
 const SPARE: usize = 4 * PARTS;
 
 /// What is to be done.
+#[expect(clippy::large_enum_variant, reason = "a thread has one at a time")]
 pub(super) enum Job<F> {
     /// Read a batch.
     Read(Box<Reader<F>>),
@@ -126,10 +127,11 @@ impl<F> Desk<F> {
         Guard(self)
     }
 
-    /// What is left when all threads are gone: `None` for what one of them took with it.
-    pub(super) fn into_parts(self) -> (Option<Box<Reader<F>>>, Vec<Option<Box<Core>>>) {
+    /// What is left when all threads are gone, but for what one that panicked took with it.
+    pub(super) fn into_parts(self) -> (Option<Reader<F>>, Vec<Core>) {
         let state = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (state.reader, state.parts.into_iter().map(|slot| slot.core).collect())
+        let cores = state.parts.into_iter().filter_map(|slot| slot.core);
+        (state.reader.map(|reader| *reader), cores.map(|core| *core).collect())
     }
 }
 
@@ -180,9 +182,9 @@ impl<F> State<F> {
     fn work(&mut self) -> Option<Job<F>> {
         let is_free = |slot: &Slot| slot.core.is_some();
         let full = self.kept >= self.most;
-        let oldest = (0..).zip(&self.parts).filter(|(part, slot)| {
-            is_free(slot) && (!full || Some(*part) == self.awaited)
-        });
+        let oldest = (0..)
+            .zip(&self.parts)
+            .filter(|(part, slot)| is_free(slot) && (!full || Some(*part) == self.awaited));
         let oldest = oldest.filter_map(|(part, slot)| {
             Some((Some(part) != self.awaited, slot.loads.front()?.batch, part))
         });

@@ -79,7 +79,8 @@ impl Slim {
 
     fn segment<'a>(&self, payload: &'a [u8]) -> Segment<'a> {
         let [src_port, dst_port] = self.ports;
-        let addr = |octets, port| SocketAddr::new(IpAddr::V4(Ipv4Addr::from_octets(octets)), port);
+        let addr =
+            |octets: [u8; 4], port| SocketAddr::new(IpAddr::V4(Ipv4Addr::from(octets)), port);
         Segment {
             origin: Origin { packet: self.packet, time: Some(self.time) },
             src: addr(self.src, src_port),
@@ -165,7 +166,9 @@ mod tests {
         ];
         let mut load = Load::default();
         for _ in 0..2 {
-            all.iter().for_each(|segment| load.push(segment));
+            for segment in &all {
+                load.push(segment);
+            }
             for segment in all {
                 assert!(!load.is_done());
                 assert_eq!(load.next(), Some(segment));

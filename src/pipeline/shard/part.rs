@@ -38,9 +38,8 @@ impl Core {
         while let Some(segment) = load.next() {
             let key = FlowKey::new(&segment.src, &segment.dst);
             // A recorder takes everything.
-            let _ = part.push(&segment, key, limits, conns, |conns, place| {
-                conns.sink_mut().opened(place)
-            });
+            let _ = part
+                .push(&segment, key, limits, conns, |conns, place| conns.sink_mut().opened(place));
             let log = &mut conns.sink_mut().log;
             log.end_turn();
             if log.size() >= *log_bytes {

@@ -18,7 +18,8 @@ use crate::units::{FileOffset, PacketNo};
 /// All samples as one capture: hundreds of connections, at the same time where their clocks say so.
 fn all_samples() -> Vec<Input> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let captures = paths.into_iter().filter(|path| {
         matches!(path.extension().and_then(|e| e.to_str()), Some("pcap" | "pcapng"))
@@ -79,7 +80,12 @@ fn on_several<O: Output>(sizes: Sizes, threads: usize, limits: &Limits, sink: O)
 const SIZES: [Sizes; 3] = [
     Sizes { batch_bytes: 1, batch_segments: 1, log_bytes: 1, kept_bytes: 1 },
     Sizes { batch_bytes: 9000, batch_segments: 50, log_bytes: 2000, kept_bytes: 5000 },
-    Sizes { batch_bytes: 512 << 10, batch_segments: 4096, log_bytes: 1 << 20, kept_bytes: 16 << 20 },
+    Sizes {
+        batch_bytes: 512 << 10,
+        batch_segments: 4096,
+        log_bytes: 1 << 20,
+        kept_bytes: 16 << 20,
+    },
 ];
 
 /// Everything is dropped that can be: connections, what is kept of them, messages, notes.
@@ -222,7 +228,9 @@ fn calls_come_between_the_events_of_the_packets_around_them() {
             if packets % 10 == 0 {
                 let (seen, called) = (Arc::clone(&seen), Arc::clone(&called));
                 let before = packets;
-                intake.call(move || called.lock().unwrap().push((before, seen.lock().unwrap().len())));
+                intake.call(move || {
+                    called.lock().unwrap().push((before, seen.lock().unwrap().len()));
+                });
             }
             fetch(&mut source, intake)
         };
