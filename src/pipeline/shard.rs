@@ -183,7 +183,8 @@ fn merge<S: Sink, F: FnMut(&mut Intake) -> ControlFlow<()>>(
             match need {
                 Need::Batch => {
                     if let Some(batch) = state.next_batch() {
-                        drop(state);
+                        // There may be room for a batch again.
+                        desk.call(state);
                         ahead(sink.sink_mut(), merger.begin(batch));
                         break;
                     }
@@ -194,8 +195,9 @@ fn merge<S: Sink, F: FnMut(&mut Intake) -> ControlFlow<()>>(
                 Need::Log(part) => {
                     if let Some(log) = state.next_log(part) {
                         let (log, size) = merger.put(part, log);
-                        state.log_done(log, size);
-                        drop(state);
+                        if state.log_done(log, size) {
+                            desk.call(state);
+                        }
                         break;
                     }
                 }

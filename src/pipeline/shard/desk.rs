@@ -245,12 +245,14 @@ impl<F> State<F> {
         log
     }
 
-    /// A log is merged.
-    pub(super) fn log_done(&mut self, mut log: Log, size: usize) {
+    /// A log is merged. Is there room again, for which others may wait?
+    pub(super) fn log_done(&mut self, mut log: Log, size: usize) -> bool {
+        let was_full = self.kept >= self.most;
         self.kept = self.kept.saturating_sub(size);
         if self.logs.len() < SPARE {
             log.clear();
             self.logs.push(log);
         }
+        was_full && self.kept < self.most
     }
 }
