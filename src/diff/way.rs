@@ -1,0 +1,93 @@
+//! The way from client to server, through every proxy that was captured.
+//!
+//! Gets: a [`Report`]. Gives: which pairs make a chain, and its [`Hop`]s to be drawn.
+
+use std::net::SocketAddr;
+
+use super::{Leg, Pair, Report};
+
+/// A party on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// `client`, `proxy`, `server`; `nowhere` where a request was not sent on.
+    pub role: &'static str,
+    /// Where it listens; the client's own address.
+    pub address: Option<SocketAddr>,
+    /// Which connection leads to it: index in [`Report::legs`].
+    pub leg: Option<usize>,
+    /// The connection in words; may hold characters of a file's name.
+    pub remark: String,
+}
+
+impl Report {
+    /// The pairs of the chain that a leg is part of, from the client to the server, by their
+    /// indices; empty when it is part of none.
+    pub fn chain(&self, leg: usize) -> Vec<usize> {
+        let into = |leg: usize| self.pairs.iter().position(|pair| pair.server == Some(leg));
+        let from = |leg: usize| self.pairs.iter().position(|pair| pair.client == leg);
+        let mut first = leg;
+        // Links never run in a circle; a bound costs nothing.
+        for _ in 0..HOPS {
+            let Some(pair) = into(first).and_then(|at| self.pairs.get(at)) else { break };
+            first = pair.client;
+        }
+        let mut chain = Vec::new();
+        let mut next = Some(first);
+        while let Some(at) = next.and_then(from).filter(|_| chain.len() < HOPS) {
+            chain.push(at);
+            next = self.pairs.get(at).and_then(|pair| pair.server);
+        }
+        chain
+    }
+
+    /// The parties of some pairs that follow each other.
+    pub fn hops(&self, chain: &[&Pair]) -> Vec<Hop> {
+        let (Some(first), Some(last)) = (chain.first(), chain.last()) else { return Vec::new() };
+        let before = self.pairs.iter().any(|pair| pair.server == Some(first.client));
+        let behind =
+            |leg: usize| self.pairs.iter().any(|pair| pair.client == leg && pair.server.is_some());
+        let Some(client) = self.leg(first.client) else { return Vec::new() };
+        let mut hops = vec![Hop {
+            role: if before { "proxy" } else { "client" },
+            address: Some(client.client),
+            leg: None,
+            remark: String::new(),
+        }];
+        let legs = [first.client].into_iter().chain(chain.iter().filter_map(|pair| pair.server));
+        for (n, at) in legs.enumerate() {
+            let Some(leg) = self.leg(at) else { continue };
+            let mut remark = format!("connection {}{}", leg.no, self.capture_of(leg));
+            if n > 0 {
+                remark.push_str(&format!(", from {}", leg.client));
+            }
+            let end = n == chain.len() && last.server == Some(at) && !behind(at);
+            let role = if end { "server" } else { "proxy" };
+            hops.push(Hop { role, address: Some(leg.server), leg: Some(at), remark });
+        }
+        if last.server.is_none() {
+            let remark = String::new();
+            hops.push(Hop { role: "nowhere", address: None, leg: None, remark });
+        }
+        hops
+    }
+
+    /// ` of FILE`, where there are two.
+    fn capture_of(&self, leg: &Leg) -> String {
+        let name = self.captures.get(leg.capture).filter(|_| self.captures.len() > 1);
+        let file = name.map(|name| name.rsplit('/').next().unwrap_or(name));
+        file.map_or(String::new(), |file| format!(" of {file}"))
+    }
+}
+
+impl Hop {
+    /// `proxy 127.0.0.1:8080`
+    pub fn name(&self) -> String {
+        match self.address {
+            Some(address) => format!("{} {address}", self.role),
+            None => self.role.to_owned(),
+        }
+    }
+}
+
+/// Proxies behind one another: nobody has more.
+const HOPS: usize = 64;
