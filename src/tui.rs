@@ -13,11 +13,13 @@
 
 pub mod action;
 pub mod app;
+pub mod compare;
 pub mod cursor;
 pub mod detail;
 pub mod edit;
 pub mod export;
 pub mod feed;
+pub mod legs;
 pub mod load;
 pub mod run;
 pub mod stats;

@@ -317,6 +317,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::MessageKind;
     use crate::store::testing::Play;
     use crate::units::Direction;
 

@@ -57,7 +57,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
     loop {
         app.refresh();
         terminal.draw(|frame| crate::tui::view::draw(frame, app)).unwrap();
-        if !app.seeking() {
+        if !app.seeking() && app.legs.progress().is_none() {
             break;
         }
         std::thread::yield_now();
