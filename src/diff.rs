@@ -137,6 +137,7 @@ impl Pair {
     /// `matched by key`, or that it was not forwarded.
     pub fn heading(&self) -> String {
         match self.server {
+            Some(_) if self.matched_by == MatchedBy::Chosen => "chosen by hand".to_owned(),
             Some(_) => format!("matched by {}", self.matched_by.name()),
             None => "not forwarded".to_owned(),
         }
@@ -222,7 +223,7 @@ pub fn compare_chosen(capture: Collected, chosen: [ConnKey; 2], options: &Option
             client: place(client)?,
             server: Some(place(server)?),
             by: MatchedBy::Chosen,
-            why: "chosen by hand".to_owned(),
+            why: String::new(),
         })
     };
     let links = link(chosen).into_iter().collect();
@@ -332,5 +333,34 @@ impl Found {
     #[cfg(test)]
     pub(crate) fn list(&self) -> &[Alteration] {
         &self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testkit::*;
+    use super::*;
+    use crate::event::MessageKind;
+
+    #[test]
+    fn two_legs_are_compared_at_somebodys_word_whatever_pairing_says() {
+        let mut kit = Kit::new();
+        let mut a = kit.leg(40001, 80);
+        a.data(Direction::ToServer, MessageKind::Text, b"one");
+        a.finish();
+        let mut other = kit.open(50001, 9999, "AAAAAAAAAAAAAAAAAAAAAA==", &[(":path", "/other")]);
+        other.answered(&mut kit, 101, &[]);
+        let collected = kit.collected();
+        let keys: Vec<ConnKey> = collected.legs.iter().map(|leg| leg.key).collect();
+        let report = compare_chosen(collected, [keys[0], keys[1]], &Options::default());
+        let [pair] = report.pairs.as_slice() else { panic!("{:?}", report.pairs) };
+        assert_eq!(
+            (pair.client, pair.server, pair.heading().as_str()),
+            (0, Some(1), "chosen by hand")
+        );
+        assert!(pair.alterations.iter().any(|a| a.code == NoteCode::TargetRewritten));
+        let nobody = ConnKey { flow: crate::units::FlowId(crate::units::PacketNo(99)), nth: 0 };
+        let report = compare_chosen(Collected::default(), [nobody; 2], &Options::default());
+        assert!(report.pairs.is_empty());
     }
 }

@@ -7,7 +7,7 @@
 //!   place     lead          left             right
 //!   $.to      ··"to":␠      "alice"          "bob"        JSON
 //!                           pay alice 100    pay bob 100  text
-//!   00000010  00000010␠␠    00 aa 00         00 bb 00     hex
+//!   00000010  0010␠␠        00 aa 00         00 bb 00     hex
 //! ```
 //!
 //! [`align::common`] says what is the same, so the cost is bounded whatever a stranger sends.
@@ -253,10 +253,10 @@ impl Rows {
             if x.is_none() && y.is_none() || self.more {
                 return;
             }
-            let offset = format!("{:08x}", n * width);
-            let lead = format!("{offset}  ");
+            let at = n * width;
             let cells = [bytes(x, y, hex), bytes(y, x, hex)];
-            self.put(Row { place: offset, lead, cells, same: x == y });
+            let (place, lead) = (format!("{at:08x}"), format!("{at:04x}  "));
+            self.put(Row { place, lead, cells, same: x == y });
         }
     }
 }
@@ -446,8 +446,8 @@ mod tests {
         assert_eq!(
             shown("abcdef", "abXYe", Form::Hex),
             [
-                "! 00000000|00000000  |61 62 <63 64>  ab<cd>|61 62 <58 59>  ab<XY>",
-                "! 00000004|00000004  |65 <66>        e<f>|65           e",
+                "! 00000000|0000  |61 62 <63 64>  ab<cd>|61 62 <58 59>  ab<XY>",
+                "! 00000004|0004  |65 <66>        e<f>|65           e",
             ]
         );
     }

@@ -48,7 +48,7 @@ impl MatchedBy {
             Self::Headers => "headers",
             Self::Payload => "payload",
             Self::Time => "time",
-            Self::Chosen => "hand",
+            Self::Chosen => "chosen",
         }
     }
 }

@@ -91,3 +91,63 @@ impl Hop {
 
 /// Proxies behind one another: nobody has more.
 const HOPS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::*;
+    use super::super::{Options, compare};
+    use super::*;
+
+    /// Two proxies behind one another, and a connection of its own.
+    fn report() -> Report {
+        let mut kit = Kit::new();
+        let mut a = kit.open(40001, 8090, KEY, &[]);
+        let mut b = kit.open(50001, 8091, KEY, &[("X-Forwarded-For", "127.0.0.1")]);
+        let more = [("X-Forwarded-For", "127.0.0.1, 127.0.0.1")];
+        let mut c = kit.open(60001, 8088, KEY, &more);
+        for leg in [&mut c, &mut b, &mut a] {
+            leg.answered(&mut kit, 101, &[]);
+        }
+        let mut other = kit.open(7001, 9999, "AAAAAAAAAAAAAAAAAAAAAA==", &[(":path", "/other")]);
+        other.answered(&mut kit, 101, &[]);
+        compare(vec![kit.collected()], &Options::default())
+    }
+
+    fn drawn(report: &Report, chain: &[&Pair]) -> Vec<String> {
+        let hops = report.hops(chain);
+        hops.iter().map(|hop| format!("{} {}", hop.name(), hop.remark).trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_chain_is_found_from_any_of_its_legs() {
+        let report = report();
+        let leg = |port: u16| report.legs.iter().position(|l| l.client.port() == port).unwrap();
+        let chain = report.chain(leg(40001));
+        assert_eq!(chain.len(), 2);
+        assert_eq!((report.chain(leg(50001)), report.chain(leg(60001))), (chain.clone(), chain));
+        assert_eq!(report.chain(leg(7001)), [0_usize; 0]);
+    }
+
+    #[test]
+    fn a_chain_is_drawn_whole_or_pair_by_pair() {
+        let report = report();
+        let [one, two] = report.pairs.as_slice() else { panic!("two pairs") };
+        assert_eq!(
+            drawn(&report, &[two, one]),
+            [
+                "client 127.0.0.1:40001",
+                "proxy 127.0.0.1:8090 connection 3",
+                "proxy 127.0.0.1:8091 connection 2, from 127.0.0.1:50001",
+                "server 127.0.0.1:8088 connection 1, from 127.0.0.1:60001",
+            ]
+        );
+        assert_eq!(
+            drawn(&report, &[one]),
+            [
+                "proxy 127.0.0.1:50001",
+                "proxy 127.0.0.1:8091 connection 2",
+                "server 127.0.0.1:8088 connection 1, from 127.0.0.1:60001",
+            ]
+        );
+    }
+}

@@ -180,8 +180,8 @@ pub struct App {
     pub unsaved: bool,
     history: HashMap<Kind, Vec<String>>,
     current: Option<u32>,
-    /// The view that one goes back to.
-    came_from: Option<View>,
+    /// The views that one goes back to, the nearest last.
+    came_from: Vec<View>,
     seeker: Seeker,
     searcher: Seeker,
     effects: Vec<Effect>,
@@ -226,7 +226,7 @@ impl App {
             unsaved: false,
             history: HashMap::new(),
             current: None,
-            came_from: None,
+            came_from: Vec::new(),
             seeker: Seeker::new(reader.clone())?,
             searcher: Seeker::new(reader.clone())?,
             effects: Vec::new(),
@@ -413,8 +413,10 @@ impl App {
             self.zoom = false;
         } else if self.pane != Pane::List && self.view == View::Messages {
             self.pane = Pane::List;
-        } else if let Some(view) = self.came_from.take() {
+        } else if let Some(view) = self.came_from.pop() {
+            let further = std::mem::take(&mut self.came_from);
             self.show(view);
+            self.came_from = further;
         } else if self.view != View::Connections {
             self.show(View::Connections);
         } else if self.filter.is_some() {
@@ -466,7 +468,7 @@ impl App {
     fn show(&mut self, view: View) {
         let before = self.view;
         self.view = view;
-        self.came_from = None;
+        self.came_from.clear();
         self.zoom = false;
         self.pane = Pane::List;
         self.handshake_at = Cursor::default();
@@ -646,3 +648,5 @@ pub fn inner(area: Rect, header: u16) -> usize {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_legs;

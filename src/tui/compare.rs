@@ -100,10 +100,13 @@ impl Compare {
         self.width = width;
         let [left, right] = &self.sides;
         let column = self.column();
-        // An offset, two digits and a space a byte, one character each.
-        let fits = |row: usize| 10 + 4 * row + 1 <= column;
-        let row = [16, 8, 4].into_iter().find(|row| fits(*row)).unwrap_or(4);
-        let hex = Hex { row, ascii: fits(row) };
+        // An offset, two digits and a space a byte; one character each, where there is room.
+        let all = [(16, true), (8, true), (8, false), (4, true)];
+        let fits = |(row, ascii): &(usize, bool)| {
+            6 + (3 * row - 1) + if *ascii { 2 + row } else { 0 } <= column
+        };
+        let (row, ascii) = all.into_iter().find(fits).unwrap_or((4, false));
+        let hex = Hex { row, ascii };
         self.difference = match (left.row, right.row) {
             (Some(_), Some(_)) => {
                 Difference::between(&left.payload, &right.payload, self.form, hex)

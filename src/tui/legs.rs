@@ -7,7 +7,7 @@
 
 pub mod page;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use foldhash::fast::RandomState;
 use crate::diff::{Collector, Options, Pair, Report, compare, compare_chosen};
 use crate::store::replay::replay;
 use crate::store::{Conn, Reader, Snapshot};
-use crate::units::ConnKey;
+use crate::units::{ConnKey, Direction};
 
 /// What is to be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,12 @@ pub struct Legs {
     conns: Vec<u32>,
     /// Of each connection its place.
     places: HashMap<u32, Place, RandomState>,
+    /// Messages that a proxy need not have altered, on every leg that has them.
+    altered: HashSet<Altered, RandomState>,
 }
+
+/// Of which connection, which way, which number.
+type Altered = (u32, Direction, u64);
 
 /// Where a connection is in the report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,6 +79,7 @@ impl Legs {
         let place = |(leg, conn): (usize, &u32)| (*conn, Place { leg, ..Place::default() });
         let mut places: HashMap<u32, Place, RandomState> =
             conns.iter().enumerate().map(place).collect();
+        let mut altered = HashSet::default();
         for (at, pair) in report.pairs.iter_mut().enumerate() {
             let place_of = |leg: usize| conns.get(leg).copied();
             if let Some(place) = place_of(pair.client).and_then(|conn| places.get_mut(&conn)) {
@@ -83,9 +89,13 @@ impl Legs {
             if let Some(place) = server.and_then(|conn| places.get_mut(&conn)) {
                 place.into = Some(at);
             }
-            // The store has the payloads.
+            let legs = [place_of(pair.client), server];
             for alteration in pair.alterations.iter_mut().filter(|a| a.of_message()) {
+                // The store has the payloads.
                 (alteration.before, alteration.after) = Default::default();
+                let there =
+                    legs.into_iter().zip(alteration.numbers).filter(|_| !alteration.expected);
+                altered.extend(there.filter_map(|(leg, no)| Some((leg?, alteration.dir, no?.0))));
             }
         }
         for (leg, conn) in report.legs.iter_mut().zip(&conns) {
@@ -94,7 +104,7 @@ impl Legs {
             leg.messages = Default::default();
             leg.gaps = Default::default();
         }
-        Self { job, report, rows: snapshot.rows.len(), conns, places }
+        Self { job, report, rows: snapshot.rows.len(), conns, places, altered }
     }
 
     /// The connection (its index) that a leg is.
@@ -136,6 +146,11 @@ impl Legs {
         let leg = self.places.get(&conn)?.leg;
         let unpaired = self.report.unpaired.iter().find(|unpaired| unpaired.leg == leg)?;
         Some(&unpaired.why)
+    }
+
+    /// Was this message altered as no proxy needs to?
+    pub fn altered(&self, conn: u32, dir: Direction, no: u64) -> bool {
+        self.altered.contains(&(conn, dir, no))
     }
 
     /// What a list says of a connection.

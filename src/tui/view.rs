@@ -49,6 +49,11 @@ const SPLIT_LEGS: u16 = 18;
 /// Draws everything.
 pub fn draw(frame: &mut Frame<'_>, app: &mut App) {
     app.areas = areas(app, frame.area());
+    if app.view == View::Legs {
+        // Whether there is a second pane depends on the lines.
+        app.lay_legs(usize::from(app.areas.list.width.saturating_sub(2)));
+        app.areas = areas(app, frame.area());
+    }
     settle(app);
     let areas = app.areas;
     title(frame, areas.title, app);
@@ -99,7 +104,7 @@ pub fn areas(app: &App, screen: Rect) -> Areas {
         View::Sequence => areas.list = main,
         View::Legs => {
             areas.list = main;
-            if main.height >= SPLIT_LEGS {
+            if main.height >= SPLIT_LEGS && app.legs.altered() {
                 let [list, below] =
                     Layout::vertical([Constraint::Fill(5), Constraint::Fill(2)]).areas(main);
                 (areas.list, areas.body) = (list, below);
@@ -165,9 +170,7 @@ fn settle(app: &mut App) {
 fn settle_comparisons(app: &mut App) {
     let width = |area: Rect| usize::from(area.width.saturating_sub(2));
     if app.view == View::Legs {
-        app.lay_legs(width(app.areas.list));
-        let len = app.legs.lines().len();
-        app.legs.cursor.show(len, inner(app.areas.list, 0));
+        app.settle_legs(inner(app.areas.list, 0));
         // What is selected may be another line now.
         app.show_difference();
         if let Some(compare) = &mut app.legs.shown {

@@ -96,7 +96,7 @@ impl<W: Write> Lines<'_, W> {
             let text = match form {
                 Form::Hex => {
                     let bytes = pieces.iter().map(|piece| piece.text.as_str());
-                    row.lead.chars().chain(bytes.flat_map(str::chars)).collect()
+                    format!("{}  {}", row.place, bytes.collect::<String>())
                 }
                 _ => window(pieces, self.width / 3),
             };

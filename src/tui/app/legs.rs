@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{App, Overlay, Scope};
 use crate::diff::{Alteration, Pair};
-use crate::store::{Reader, RowKind};
+use crate::store::{Reader, Row, RowKind};
 use crate::tui::action::{Motion, View};
 use crate::tui::compare::{COMPARED, Compare, Side};
 use crate::tui::cursor::Cursor;
@@ -15,6 +15,9 @@ use crate::units::{Direction, MessageNo};
 
 /// Rows up to which connections are compared without being asked for: done within a moment.
 const UNASKED: usize = 100_000;
+
+/// Views remembered to go back to.
+const WAY_BACK: usize = 16;
 
 /// The view, and what it shows.
 #[derive(Debug)]
@@ -53,6 +56,11 @@ impl LegsView {
     /// All lines, for the width they were asked for last.
     pub fn lines(&self) -> &[Line] {
         &self.lines
+    }
+
+    /// Is there anything to be explained, or compared?
+    pub fn altered(&self) -> bool {
+        self.lines.iter().any(|line| matches!(line.item, Some(Item::Alteration(..))))
     }
 
     /// What is selected.
@@ -188,6 +196,14 @@ impl App {
         }
     }
 
+    /// Was this message altered by a proxy, as far as that is known?
+    pub fn is_altered(&self, row: &Row) -> bool {
+        let conn = u32::try_from(row.conn()).unwrap_or(u32::MAX);
+        let message = matches!(row.kind(), RowKind::Message(_));
+        let found = self.legs.found.as_ref().filter(|_| message);
+        found.is_some_and(|found| found.altered(conn, row.dir(), row.no().into()))
+    }
+
     /// The connections of a ladder, from the client to the server: one, or the legs of a proxy.
     pub fn ladder(&self, conn: u32) -> Vec<u32> {
         if let Some(found) = self.legs.found.as_ref().filter(|found| found.knows(conn)) {
@@ -226,8 +242,7 @@ impl App {
         let side = |leg: Option<usize>, no: Option<MessageNo>, name: &str| {
             let conn = leg.and_then(|leg| legs.conn(leg))?;
             let row = self.row_of(conn, alteration.dir, no?)?;
-            let about = format!("{name}, {}", self.about(row));
-            Some(self.side(row, about))
+            Some(self.side(row, self.about(name, row)))
         };
         let left = side(Some(pair.client), client, "client leg");
         let right = side(pair.server, server, "server leg");
@@ -253,13 +268,13 @@ impl App {
         u32::try_from(found?.0).ok()
     }
 
-    /// `row 5, connection 1 → text 12 B`
-    fn about(&self, at: u32) -> String {
+    /// `client leg 1, row 5: → text 12 B`
+    fn about(&self, name: &str, at: u32) -> String {
         let Some(row) = self.snapshot.rows.get(at as usize) else { return String::new() };
         format!(
-            "row {}, connection {} {} {} {}",
-            u64::from(at) + 1,
+            "{name} {}, row {}: {} {} {}",
             row.conn() + 1,
+            u64::from(at) + 1,
             crate::tui::theme::arrow(row.dir()),
             row.kind().name(),
             crate::tui::text::size(row.len().into()),
@@ -320,7 +335,7 @@ impl App {
         }
         self.visit(View::Messages);
         self.go_to(row);
-        self.say(&self.about(row));
+        self.say(&self.about("connection", row));
     }
 
     fn in_scope(&self, conn: u32) -> bool {
@@ -330,9 +345,11 @@ impl App {
 
     /// Another view, from which one comes back here.
     fn visit(&mut self, view: View) {
-        let from = self.view;
+        let mut from = std::mem::take(&mut self.came_from);
+        from.push(self.view);
         self.show(view);
-        self.came_from = Some(from);
+        from.drain(..from.len().saturating_sub(WAY_BACK));
+        self.came_from = from;
     }
 
     /// Compares the two marked messages, or the marked one and the selected one.
@@ -354,7 +371,7 @@ impl App {
         if !is_message(one) || !is_message(other) {
             return self.warn("only messages are compared");
         }
-        let sides = [one, other].map(|row| self.side(row, self.about(row)));
+        let sides = [one, other].map(|row| self.side(row, self.about("connection", row)));
         self.compare = Some(Compare::new(sides));
         self.visit(View::Compare);
     }
@@ -383,6 +400,18 @@ impl App {
         if !found {
             self.say(if forward { "nothing more below" } else { "nothing above" });
         }
+    }
+
+    /// Shows the lines of what is selected, in so many: all, if they fit.
+    pub fn settle_legs(&mut self, height: usize) {
+        let legs = &mut self.legs;
+        let (len, at, item) = (legs.lines.len(), legs.cursor.at, legs.item());
+        let same = |line: &&Line| item.is_some() && line.item == item;
+        let behind = legs.lines.iter().skip(at).take_while(same).count().saturating_sub(1);
+        let mut last = Cursor { at: at + behind, ..legs.cursor };
+        last.show(len, height);
+        legs.cursor.top = last.top;
+        legs.cursor.show(len, height);
     }
 
     fn seek_alteration(&mut self, forward: bool) -> bool {

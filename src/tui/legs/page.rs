@@ -167,7 +167,9 @@ impl Page<'_> {
             _ => capital(&pair.heading()),
         };
         self.told(Tone::Title, &heading);
-        self.told(Tone::Dim, &pair.why);
+        if !pair.why.is_empty() {
+            self.told(Tone::Dim, &pair.why);
+        }
         if pair.server.is_some() {
             self.sum(pair);
         }
@@ -293,7 +295,7 @@ impl Page<'_> {
             }
             return;
         }
-        for (n, part) in fold(&alteration.text, self.width - indent).into_iter().enumerate() {
+        for (n, part) in fold(&alteration.text, self.width - indent - 1).into_iter().enumerate() {
             let head = if n == 0 { head.clone() } else { " ".repeat(indent) };
             let pieces = vec![(tone, head), (Tone::Plain, part)];
             self.lines.push(Line { pieces, item: Some(item) });
@@ -310,7 +312,10 @@ impl Page<'_> {
         for (there, text) in [
             (all().any(|a| !a.expected), "! altered"),
             (all().any(|a| a.expected), "~ any correct proxy may do this"),
-            (all().any(Alteration::of_message), "c2s 3: the client's third message"),
+            (
+                all().any(Alteration::of_message),
+                "c2s 3: the client's third message, s2c: the server's",
+            ),
         ] {
             signs.extend(there.then_some(text));
         }

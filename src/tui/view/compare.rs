@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ╭ 1 line differs, as text ──────────────────────────────────────────────────────────────────╮
-//! │   row 5, connection 2 → text 13 B          │ row 6, connection 1 → text 15 B              │
+//! │   connection 2, row 5: → text 13 B         │ connection 1, row 6: → text 15 B             │
 //! │ ! pay alice 100                            │ pay mallory 100                              │
 //! ╰────────────────────────────────────────────────────────────────────────────────────────────╯
 //! ```

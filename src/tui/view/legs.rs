@@ -19,10 +19,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::{block, compare, connections, empty, overlay, selected};
+use crate::diff::Alteration;
 use crate::tui::action::View;
 use crate::tui::app::{App, Areas};
 use crate::tui::legs::page::{self, Item, Tone, Whose};
-use crate::tui::text::{cut, thousands};
+
+use crate::tui::text::{cut, fold, thousands};
 use crate::tui::theme::Theme;
 
 /// Draws it, and what is selected of it below.
@@ -115,6 +117,21 @@ const fn style(theme: &Theme, tone: Tone) -> Style {
     }
 }
 
+/// What was done, how it is to be taken, and what its code means.
+fn explained<'a>(theme: &Theme, alteration: &Alteration, width: usize) -> Vec<Line<'a>> {
+    let (verdict, style) = match alteration.expected {
+        true => ("~ Any correct proxy may do this.", theme.info),
+        false => ("! No proxy needs to do this.", theme.error),
+    };
+    let text = fold(&alteration.text, width.saturating_sub(2));
+    let mut lines: Vec<Line<'_>> =
+        text.into_iter().map(|part| Line::raw(format!(" {part}"))).collect();
+    lines.push(Line::styled(format!(" {verdict}"), style));
+    lines.push(Line::raw(""));
+    lines.extend(overlay::explain(theme, alteration.code, width));
+    lines
+}
+
 /// What is selected: the difference of a message, the meaning of an alteration.
 fn selection(frame: &mut Frame<'_>, area: Rect, app: &App) {
     if area.is_empty() {
@@ -127,8 +144,7 @@ fn selection(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let inside = area.inner(Margin::new(1, 1));
     let (title, lines) = match (app.legs.item(), app.alteration()) {
         (_, Some((_, alteration))) => {
-            let lines = overlay::explain(theme, alteration.code, usize::from(inside.width));
-            (alteration.code.as_str(), lines)
+            (alteration.code.as_str(), explained(theme, alteration, usize::from(inside.width)))
         }
         (Some(Item::Conn(_)), _) => {
             ("Selected", vec![Line::styled(" Enter shows the messages of it.", theme.dim)])

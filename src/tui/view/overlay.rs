@@ -78,7 +78,7 @@ fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
         ("→  ←", "from the client, from the server"),
         ("✗  !  i", "a note: broken, likely to harm, worth knowing"),
         ("⇄", "both legs of a proxy are in the capture; dim: guessed by the key"),
-        ("≠", "the same, and the proxy altered more than it needs to"),
+        ("≠", "the proxy altered more of it than it needs to"),
         ("+  -", "came in several frames; the same unfolded"),
         ("!  ~", "altered by a proxy; as any correct proxy may do it"),
         ("*", "marked"),

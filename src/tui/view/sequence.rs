@@ -163,11 +163,13 @@ impl Ladder {
         let leg = legs.0.iter().position(|leg| leg.no == conn.no).unwrap_or(0);
         let time_style = if long { theme.warning } else { theme.dim };
         let rail = if long { "┊" } else { "│" };
-        let worst = row.worst().filter(|_| part.is_none());
-        let note = worst.map_or(theme.text, |worst| theme.severity(worst));
+        let (mark, note) = match row.worst().filter(|_| part.is_none()) {
+            None if part.is_none() && app.is_altered(row) => ("≠", theme.error),
+            worst => (sign(worst), worst.map_or(theme.text, |worst| theme.severity(worst))),
+        };
         let first = self.rails.first().copied().unwrap_or(0);
         let mut spans = vec![
-            Span::styled(sign(worst), note),
+            Span::styled(mark, note),
             Span::styled(right(&time, TIME), time_style),
             Span::raw(" ".repeat(first.saturating_sub(TIME + 1))),
             Span::styled(rail, theme.border),
