@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::align;
+use super::{Hash, align};
 
 /// How two contents are laid beside each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,36 +277,39 @@ fn row(place: String, lead: String, cells: [Option<&str>; 2], words: bool) -> Ro
 
 /// Goes through two lists side by side: items that are the same stand together, and between two
 /// such pairs the others in their order.
-fn beside(a: &[String], b: &[String], mut show: impl FnMut(Option<usize>, Option<usize>)) {
+fn beside(left: &[String], right: &[String], mut show: impl FnMut(Option<usize>, Option<usize>)) {
     let keys =
-        |list: &'_ [String]| list.iter().map(|item| super::Hash::of(item.as_bytes())).collect();
-    let (x, y): (Vec<_>, Vec<_>) = (keys(a), keys(b));
-    let (mut i, mut j) = (0, 0);
-    for (to_i, to_j) in align::common(&x, &y).into_iter().chain([(a.len(), b.len())]) {
-        for n in 0..(to_i - i).max(to_j - j) {
-            let (left, right) = (i + n, j + n);
-            show((left < to_i).then_some(left), (right < to_j).then_some(right));
+        |list: &[String]| list.iter().map(|item| Hash::of(item.as_bytes())).collect::<Vec<_>>();
+    let same = align::common(&keys(left), &keys(right));
+    let (mut from, mut from_right) = (0, 0);
+    for (to, to_right) in same.into_iter().chain([(left.len(), right.len())]) {
+        for n in 0..(to - from).max(to_right - from_right) {
+            let (at, at_right) = (from + n, from_right + n);
+            show((at < to).then_some(at), (at_right < to_right).then_some(at_right));
         }
-        if to_i < a.len() {
-            show(Some(to_i), Some(to_j));
+        if to < left.len() {
+            show(Some(to), Some(to_right));
         }
-        (i, j) = (to_i + 1, to_j + 1);
+        (from, from_right) = (to + 1, to_right + 1);
     }
 }
 
 /// Two lines in pieces that both have and pieces that only one has.
-fn pieces(a: &str, b: &str) -> (Vec<Piece>, Vec<Piece>) {
-    let (x, y) = (words(a), words(b));
-    let (mut left, mut right) = (Vec::new(), Vec::new());
-    let (mut i, mut j) = (0, 0);
-    for (to_i, to_j) in align::common(&x, &y).into_iter().chain([(x.len(), y.len())]) {
-        let gap = (x.get(i..to_i).unwrap_or_default(), y.get(j..to_j).unwrap_or_default());
-        differing(&gap.0.concat(), &gap.1.concat(), &mut left, &mut right);
-        join(&mut left, x.get(to_i..=to_i).unwrap_or_default(), false);
-        join(&mut right, y.get(to_j..=to_j).unwrap_or_default(), false);
-        (i, j) = (to_i + 1, to_j + 1);
+fn pieces(left: &str, right: &str) -> (Vec<Piece>, Vec<Piece>) {
+    let words = [words(left), words(right)];
+    let [left, right] = &words;
+    let mut out = (Vec::new(), Vec::new());
+    let (mut from, mut from_right) = (0, 0);
+    let same = align::common(left, right);
+    for (to, to_right) in same.into_iter().chain([(left.len(), right.len())]) {
+        let gap = left.get(from..to).unwrap_or_default().concat();
+        let gap_right = right.get(from_right..to_right).unwrap_or_default().concat();
+        differing(&gap, &gap_right, &mut out.0, &mut out.1);
+        join(&mut out.0, left.get(to..=to).unwrap_or_default(), false);
+        join(&mut out.1, right.get(to_right..=to_right).unwrap_or_default(), false);
+        (from, from_right) = (to + 1, to_right + 1);
     }
-    (left, right)
+    out
 }
 
 /// What stands between two words that are the same. Of a long word only what really differs is
@@ -348,7 +351,7 @@ fn words(line: &str) -> Vec<&str> {
 fn join(list: &mut Vec<Piece>, parts: &[&str], differs: bool) {
     for part in parts {
         match list.last_mut().filter(|last| last.differs == differs) {
-            Some(last) => last.text.push_str(part),
+            Some(piece) => piece.text.push_str(part),
             None => list.push(Piece { text: (*part).to_owned(), differs }),
         }
     }

@@ -10,6 +10,7 @@
 mod fate;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use super::Found;
 use super::align;
@@ -41,7 +42,8 @@ impl Counts {
             self.same, self.changed, self.lost, self.injected
         );
         if self.unknown > 0 {
-            text.push_str(&format!(", {} not to be told", self.unknown));
+            // Writing to a String does not fail.
+            let _ = write!(text, ", {} not to be told", self.unknown);
         }
         text
     }

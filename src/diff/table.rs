@@ -57,8 +57,8 @@ impl Report {
         let both = |dir: Direction| {
             let heads = [client, server].map(|leg| leg.and_then(|leg| Head::of(leg, dir)));
             heads.iter().any(Option::is_some).then(|| {
-                let altered = pair.alterations.iter().filter(|a| a.dir == dir).collect();
-                Table { dir, rows: rows(heads, altered) }
+                let altered: Vec<_> = pair.alterations.iter().filter(|a| a.dir == dir).collect();
+                Table { dir, rows: rows(&heads, &altered) }
             })
         };
         Direction::BOTH.into_iter().filter_map(both).collect()
@@ -88,7 +88,7 @@ impl<'a> Head<'a> {
     }
 }
 
-fn rows(heads: [Option<Head<'_>>; 2], altered: Vec<&Alteration>) -> Vec<Row> {
+fn rows(heads: &[Option<Head<'_>>; 2], altered: &[&Alteration]) -> Vec<Row> {
     let what = heads.iter().flatten().next().map_or("", |head| head.what).to_owned();
     let start = heads.each_ref().map(|head| head.as_ref().map(|h| h.start.clone()));
     let mut out = vec![];

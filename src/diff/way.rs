@@ -2,6 +2,7 @@
 //!
 //! Gets: a [`Report`]. Gives: which pairs make a chain, and its [`Hop`]s to be drawn.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::{Leg, Pair, Report};
@@ -58,7 +59,8 @@ impl Report {
             let Some(leg) = self.leg(at) else { continue };
             let mut remark = format!("connection {}{}", leg.no, self.capture_of(leg));
             if n > 0 {
-                remark.push_str(&format!(", from {}", leg.client));
+                // Writing to a String does not fail.
+                let _ = write!(remark, ", from {}", leg.client);
             }
             let end = n == chain.len() && last.server == Some(at) && !behind(at);
             let role = if end { "server" } else { "proxy" };

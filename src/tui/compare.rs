@@ -204,7 +204,7 @@ impl Compare {
             (Some(_), None) => "only on the left".to_owned(),
             (None, _) => "only on the right".to_owned(),
         };
-        text.push_str(&format!(", as {form}"));
+        text.extend([", as ", form]);
         if self.difference.more || self.sides.iter().any(|side| side.cut) {
             text.push_str(", the beginning of it");
         }

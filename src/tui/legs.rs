@@ -12,11 +12,12 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
+use serde_json::Value;
 
 use crate::diff::{Collector, Options, Pair, Report, compare, compare_chosen};
 use crate::store::replay::replay;
 use crate::store::{Conn, Reader, Snapshot};
-use crate::units::{ConnKey, Direction};
+use crate::units::{ConnKey, Direction, PerDirection};
 
 /// What is to be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Legs {
             let legs = [place_of(pair.client), server];
             for alteration in pair.alterations.iter_mut().filter(|a| a.of_message()) {
                 // The store has the payloads.
-                (alteration.before, alteration.after) = Default::default();
+                (alteration.before, alteration.after) = (Value::Null, Value::Null);
                 let there =
                     legs.into_iter().zip(alteration.numbers).filter(|_| !alteration.expected);
                 altered.extend(there.filter_map(|(leg, no)| Some((leg?, alteration.dir, no?.0))));
@@ -101,8 +102,8 @@ impl Legs {
         for (leg, conn) in report.legs.iter_mut().zip(&conns) {
             // Of some connections only, they would be counted anew.
             leg.no = snapshot.conns.get(*conn as usize).map_or(leg.no, |conn| conn.no);
-            leg.messages = Default::default();
-            leg.gaps = Default::default();
+            leg.messages = PerDirection::default();
+            leg.gaps = PerDirection::default();
         }
         Self { job, report, rows: snapshot.rows.len(), conns, places, altered }
     }

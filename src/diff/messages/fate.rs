@@ -116,7 +116,7 @@ impl Way<'_> {
                         m.no
                     );
                     (json!(m.no.0), json!(there), text, false)
-                })
+                });
             }
             Fate::Lost(a) => self.lost_one(a, found),
             Fate::Injected(b) => self.one(NoteCode::MessageInjected, [None, Some(b)], found, |m| {

@@ -49,15 +49,13 @@ fn between(alteration: &Alteration, before: &str, after: &str) -> Difference {
     // Binary messages are given as base64: told by the sentence's kind of message.
     let is_binary = alteration.text.contains("the binary message");
     let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).ok();
-    match is_binary.then(|| Some((decode(before)?, decode(after)?))).flatten() {
-        Some((a, b)) => Difference::between(&a, &b, Form::Hex, Hex::default()),
-        None => {
-            let (a, b) = (before.as_bytes(), after.as_bytes());
-            // What the terminal can not show is spelled out in its place.
-            let form = if Form::of(a, b) == Form::Json { Form::Json } else { Form::Text };
-            Difference::between(a, b, form, Hex::default())
-        }
+    if let Some((a, b)) = is_binary.then(|| Some((decode(before)?, decode(after)?))).flatten() {
+        return Difference::between(&a, &b, Form::Hex, Hex::default());
     }
+    let (a, b) = (before.as_bytes(), after.as_bytes());
+    // What the terminal can not show is spelled out in its place.
+    let form = if Form::of(a, b) == Form::Json { Form::Json } else { Form::Text };
+    Difference::between(a, b, form, Hex::default())
 }
 
 struct Lines<'a, W> {

@@ -242,7 +242,7 @@ impl App {
         let side = |leg: Option<usize>, no: Option<MessageNo>, name: &str| {
             let conn = leg.and_then(|leg| legs.conn(leg))?;
             let row = self.row_of(conn, alteration.dir, no?)?;
-            Some(self.side(row, self.about(name, row)))
+            Some(self.side(row, &self.about(name, row)))
         };
         let left = side(Some(pair.client), client, "client leg");
         let right = side(pair.server, server, "server leg");
@@ -281,12 +281,12 @@ impl App {
         )
     }
 
-    fn side(&self, at: u32, title: String) -> Side {
+    fn side(&self, at: u32, title: &str) -> Side {
         let row = self.snapshot.rows.get(at as usize);
         let record = row.and_then(|row| self.reader.record(row, COMPARED));
         let (payload, len) =
             record.map_or((Vec::new(), 0), |r| (r.payload, r.payload_len as usize));
-        Side { row: Some(at), title: clean(&title), cut: payload.len() < len, payload }
+        Side { row: Some(at), title: clean(title), cut: payload.len() < len, payload }
     }
 
     /// Into what is selected: what an alteration means, what differs in a message.
@@ -327,7 +327,7 @@ impl App {
         };
         let row = compare.and_then(|compare| compare.sides.get(side)?.row);
         let Some(row) = row else { return self.warn("there is no such message on this side") };
-        let conn = self.snapshot.rows.get(row as usize).map(crate::store::Row::conn);
+        let conn = self.snapshot.rows.get(row as usize).map(Row::conn);
         if let Some(conn) = conn.and_then(|conn| u32::try_from(conn).ok())
             && !self.in_scope(conn)
         {
@@ -371,7 +371,7 @@ impl App {
         if !is_message(one) || !is_message(other) {
             return self.warn("only messages are compared");
         }
-        let sides = [one, other].map(|row| self.side(row, self.about("connection", row)));
+        let sides = [one, other].map(|row| self.side(row, &self.about("connection", row)));
         self.compare = Some(Compare::new(sides));
         self.visit(View::Compare);
     }

@@ -22,14 +22,12 @@ use crate::tui::theme::Theme;
 
 /// Draws the view.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
-    match &app.compare {
-        Some(compare) => draw(frame, area, &app.theme, compare, true),
-        None => {
-            frame.render_widget(block(&app.theme, "Compare".into(), true), area);
-            let lines = ["Space marks two messages, = compares them.".to_owned()];
-            empty(frame, area.inner(Margin::new(1, 1)), &app.theme, &lines);
-        }
+    if let Some(compare) = &app.compare {
+        return draw(frame, area, &app.theme, compare, true);
     }
+    frame.render_widget(block(&app.theme, "Compare".into(), true), area);
+    let lines = ["Space marks two messages, = compares them.".to_owned()];
+    empty(frame, area.inner(Margin::new(1, 1)), &app.theme, &lines);
 }
 
 /// Draws it as a pane that has no keys.

@@ -119,9 +119,10 @@ const fn style(theme: &Theme, tone: Tone) -> Style {
 
 /// What was done, how it is to be taken, and what its code means.
 fn explained<'a>(theme: &Theme, alteration: &Alteration, width: usize) -> Vec<Line<'a>> {
-    let (verdict, style) = match alteration.expected {
-        true => ("~ Any correct proxy may do this.", theme.info),
-        false => ("! No proxy needs to do this.", theme.error),
+    let (verdict, style) = if alteration.expected {
+        ("~ Any correct proxy may do this.", theme.info)
+    } else {
+        ("! No proxy needs to do this.", theme.error)
     };
     let text = fold(&alteration.text, width.saturating_sub(2));
     let mut lines: Vec<Line<'_>> =

@@ -86,6 +86,8 @@ impl<'a> Legs<'a> {
     }
 }
 
+/// Narrower than this, there is no room for times.
+const TIMED: usize = 56;
 /// Columns that a leg needs.
 const LEG: usize = 28;
 
@@ -96,15 +98,18 @@ const SHARE: usize = 4;
 struct Ladder {
     rails: Vec<usize>,
     width: usize,
+    /// Columns of the time; none where there is no room.
+    time: usize,
 }
 
 impl Ladder {
     fn new(legs: &Legs<'_>, width: usize) -> Self {
-        let left = TIME + 4;
+        let time = if width < TIMED { 0 } else { TIME };
+        let left = time + 4;
         let right = width.saturating_sub(3).max(left + 8);
         let n = legs.0.len().max(1);
         let rails = (0..=n).map(|at| left + (right - left) * at / n).collect();
-        Self { rails, width }
+        Self { rails, width, time }
     }
 
     /// The names over the lifelines.
@@ -116,7 +121,7 @@ impl Ladder {
         let mut text = String::new();
         for (n, (name, rail)) in names.iter().zip(&self.rails).enumerate() {
             // A name stands around its lifeline, as far as it has room on both sides.
-            let before = if n == 0 { TIME + 1 } else { escape::width(&text) + 1 };
+            let before = if n == 0 { self.time + 1 } else { escape::width(&text) + 1 };
             let end = match self.rails.get(n + 1) {
                 Some(next) => usize::midpoint(*rail, *next) + SHARE,
                 None => self.width.saturating_sub(1),
@@ -128,8 +133,9 @@ impl Ladder {
                 _ => "proxy",
             };
             let whole = format!("{role} {name}");
-            let name = if escape::width(&whole) <= room { &whole } else { name };
-            let name = cut(name, room);
+            let fits = |name: &&str| escape::width(name) <= room;
+            let name = [whole.as_str(), name.as_str(), role].into_iter().find(fits);
+            let name = cut(name.unwrap_or(role), room);
             let half = escape::width(&name) / 2;
             let begin = rail.saturating_sub(half).min(end.saturating_sub(2 * half + 1)).max(before);
             text.push_str(&" ".repeat(begin.saturating_sub(escape::width(&text))));
@@ -170,8 +176,8 @@ impl Ladder {
         let first = self.rails.first().copied().unwrap_or(0);
         let mut spans = vec![
             Span::styled(mark, note),
-            Span::styled(right(&time, TIME), time_style),
-            Span::raw(" ".repeat(first.saturating_sub(TIME + 1))),
+            Span::styled(right(&time, self.time), time_style),
+            Span::raw(" ".repeat(first.saturating_sub(self.time + 1))),
             Span::styled(rail, theme.border),
         ];
         let dim = part.is_some() || row.heartbeat();
