@@ -26,6 +26,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::cut::human_ns;
+use super::way::Ways;
 use super::{Alteration, Pair, Report};
 use crate::note::NoteCode;
 use crate::units::Direction;
@@ -56,6 +57,7 @@ impl Report {
             paint: Paint { color: options.color },
             width: options.width.max(40),
             all: options.all,
+            ways: Ways::of(self),
             out,
         };
         page.clock()?;
@@ -70,6 +72,7 @@ struct Page<'a, W> {
     paint: Paint,
     width: usize,
     all: bool,
+    ways: Ways,
     out: &'a mut W,
 }
 
@@ -140,7 +143,7 @@ impl<W: Write> Page<'_, W> {
 
     /// The way, drawn: the legs of the pair, and where it goes on before and behind.
     fn way(&mut self, pair: &Pair) -> io::Result<()> {
-        for (n, hop) in self.report.hops(&[pair]).iter().enumerate() {
+        for (n, hop) in self.ways.hops(self.report, &[pair]).iter().enumerate() {
             match n {
                 0 => writeln!(self.out, "  {}", hop.name())?,
                 _ => self.hop(2 + 2 * n, &hop.name(), &style::escape(&hop.remark))?,

@@ -20,49 +20,84 @@ pub struct Hop {
     pub remark: String,
 }
 
-impl Report {
+/// Which pair leads from a leg, and which to it. Made once, so that many chains cost no more than
+/// their length.
+#[derive(Debug, Default)]
+pub struct Ways {
+    /// Of each leg the pair in which it is the client leg.
+    onward: Vec<Option<usize>>,
+    /// Of each leg the pair in which it is the server leg.
+    back: Vec<Option<usize>>,
+}
+
+impl Ways {
+    /// All of a report.
+    pub fn of(report: &Report) -> Self {
+        let none = vec![None; report.legs.len()];
+        let mut ways = Self { onward: none.clone(), back: none };
+        for (at, pair) in report.pairs.iter().enumerate() {
+            if let Some(slot) = ways.onward.get_mut(pair.client) {
+                *slot = Some(at);
+            }
+            if let Some(slot) = pair.server.and_then(|leg| ways.back.get_mut(leg)) {
+                *slot = Some(at);
+            }
+        }
+        ways
+    }
+
+    /// The pair in which a leg is the client leg.
+    pub fn onward(&self, leg: usize) -> Option<usize> {
+        self.onward.get(leg).copied().flatten()
+    }
+
+    /// The pair in which a leg is the server leg.
+    pub fn back(&self, leg: usize) -> Option<usize> {
+        self.back.get(leg).copied().flatten()
+    }
+
     /// The pairs of the chain that a leg is part of, from the client to the server, by their
     /// indices; empty when it is part of none.
-    pub fn chain(&self, leg: usize) -> Vec<usize> {
-        let into = |leg: usize| self.pairs.iter().position(|pair| pair.server == Some(leg));
-        let from = |leg: usize| self.pairs.iter().position(|pair| pair.client == leg);
+    pub fn chain(&self, report: &Report, leg: usize) -> Vec<usize> {
+        let pair = |at: usize| report.pairs.get(at);
         let mut first = leg;
         // Links never run in a circle; a bound costs nothing.
         for _ in 0..HOPS {
-            let Some(pair) = into(first).and_then(|at| self.pairs.get(at)) else { break };
-            first = pair.client;
+            let Some(before) = self.back(first).and_then(pair) else { break };
+            first = before.client;
         }
         let mut chain = Vec::new();
-        let mut next = Some(first);
-        while let Some(at) = next.and_then(from).filter(|_| chain.len() < HOPS) {
+        let mut next = self.onward(first);
+        while let Some(at) = next.filter(|_| chain.len() < HOPS) {
             chain.push(at);
-            next = self.pairs.get(at).and_then(|pair| pair.server);
+            next = pair(at).and_then(|pair| pair.server).and_then(|leg| self.onward(leg));
         }
         chain
     }
 
     /// The parties of some pairs that follow each other.
-    pub fn hops(&self, chain: &[&Pair]) -> Vec<Hop> {
+    pub fn hops(&self, report: &Report, chain: &[&Pair]) -> Vec<Hop> {
         let (Some(first), Some(last)) = (chain.first(), chain.last()) else { return Vec::new() };
-        let before = self.pairs.iter().any(|pair| pair.server == Some(first.client));
-        let behind =
-            |leg: usize| self.pairs.iter().any(|pair| pair.client == leg && pair.server.is_some());
-        let Some(client) = self.leg(first.client) else { return Vec::new() };
+        let Some(client) = report.leg(first.client) else { return Vec::new() };
         let mut hops = vec![Hop {
-            role: if before { "proxy" } else { "client" },
+            role: if self.back(first.client).is_some() { "proxy" } else { "client" },
             address: Some(client.client),
             leg: None,
             remark: String::new(),
         }];
+        let goes_on = |leg: usize| {
+            let behind = self.onward(leg).and_then(|at| report.pairs.get(at));
+            behind.is_some_and(|pair| pair.server.is_some())
+        };
         let legs = [first.client].into_iter().chain(chain.iter().filter_map(|pair| pair.server));
         for (n, at) in legs.enumerate() {
-            let Some(leg) = self.leg(at) else { continue };
-            let mut remark = format!("connection {}{}", leg.no, self.capture_of(leg));
+            let Some(leg) = report.leg(at) else { continue };
+            let mut remark = format!("connection {}{}", leg.no, report.capture_of(leg));
             if n > 0 {
                 // Writing to a String does not fail.
                 let _ = write!(remark, ", from {}", leg.client);
             }
-            let end = n == chain.len() && last.server == Some(at) && !behind(at);
+            let end = n == chain.len() && last.server == Some(at) && !goes_on(at);
             let role = if end { "server" } else { "proxy" };
             hops.push(Hop { role, address: Some(leg.server), leg: Some(at), remark });
         }
@@ -72,7 +107,9 @@ impl Report {
         }
         hops
     }
+}
 
+impl Report {
     /// ` of FILE`, where there are two.
     fn capture_of(&self, leg: &Leg) -> String {
         let name = self.captures.get(leg.capture).filter(|_| self.captures.len() > 1);
@@ -116,7 +153,7 @@ mod tests {
     }
 
     fn drawn(report: &Report, chain: &[&Pair]) -> Vec<String> {
-        let hops = report.hops(chain);
+        let hops = Ways::of(report).hops(report, chain);
         hops.iter().map(|hop| format!("{} {}", hop.name(), hop.remark).trim().to_owned()).collect()
     }
 
@@ -124,10 +161,11 @@ mod tests {
     fn a_chain_is_found_from_any_of_its_legs() {
         let report = report();
         let leg = |port: u16| report.legs.iter().position(|l| l.client.port() == port).unwrap();
-        let chain = report.chain(leg(40001));
-        assert_eq!(chain.len(), 2);
-        assert_eq!((report.chain(leg(50001)), report.chain(leg(60001))), (chain.clone(), chain));
-        assert_eq!(report.chain(leg(7001)), [0_usize; 0]);
+        let ways = Ways::of(&report);
+        let chain = |port: u16| ways.chain(&report, leg(port));
+        assert_eq!(chain(40001).len(), 2);
+        assert_eq!((chain(50001), chain(60001)), (chain(40001), chain(40001)));
+        assert_eq!(chain(7001), [0_usize; 0]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
+use crate::diff::way::Ways;
 use crate::diff::{Collector, Options, Pair, Report, compare, compare_chosen};
 use crate::store::replay::replay;
 use crate::store::{Conn, Reader, Snapshot};
@@ -37,25 +38,18 @@ pub struct Legs {
     pub report: Report,
     /// Rows there were.
     pub rows: usize,
+    /// How the pairs follow each other.
+    pub ways: Ways,
     /// Of each leg its connection's index.
     conns: Vec<u32>,
-    /// Of each connection its place.
-    places: HashMap<u32, Place, RandomState>,
+    /// Of each connection its leg.
+    leg_of: HashMap<u32, usize, RandomState>,
     /// Messages that a proxy need not have altered, on every leg that has them.
     altered: HashSet<Altered, RandomState>,
 }
 
 /// Of which connection, which way, which number.
 type Altered = (u32, Direction, u64);
-
-/// Where a connection is in the report.
-#[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    leg: usize,
-    /// The pair in which it is the client leg, and that in which it is the server leg.
-    from: Option<usize>,
-    into: Option<usize>,
-}
 
 /// What is known of a connection that may be a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,20 +71,11 @@ impl Legs {
             .iter()
             .map(|leg| index.get(&leg.key).copied().unwrap_or(u32::MAX))
             .collect();
-        let place = |(leg, conn): (usize, &u32)| (*conn, Place { leg, ..Place::default() });
-        let mut places: HashMap<u32, Place, RandomState> =
-            conns.iter().enumerate().map(place).collect();
+        let leg_of = conns.iter().zip(0..).map(|(conn, leg)| (*conn, leg)).collect();
         let mut altered = HashSet::default();
-        for (at, pair) in report.pairs.iter_mut().enumerate() {
-            let place_of = |leg: usize| conns.get(leg).copied();
-            if let Some(place) = place_of(pair.client).and_then(|conn| places.get_mut(&conn)) {
-                place.from = Some(at);
-            }
-            let server = pair.server.and_then(place_of);
-            if let Some(place) = server.and_then(|conn| places.get_mut(&conn)) {
-                place.into = Some(at);
-            }
-            let legs = [place_of(pair.client), server];
+        for pair in &mut report.pairs {
+            let conn = |leg: usize| conns.get(leg).copied();
+            let legs = [conn(pair.client), pair.server.and_then(conn)];
             for alteration in pair.alterations.iter_mut().filter(|a| a.of_message()) {
                 // The store has the payloads.
                 (alteration.before, alteration.after) = (Value::Null, Value::Null);
@@ -105,7 +90,8 @@ impl Legs {
             leg.messages = PerDirection::default();
             leg.gaps = PerDirection::default();
         }
-        Self { job, report, rows: snapshot.rows.len(), conns, places, altered }
+        let ways = Ways::of(&report);
+        Self { job, report, rows: snapshot.rows.len(), ways, conns, leg_of, altered }
     }
 
     /// The connection (its index) that a leg is.
@@ -115,13 +101,13 @@ impl Legs {
 
     /// Was the connection looked at?
     pub fn knows(&self, conn: u32) -> bool {
-        self.places.contains_key(&conn)
+        self.leg_of.contains_key(&conn)
     }
 
     /// The chain of pairs that a connection is part of, from the client to the server.
     pub fn chain(&self, conn: u32) -> Vec<&Pair> {
-        let Some(place) = self.places.get(&conn) else { return Vec::new() };
-        let chain = self.report.chain(place.leg);
+        let Some(leg) = self.leg_of.get(&conn) else { return Vec::new() };
+        let chain = self.ways.chain(&self.report, *leg);
         chain.into_iter().filter_map(|at| self.report.pairs.get(at)).collect()
     }
 
@@ -136,15 +122,16 @@ impl Legs {
 
     /// The pair that two connections are.
     pub fn pair(&self, one: u32, other: u32) -> Option<&Pair> {
-        let place = |conn: u32| self.places.get(&conn);
-        let (a, b) = (place(one)?, place(other)?);
-        let joined = |x: &Place, y: &Place| x.from.filter(|at| y.into == Some(*at));
-        self.report.pairs.get(joined(a, b).or_else(|| joined(b, a))?)
+        let (one, other) = (*self.leg_of.get(&one)?, *self.leg_of.get(&other)?);
+        let joined = |client: usize, server: usize| {
+            self.ways.onward(client).filter(|at| self.ways.back(server) == Some(*at))
+        };
+        self.report.pairs.get(joined(one, other).or_else(|| joined(other, one))?)
     }
 
     /// Why a connection is in no pair.
     pub fn why_not(&self, conn: u32) -> Option<&str> {
-        let leg = self.places.get(&conn)?.leg;
+        let leg = *self.leg_of.get(&conn)?;
         let unpaired = self.report.unpaired.iter().find(|unpaired| unpaired.leg == leg)?;
         Some(&unpaired.why)
     }
@@ -156,8 +143,9 @@ impl Legs {
 
     /// What a list says of a connection.
     pub fn mark(&self, conn: u32) -> Option<Mark> {
-        let place = self.places.get(&conn)?;
-        let mut pairs = [place.from, place.into].into_iter().flatten().peekable();
+        let leg = *self.leg_of.get(&conn)?;
+        let pairs = [self.ways.onward(leg), self.ways.back(leg)];
+        let mut pairs = pairs.into_iter().flatten().peekable();
         pairs.peek()?;
         let altered = |at: usize| self.report.pairs.get(at).is_some_and(|p| p.counted(false) > 0);
         Some(if pairs.any(altered) { Mark::Altered } else { Mark::Leg })

@@ -180,8 +180,8 @@ fn settle_comparisons(app: &mut App) {
     if let (View::Compare, Some(compare)) = (app.view, &mut app.compare) {
         compare.set_width(width(app.areas.main));
         let len = compare.lines().len();
-        let height = inner(app.areas.main, 0).saturating_sub(compare::head_lines(compare));
-        compare.at.show(len, height);
+        let height = inner(app.areas.main, 0);
+        compare.at.show(len, height.saturating_sub(compare::head_lines(compare, height)));
     }
 }
 

@@ -15,6 +15,8 @@ use crate::units::{Direction, MessageNo};
 
 /// Rows up to which connections are compared without being asked for: done within a moment.
 const UNASKED: usize = 100_000;
+/// Bytes of their payloads, for the same reason.
+const UNASKED_BYTES: u64 = 64 << 20;
 
 /// Views remembered to go back to.
 const WAY_BACK: usize = 16;
@@ -106,13 +108,17 @@ impl App {
             // than twice as much.
             legs.rows < rows && (self.load.done || looking && legs.rows <= rows / 2)
         };
-        let few = self.load.done && conns > 1 && rows <= UNASKED;
+        let few = self.load.done
+            && conns > 1
+            && rows <= UNASKED
+            && self.reader.spool().len() <= UNASKED_BYTES;
         if conns > 0 && (looking || few) && self.legs.found.as_ref().is_none_or(behind) {
             return Some(Job::All);
         }
-        let Some(Whose::Two(two)) = self.whose().filter(|_| self.view == View::Legs) else {
+        if self.view != View::Legs {
             return None;
-        };
+        }
+        let Some(Whose::Two(two)) = self.whose() else { return None };
         let [one, other] = two;
         let paired = self.legs.found.as_ref()?.pair(one, other).is_some();
         let there = self.legs.chosen.as_ref().filter(|legs| legs.job == Job::Two(two));

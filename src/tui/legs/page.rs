@@ -82,7 +82,7 @@ impl Legs {
     /// One alteration, and its pair.
     pub fn alteration(&self, item: Item) -> Option<(&Pair, &Alteration)> {
         let Item::Alteration(client, at) = item else { return None };
-        let pair = self.report.pairs.iter().find(|pair| pair.client == client)?;
+        let pair = self.report.pairs.get(self.ways.onward(client)?)?;
         Some((pair, pair.alterations.get(at)?))
     }
 
@@ -130,7 +130,7 @@ impl Page<'_> {
     }
 
     fn way(&mut self, pairs: &[&Pair]) {
-        for (n, hop) in self.legs.report.hops(pairs).iter().enumerate() {
+        for (n, hop) in self.legs.ways.hops(&self.legs.report, pairs).iter().enumerate() {
             self.hop(n, hop);
         }
     }

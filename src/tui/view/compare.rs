@@ -40,6 +40,7 @@ fn draw(frame: &mut Frame<'_>, area: Rect, theme: &Theme, compare: &Compare, foc
     frame.render_widget(block(theme, title, focus), area);
     let inside = area.inner(Margin::new(1, 1));
     let mut lines = heads(theme, compare, usize::from(inside.width));
+    lines.truncate(head_lines(compare, usize::from(inside.height)));
     let height = usize::from(inside.height).saturating_sub(lines.len());
     let shown = compare.lines().iter().enumerate().skip(compare.at.top).take(height);
     lines.extend(shown.map(|(n, line)| {
@@ -50,9 +51,13 @@ fn draw(frame: &mut Frame<'_>, area: Rect, theme: &Theme, compare: &Compare, foc
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
-/// Lines above the rows.
-pub(super) const fn head_lines(compare: &Compare) -> usize {
-    if compare.beside() { 1 } else { 2 }
+/// Lines above the rows, in so many: none where they would leave no room for what differs.
+pub(super) const fn head_lines(compare: &Compare, height: usize) -> usize {
+    match (height, compare.beside()) {
+        (0..4, _) => 0,
+        (_, true) => 1,
+        (_, false) => 2,
+    }
 }
 
 fn heads<'a>(theme: &Theme, compare: &Compare, width: usize) -> Vec<Line<'a>> {
