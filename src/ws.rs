@@ -63,6 +63,35 @@ pub struct Scratch {
     pub inflater: deflate::Shared,
     /// Buffers of messages that are done, for those to come.
     spare: Vec<Vec<u8>>,
+    currents: Boxes<half::Current>,
+    opens: Boxes<message::Open>,
+}
+
+/// Boxes of what is over, for what is to come.
+#[derive(Debug)]
+struct Boxes<T>(Vec<Box<T>>);
+
+impl<T> Default for Boxes<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Boxes<T> {
+    /// Kept; more are only in use while more frames or messages are open.
+    const SPARE: usize = 8;
+
+    fn boxed(&mut self, value: T) -> Box<T> {
+        let Some(mut spare) = self.0.pop() else { return Box::new(value) };
+        *spare = value;
+        spare
+    }
+
+    fn put(&mut self, done: Box<T>) {
+        if self.0.len() < Self::SPARE {
+            self.0.push(done);
+        }
+    }
 }
 
 impl Scratch {

@@ -84,6 +84,11 @@ impl Http1 {
 
     /// The very first bytes. They are few, and kept until it is clear what they are.
     fn client_start(&mut self, origin: Origin, input: &mut &[u8], limits: &Limits) -> Option<Step> {
+        // The usual start needs no copy of its own.
+        if self.client.head.bytes().is_empty() && proxy_header(input) == ProxyHeader::No {
+            self.client.state = State::Head;
+            return self.client_head(origin, input, limits);
+        }
         // At most 107 bytes (version 1) or 16 (version 2) are ever kept here.
         while let Some((&byte, rest)) = input.split_first() {
             let kept = self.client.head.start_byte(byte, origin);
@@ -208,7 +213,7 @@ impl Http1 {
         } else {
             let alone = self.queue.is_empty();
             let is_head = head.line.method == b"HEAD";
-            let head = || PlainHead { bytes: bytes.into(), extent, begin, origin };
+            let head = || Box::new(PlainHead { bytes: bytes.into(), extent, begin, origin });
             Outstanding::Plain { is_head, head: alone.then(head) }
         };
         // An answer that never comes (one direction captured) must not fill the queue.
@@ -247,6 +252,13 @@ impl Http1 {
 
     pub(super) fn client_gap(&mut self, origin: Origin, len: u64) {
         self.client.fresh = true;
+        // Only inside a head or a body of known length no whole request can be missing.
+        self.requests_lost |= match self.client.state {
+            State::Body(mut body) => matches!(body.gap(len), Bridged::Lost(_)),
+            State::Head => !self.client.head.started(),
+            State::Holed { .. } => false,
+            _ => true,
+        };
         match self.client.state {
             State::Head if self.is_holding() => self.held.gap(origin, len),
             State::Head | State::Holed { .. } => match self.client.head.hole() {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::event::{Field, Fields, RequestHead, ResponseHead, header_text};
+use crate::event::{Field, FieldBytes, Fields, RequestHead, ResponseHead, header_text};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::Origin;
@@ -402,7 +402,11 @@ impl Head<'_, StatusLine<'_>> {
 }
 
 fn owned_fields(fields: &RawFields<'_>) -> Fields {
-    let own = |f: &RawField<'_>| Field { name: f.name.into(), value: f.value.as_ref().into() };
+    // `into` would copy byte by byte.
+    let own = |f: &RawField<'_>| Field {
+        name: FieldBytes::from_slice(f.name),
+        value: FieldBytes::from_slice(&f.value),
+    };
     Fields(fields.iter().map(own).collect())
 }
 

@@ -126,8 +126,15 @@ impl HeadBuf {
         check: StartCheck,
     ) -> Option<Taken<'a>> {
         if self.bytes.len() < PREFIX {
-            let mut prefix = SmallVec::<[u8; PREFIX]>::from_slice(&self.bytes);
-            prefix.extend(input.iter().copied().take(PREFIX.saturating_sub(prefix.len())));
+            let front = |len: usize| input.get(..len).unwrap_or(input);
+            let mut joined = SmallVec::<[u8; PREFIX]>::new();
+            let prefix: &[u8] = if self.bytes.is_empty() {
+                front(PREFIX)
+            } else {
+                joined.extend_from_slice(&self.bytes);
+                joined.extend_from_slice(front(PREFIX.saturating_sub(self.bytes.len())));
+                &joined
+            };
             let prefix = prefix.split(|&b| b == b'\n').next().unwrap_or_default();
             if !(check.prefix)(prefix) {
                 return Some(Taken::NotHttp);

@@ -5,8 +5,12 @@
 //! answered. A key whose other use lies elsewhere is a used-up key (RFC 6455 section 4.1: "the nonce
 //! MUST be selected randomly for each connection").
 
-use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
 use std::ops::ControlFlow;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use crate::event::{Cx, Event, Handshake, Sink, Wants};
 use crate::note::{Blame, Note, NoteCode};
@@ -32,18 +36,37 @@ impl Use {
     }
 }
 
+/// A key and its uses: in place for a right key that is used once, which is nearly every key.
+#[derive(Debug)]
+struct Seen {
+    key: SmallVec<[u8; 24]>,
+    uses: SmallVec<[Use; 1]>,
+}
+
 /// Passes events on, and notes reused keys.
 #[derive(Debug)]
 pub(super) struct KeyWatch<S> {
     sink: S,
-    uses: HashMap<Box<[u8]>, Vec<Use>>,
-    order: VecDeque<Box<[u8]>>,
+    /// The keys seen last, in the order of their first use; once full, round and round.
+    seen: Vec<Seen>,
+    /// Where the oldest stands, once it is full.
+    oldest: usize,
+    /// Places in `seen`.
+    index: HashTable<u32>,
+    hasher: RandomState,
     limit: usize,
 }
 
 impl<S> KeyWatch<S> {
     pub(super) fn new(sink: S, limit: usize) -> Self {
-        Self { sink, uses: HashMap::new(), order: VecDeque::new(), limit }
+        Self {
+            sink,
+            seen: Vec::new(),
+            oldest: 0,
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            limit: limit.clamp(1, u32::MAX as usize),
+        }
     }
 
     pub(super) fn into_sink(self) -> S {
@@ -56,7 +79,10 @@ impl<S> KeyWatch<S> {
 
     /// Remembers this use; gives an earlier one that can not be a leg of the same connection.
     fn register(&mut self, key: &[u8], this: Use) -> Option<Use> {
-        if let Some(uses) = self.uses.get_mut(key) {
+        let hash = self.hasher.hash_one(key);
+        let is_it = |at: &u32| self.seen.get(*at as usize).is_some_and(|s| *s.key == *key);
+        if let Some(&at) = self.index.find(hash, is_it) {
+            let uses = &mut self.seen.get_mut(at as usize)?.uses;
             let reused = uses
                 .iter()
                 .rev()
@@ -68,14 +94,34 @@ impl<S> KeyWatch<S> {
             uses.push(this);
             return reused;
         }
-        if self.order.len() >= self.limit
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.uses.remove(&oldest);
+        let at = self.place();
+        let fresh = Seen { key: SmallVec::from_slice(key), uses: SmallVec::from_elem(this, 1) };
+        match self.seen.get_mut(at as usize) {
+            Some(slot) => *slot = fresh,
+            None => self.seen.push(fresh),
         }
-        self.order.push_back(key.into());
-        self.uses.insert(key.into(), vec![this]);
+        let Self { seen, index, hasher, .. } = self;
+        index.insert_unique(hash, at, |at| {
+            seen.get(*at as usize).map_or(0, |s| hasher.hash_one(&*s.key))
+        });
         None
+    }
+
+    /// Where the next key goes: behind the others, or in place of the oldest, which is forgotten.
+    fn place(&mut self) -> u32 {
+        let (at, full) = match self.seen.len() {
+            len if len < self.limit => (len, false),
+            len => (self.oldest % len, true),
+        };
+        let place = u32::try_from(at).unwrap_or(u32::MAX);
+        if full && let Some(old) = self.seen.get(at) {
+            self.oldest = at + 1;
+            let hash = self.hasher.hash_one(&*old.key);
+            if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
+                entry.remove();
+            }
+        }
+        place
     }
 
     fn judge(&mut self, cx: &Cx<'_>, handshake: &Handshake) -> Option<Note> {
@@ -114,5 +160,43 @@ impl<S: Sink> Sink for KeyWatch<S> {
             return self.sink.event(cx, &Event::Handshake(&noted));
         }
         self.sink.event(cx, event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(flow: u64) -> Use {
+        let packet = PacketNo(flow);
+        Use { flow: FlowId(packet), from: packet, to: packet }
+    }
+
+    #[test]
+    fn keys_are_remembered_up_to_the_limit_and_the_oldest_is_forgotten_first() {
+        let mut watch = KeyWatch::new((), 3);
+        let keys: [&[u8]; 5] = [b"a", b"b", b"c", b"d", b"e"];
+        for (flow, key) in (1..).zip(keys) {
+            assert!(watch.register(key, used(flow)).is_none());
+        }
+        // "c", "d" and "e" are left.
+        for (flow, key) in (3..).zip(&keys[2..]) {
+            assert_eq!(watch.register(key, used(10)).map(|u| u.flow.0.0), Some(flow));
+        }
+        assert!(watch.register(b"b", used(11)).is_none());
+        assert!(watch.register(b"c", used(12)).is_none(), "the place of c was taken by b");
+        assert_eq!(watch.seen.len(), 3);
+        assert_eq!(watch.index.len(), 3);
+    }
+
+    #[test]
+    fn leg_inside_of_another_is_no_reuse() {
+        let mut watch = KeyWatch::new((), 3);
+        let outer = Use { flow: FlowId(PacketNo(1)), from: PacketNo(1), to: PacketNo(9) };
+        let inner = Use { flow: FlowId(PacketNo(2)), from: PacketNo(2), to: PacketNo(8) };
+        assert!(watch.register(b"k", inner).is_none());
+        assert!(watch.register(b"k", outer).is_none());
+        let later = Use { flow: FlowId(PacketNo(10)), from: PacketNo(10), to: PacketNo(12) };
+        assert!(watch.register(b"k", later).is_some());
     }
 }

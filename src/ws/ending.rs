@@ -133,13 +133,16 @@ impl Facts {
         Explained { how, by, cause, evidence: self.evidence(), notes: self.notes() }
     }
 
+    /// The usual end: put together without `write!`, which costs more than all the rest of it.
     fn closed(&self, dir: Direction) -> String {
         let mut text = self.close_sentence(dir);
         let (first, answer) = (&self.closes[dir], &self.closes[dir.flip()]);
         if let (Some(first), Some(answer)) = (first, answer) {
-            let _ = write!(text, "; the {} answered", dir.flip().sender());
+            push(&mut text, &["; the ", dir.flip().sender(), " answered"]);
             if let Some(ns) = since(Some(first.origin), answer.origin) {
-                let _ = write!(text, " {} later", span(ns));
+                text.push(' ');
+                push_span(&mut text, ns);
+                text.push_str(" later");
             }
             if answer.code != first.code {
                 let _ = match answer.code {
@@ -182,21 +185,27 @@ impl Facts {
 
     fn later(text: &mut String, from: Option<Origin>, to: Origin) {
         if let Some(ns) = since(from, to) {
-            let _ = write!(text, " {} later", span(ns));
+            text.push(' ');
+            push_span(text, ns);
+            text.push_str(" later");
         }
         let _ = write!(text, " (packet {})", to.packet);
     }
 
     /// "the server sent Close 1001 (going away: ...) in packet 7 after 60.0 s of silence ..."
     fn close_sentence(&self, dir: Direction) -> String {
-        let mut text = format!("the {} closed the connection", dir.sender());
+        let mut text = String::with_capacity(USUAL_CAUSE);
+        push(&mut text, &["the ", dir.sender(), " closed the connection"]);
         if let Some(close) = &self.closes[dir] {
-            let _ = match close.code {
-                Some(code) => write!(text, " with code {code} ({})", code_meaning(code)),
-                None => write!(text, " without a code"),
-            };
+            if let Some(code) = close.code {
+                let mut digits = itoa::Buffer::new();
+                let code_text = digits.format(code);
+                push(&mut text, &[" with code ", code_text, " (", code_meaning(code), ")"]);
+            } else {
+                text.push_str(" without a code");
+            }
             if let Some(reason) = close.reason.as_deref().filter(|reason| !reason.is_empty()) {
-                let _ = write!(text, ", reason \"{reason}\"");
+                push(&mut text, &[", reason \"", reason, "\""]);
             }
         }
         self.add_silence(&mut text);
@@ -241,7 +250,9 @@ impl Facts {
     fn add_silence(&self, text: &mut String) {
         let Some(act) = self.first_act else { return };
         let Some(ns) = since(act.before, act.origin).filter(|ns| *ns >= 5 * SECOND) else { return };
-        let _ = write!(text, " after {} of silence", span(ns));
+        text.push_str(" after ");
+        push_span(text, ns);
+        text.push_str(" of silence");
         if let Some((seconds, whose)) = usual_timeout(ns) {
             let _ = write!(text, ", which matches an idle timeout of {seconds} s ({whose})");
         }
@@ -264,7 +275,7 @@ impl Facts {
     }
 
     fn evidence(&self) -> Vec<PacketNo> {
-        let mut packets: Vec<PacketNo> = Vec::new();
+        let mut packets: Vec<PacketNo> = Vec::with_capacity(8);
         packets.extend(self.first_act.and_then(|act| act.before).map(|o| o.packet));
         for dir in Direction::BOTH {
             packets.extend(self.closes[dir].as_ref().map(|close| close.origin.packet));
@@ -358,16 +369,26 @@ fn usual_timeout(ns: i64) -> Option<(i64, &'static str)> {
 }
 
 /// A span of time with the precision that matters.
-fn span(ns: i64) -> String {
+fn push_span(text: &mut String, ns: i64) {
+    let (mut whole, mut part) = (itoa::Buffer::new(), itoa::Buffer::new());
     let tenths = ns / (SECOND / 10);
     if ns >= SECOND {
-        format!("{}.{} s", tenths / 10, tenths % 10)
+        push(text, &[whole.format(tenths / 10), ".", part.format(tenths % 10), " s"]);
     } else if ns >= 1_000_000 {
-        format!("{} ms", ns / 1_000_000)
+        push(text, &[whole.format(ns / 1_000_000), " ms"]);
     } else {
-        format!("{} µs", ns / 1000)
+        push(text, &[whole.format(ns / 1000), " µs"]);
     }
 }
+
+fn push(text: &mut String, parts: &[&str]) {
+    for part in parts {
+        text.push_str(part);
+    }
+}
+
+/// Room for the sentence of most endings.
+const USUAL_CAUSE: usize = 128;
 
 #[cfg(test)]
 mod tests {

@@ -27,10 +27,11 @@ pub(super) struct Half {
     decoder: Decoder,
     /// Where the frame at hand, or its header's first byte, came from.
     frame_begin: Origin,
-    current: Option<Current>,
+    /// Boxed, as is `open`: most frames need neither, and what a connection has in the cache counts.
+    current: Option<Box<Current>>,
     frames: u64,
     counter: Counter,
-    open: Option<Open>,
+    open: Option<Box<Open>>,
     /// A message that is not known may be open: its first frame was lost.
     unsure: bool,
     /// Frames still to come before a border that was found again is trusted.
@@ -68,7 +69,7 @@ enum Stage {
 
 /// A frame whose payload is coming in.
 #[derive(Debug)]
-struct Current {
+pub(super) struct Current {
     header: Header,
     no: u64,
     begin: Origin,
@@ -139,7 +140,13 @@ impl Half {
             frame_begin: Origin::default(),
             current: None,
             frames: 0,
-            counter: Counter { dir, messages: 0, bytes: 0, inflater, judged },
+            counter: Counter {
+                dir,
+                messages: 0,
+                bytes: 0,
+                inflater: inflater.map(Box::new),
+                judged,
+            },
             open: None,
             unsure: !synced,
             unproven: if synced { 0 } else { PROOF },
@@ -452,7 +459,8 @@ impl Half {
         self.judge_after_close(header, place, &mut notes, budget);
         let to = self.destination(common, header, place, &mut notes, out)?;
         let start = self.open.as_ref().map_or(0, |open| open.bytes.len());
-        self.current = Some(Current {
+        let own = if to == To::Message { Vec::new() } else { out.scratch.take() };
+        self.current = Some(out.scratch.currents.boxed(Current {
             header: *header,
             no: self.frames,
             begin: self.frame_begin,
@@ -460,10 +468,10 @@ impl Half {
             phase: 0,
             missing: 0,
             start,
-            own: if to == To::Message { Vec::new() } else { out.scratch.take() },
+            own,
             own_over: false,
             notes,
-        });
+        }));
         if header.overflows() {
             // Where it would end can not be told, so nothing behind it can be read.
             self.end_current(common, None, self.frame_begin, false, out)?;
@@ -620,14 +628,16 @@ impl Half {
         })
     }
 
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is an old one")]
     fn new_message<S>(
         &self,
         kind: MessageKind,
         compressed: bool,
         whole: bool,
         out: &mut Out<'_, S>,
-    ) -> Open {
-        Open {
+    ) -> Box<Open> {
+        let bytes = if out.wants.payload { out.scratch.take() } else { Vec::new() };
+        out.scratch.opens.boxed(Open {
             head: Head {
                 kind,
                 compressed,
@@ -639,9 +649,9 @@ impl Half {
                 over: false,
                 shed: false,
             },
-            bytes: if out.wants.payload { out.scratch.take() } else { Vec::new() },
+            bytes,
             notes: Notes::default(),
-        }
+        })
     }
 
     fn payload<S>(&mut self, bytes: &[u8], out: &mut Out<'_, S>) {
@@ -687,8 +697,8 @@ impl Half {
     ) -> ControlFlow<()> {
         let Some(mut current) = self.current.take() else { return ControlFlow::Continue(()) };
         let whole = ended && current.missing == 0;
-        match current.to {
-            To::Message => self.end_data_frame(common, current, whole, ended, origin, out),
+        let flow = match current.to {
+            To::Message => self.end_data_frame(common, &mut current, whole, ended, origin, out),
             To::Control(kind) => {
                 let own = std::mem::take(&mut current.own);
                 let flow =
@@ -713,13 +723,15 @@ impl Half {
                 common.notes.append(&mut current.notes, out.limits.notes);
                 flow
             }
-        }
+        };
+        out.scratch.currents.put(current);
+        flow
     }
 
     fn end_data_frame<S: Sink>(
         &mut self,
         common: &Common,
-        mut current: Current,
+        current: &mut Current,
         whole: bool,
         ended: bool,
         origin: Origin,
@@ -760,13 +772,14 @@ impl Half {
 
     fn deliver<S: Sink>(
         &mut self,
-        open: Open,
+        mut open: Box<Open>,
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        let Open { head, bytes, notes } = open;
-        let flow = self.counter.data(head, &bytes, notes, origin, out);
+        let (bytes, notes) = (std::mem::take(&mut open.bytes), std::mem::take(&mut open.notes));
+        let flow = self.counter.data(open.head.clone(), &bytes, notes, origin, out);
         out.scratch.put(bytes);
+        out.scratch.opens.put(open);
         flow
     }
 
@@ -832,7 +845,7 @@ impl Half {
                     // Only where every ping that it may answer was seen.
                     let answers = other.is_none_or(|other| other.answered(payload));
                     let dir = self.dir.flip();
-                    if !answers && common.setup.handshake_known && !common.facts.blind[dir] {
+                    if !answers && common.setup.handshake_known && !common.blind[dir] {
                         let text = format!("{place} is a pong that no ping asked for");
                         notes.push(place.note(NoteCode::PongUnsolicited, text), budget);
                     }
@@ -866,9 +879,10 @@ impl Half {
         }
         self.close_packet = Some(origin);
         let before = common.data_before(origin);
-        common.facts.first_close.get_or_insert(self.dir);
-        common.facts.act(self.dir, origin, before);
-        common.facts.closes[self.dir] =
+        let facts = common.facts();
+        facts.first_close.get_or_insert(self.dir);
+        facts.act(self.dir, origin, before);
+        facts.closes[self.dir] =
             Some(CloseSeen { code: body.code, reason: body.reason.map(str::to_owned), origin });
     }
 

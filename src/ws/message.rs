@@ -79,7 +79,7 @@ pub(super) struct Counter {
     pub(super) dir: Direction,
     pub(super) messages: u64,
     pub(super) bytes: u64,
-    pub(super) inflater: Option<Inflater>,
+    pub(super) inflater: Option<Box<Inflater>>,
     /// What was agreed is known, so a sender may be blamed for not keeping to it.
     pub(super) judged: bool,
 }
@@ -93,7 +93,7 @@ impl Counter {
     /// Bytes of memory for inflating, about.
     #[inline]
     pub(super) fn weight(&self) -> usize {
-        self.inflater.as_ref().map_or(0, Inflater::weight)
+        self.inflater.as_deref().map_or(0, Inflater::weight)
     }
 
     /// Keeps less for inflating; with `all`, nothing.

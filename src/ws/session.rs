@@ -66,7 +66,11 @@ pub struct Session {
 pub(super) struct Common {
     pub(super) setup: Setup,
     pub(super) rsv1: Rsv1,
-    pub(super) facts: Facts,
+    /// How it ends; nothing before anybody does something about that. Boxed, since for nearly all of a
+    /// connection's life it would only be in the way.
+    pub(super) facts: Option<Box<Facts>>,
+    /// A direction is not known whole.
+    pub(super) blind: PerDirection<bool>,
     /// Notes that belong to no message.
     pub(super) notes: Notes,
     /// The latest packet with data, and the latest other one before it.
@@ -80,6 +84,10 @@ impl Common {
     /// The last packet with data before this one.
     pub(super) fn data_before(&self, origin: Origin) -> Option<Origin> {
         if self.now.is_some_and(|now| now.packet == origin.packet) { self.before } else { self.now }
+    }
+
+    pub(super) fn facts(&mut self) -> &mut Facts {
+        self.facts.get_or_insert_default()
     }
 
     fn active(&mut self, origin: Origin) {
@@ -103,12 +111,10 @@ impl Session {
             common: Common {
                 setup,
                 rsv1: setup.rsv1(),
-                facts: Facts {
-                    blind: PerDirection {
-                        to_server: !setup.synced.to_server,
-                        to_client: !setup.synced.to_client,
-                    },
-                    ..Facts::default()
+                facts: None,
+                blind: PerDirection {
+                    to_server: !setup.synced.to_server,
+                    to_client: !setup.synced.to_client,
                 },
                 notes: Notes::default(),
                 now: None,
@@ -147,7 +153,7 @@ impl Session {
         if self.over || len == 0 {
             return ControlFlow::Continue(());
         }
-        self.common.facts.blind[dir] = true;
+        self.common.blind[dir] = true;
         out.event(origin, &Event::Gap(Gap { dir, bytes: len }))?;
         let text = format!(
             "{len} bytes of the {} are missing from the capture before packet {}{}",
@@ -168,13 +174,14 @@ impl Session {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over || self.common.facts.fins[dir].is_some() {
+        if self.over || self.common.facts.as_ref().is_some_and(|f| f.fins[dir].is_some()) {
             return ControlFlow::Continue(());
         }
         let before = self.common.data_before(origin);
         self.common.last = self.common.last.max(origin.time);
-        self.common.facts.fins[dir] = Some(origin);
-        self.common.facts.act(dir, origin, before);
+        let facts = self.common.facts();
+        facts.fins[dir] = Some(origin);
+        facts.act(dir, origin, before);
         let (half, other) = self.split(dir);
         half.1.end(half.0, other, Some(dir), origin, out)
     }
@@ -186,13 +193,14 @@ impl Session {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over || self.common.facts.reset.is_some() {
+        if self.over || self.common.facts.as_ref().is_some_and(|f| f.reset.is_some()) {
             return ControlFlow::Continue(());
         }
         let before = self.common.data_before(origin);
         self.common.last = self.common.last.max(origin.time);
-        self.common.facts.reset = Some((dir, origin));
-        self.common.facts.act(dir, origin, before);
+        let facts = self.common.facts();
+        facts.reset = Some((dir, origin));
+        facts.act(dir, origin, before);
         for way in Direction::BOTH {
             let (half, other) = self.split(way);
             half.1.end(half.0, other, Some(dir), origin, out)?;
@@ -246,22 +254,23 @@ impl Session {
 
     fn summary(&mut self, why: Finish, budget: usize) -> End {
         let common = &mut self.common;
+        let mut facts = common.facts.take().unwrap_or_default();
+        facts.blind = common.blind;
         for dir in Direction::BOTH {
             let half = &mut self.halves[dir];
             half.last_words(&mut common.notes, budget);
-            common.facts.blind[dir] |= half.is_blind();
-            let stop =
-                [common.facts.fins[dir.flip()], common.facts.reset.map(|(_, origin)| origin)]
-                    .into_iter()
-                    .chain([common.facts.closes[dir.flip()].as_ref().map(|close| close.origin)])
-                    .flatten()
-                    .min_by_key(|origin| origin.packet)
-                    .or(common.now);
-            common.facts.unanswered[dir] = half.unanswered(|ping| {
+            facts.blind[dir] |= half.is_blind();
+            let stop = [facts.fins[dir.flip()], facts.reset.map(|(_, origin)| origin)]
+                .into_iter()
+                .chain([facts.closes[dir.flip()].as_ref().map(|close| close.origin)])
+                .flatten()
+                .min_by_key(|origin| origin.packet)
+                .or(common.now);
+            facts.unanswered[dir] = half.unanswered(|ping| {
                 stop.is_some_and(|stop| since(Some(ping), stop) >= Some(super::ending::PATIENCE))
             });
         }
-        let explained = common.facts.explain(why);
+        let explained = facts.explain(why);
         for note in explained.notes {
             common.notes.push(note, budget);
         }
