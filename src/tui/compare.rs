@@ -262,3 +262,71 @@ fn broken(lead: &str, pieces: &[Piece], column: usize) -> Vec<Vec<Part>> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(row: u32, payload: &str) -> Side {
+        Side { row: Some(row), payload: payload.as_bytes().to_vec(), ..Side::default() }
+    }
+
+    fn drawn(sides: [Side; 2], width: usize) -> Vec<String> {
+        let mut compare = Compare::new(sides);
+        compare.set_width(width);
+        let cell = |cell: &Option<Vec<Part>>| -> String {
+            let parts = cell.iter().flatten();
+            parts
+                .map(|(text, differs)| if *differs { format!("<{text}>") } else { text.clone() })
+                .collect()
+        };
+        compare.lines().iter().map(|line| line.cells.each_ref().map(cell).join("|")).collect()
+    }
+
+    #[test]
+    fn two_stand_side_by_side_where_there_is_room() {
+        let sides = [side(1, "same\npay alice"), side(2, "same\npay mallory")];
+        assert_eq!(drawn(sides.clone(), 80), ["same|same", "pay <alice>|pay <mallory>"]);
+        // Otherwise one below the other, and what is the same once.
+        assert_eq!(drawn(sides, 40), ["same|", "pay <alice>|", "|pay <mallory>"]);
+    }
+
+    #[test]
+    fn a_message_without_a_partner_has_one_side() {
+        let mut compare = Compare::new([Side::default(), side(2, "injected")]);
+        compare.set_width(80);
+        assert_eq!(compare.verdict(), "only on the right, as text");
+        assert_eq!(drawn([Side::default(), side(2, "injected")], 80), ["|injected"]);
+    }
+
+    #[test]
+    fn nothing_in_it_acts_on_a_terminal_and_every_line_fits() {
+        let evil = "\x1b[31mred\u{202e}\t\u{7f}世界".repeat(9);
+        for width in [20, 60, 80] {
+            let mut compare = Compare::new([side(1, &evil), side(2, "{\"a\":\"\\u001b\"}")]);
+            for _ in 0..3 {
+                compare.set_width(width);
+                let column = compare.column();
+                for cell in compare.lines().iter().flat_map(|line| line.cells.iter().flatten()) {
+                    let text: String = cell.iter().map(|(text, _)| text.as_str()).collect();
+                    assert!(!text.contains(escape::is_unsafe), "{text:?}");
+                    assert!(escape::width(&text) <= column, "{width}: {text}");
+                }
+                compare.next_form();
+            }
+        }
+    }
+
+    #[test]
+    fn the_next_difference_is_found_and_the_one_before() {
+        let mut compare = Compare::new([side(1, "a\nb\nc\nd"), side(2, "a\nB\nc\nD")]);
+        compare.set_width(80);
+        assert!(compare.seek(true));
+        assert_eq!(compare.at.at, 1);
+        assert!(compare.seek(true));
+        assert_eq!(compare.at.at, 3);
+        assert!(!compare.seek(true));
+        assert!(compare.seek(false));
+        assert_eq!(compare.at.at, 1);
+    }
+}
