@@ -9,6 +9,8 @@
 //!  keys -> action::of_key -> App::update -> Effect -> clipboard, files
 //!                               | &App
 //!                          view::draw -> terminal
+//!
+//!  rows, spool -> legs::Comparer (its own thread) -> crate::diff -> which connections are legs
 //! ```
 
 pub mod action;

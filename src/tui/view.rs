@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ┌──────────────────────────────────────────────────────────────────────────┐
-//! │ wstap  1 Connections  2 Messages  3 Handshake  4 Sequence  5 Statistics   │ title
+//! │ wstap  1 Connections  2 Messages  3 Handshake  4 Sequence  5 Stats  6 Legs │ title
 //! │ / kind == text                                     12 of 1,204 messages   │ filter
 //! │┌ Messages ──────────────────────────────────────────────────────────────┐│
 //! ││ list                                                                    ││ main
