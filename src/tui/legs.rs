@@ -7,7 +7,7 @@
 
 pub mod page;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -15,10 +15,10 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use crate::diff::way::Ways;
-use crate::diff::{Collector, Options, Pair, Report, compare, compare_chosen};
+use crate::diff::{Collector, Leg, Options, Pair, Report, compare, compare_chosen};
 use crate::store::replay::replay;
 use crate::store::{Conn, Reader, Snapshot};
-use crate::units::{ConnKey, Direction, PerDirection};
+use crate::units::{ConnKey, Direction, MessageNo, PacketNo, PerDirection};
 
 /// What is to be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +44,19 @@ pub struct Legs {
     conns: Vec<u32>,
     /// Of each connection its leg.
     leg_of: HashMap<u32, usize, RandomState>,
-    /// Messages that a proxy need not have altered, on every leg that has them.
-    altered: HashSet<Altered, RandomState>,
+    /// Messages that differ, on every leg that has them: of which connection, which way, which
+    /// number.
+    messages: HashMap<(u32, Direction, u64), Differing, RandomState>,
 }
 
-/// Of which connection, which way, which number.
-type Altered = (u32, Direction, u64);
+/// What is known of a message that differs.
+#[derive(Debug, Clone, Copy)]
+struct Differing {
+    /// The packet that completed it.
+    packet: PacketNo,
+    /// No proxy needs to do what was done to it.
+    altered: bool,
+}
 
 /// What is known of a connection that may be a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +79,23 @@ impl Legs {
             .map(|leg| index.get(&leg.key).copied().unwrap_or(u32::MAX))
             .collect();
         let leg_of = conns.iter().zip(0..).map(|(conn, leg)| (*conn, leg)).collect();
-        let mut altered = HashSet::default();
+        let mut messages = HashMap::default();
         for pair in &mut report.pairs {
-            let conn = |leg: usize| conns.get(leg).copied();
-            let legs = [conn(pair.client), pair.server.and_then(conn)];
+            let both = [Some(pair.client), pair.server];
             for alteration in pair.alterations.iter_mut().filter(|a| a.of_message()) {
                 // The store has the payloads.
                 (alteration.before, alteration.after) = (Value::Null, Value::Null);
-                let there =
-                    legs.into_iter().zip(alteration.numbers).filter(|_| !alteration.expected);
-                altered.extend(there.filter_map(|(leg, no)| Some((leg?, alteration.dir, no?.0))));
+                for (leg, no) in both.into_iter().zip(alteration.numbers) {
+                    let (Some(leg), Some(no)) = (leg, no) else { continue };
+                    let Some((conn, packet)) =
+                        message(&report.legs, &conns, leg, alteration.dir, no)
+                    else {
+                        continue;
+                    };
+                    let known = messages.entry((conn, alteration.dir, no.0));
+                    let known = known.or_insert(Differing { packet, altered: false });
+                    known.altered |= !alteration.expected;
+                }
             }
         }
         for (leg, conn) in report.legs.iter_mut().zip(&conns) {
@@ -91,7 +105,7 @@ impl Legs {
             leg.gaps = PerDirection::default();
         }
         let ways = Ways::of(&report);
-        Self { job, report, rows: snapshot.rows.len(), ways, conns, leg_of, altered }
+        Self { job, report, rows: snapshot.rows.len(), ways, conns, leg_of, messages }
     }
 
     /// The connection (its index) that a leg is.
@@ -138,7 +152,12 @@ impl Legs {
 
     /// Was this message altered as no proxy needs to?
     pub fn altered(&self, conn: u32, dir: Direction, no: u64) -> bool {
-        self.altered.contains(&(conn, dir, no))
+        self.messages.get(&(conn, dir, no)).is_some_and(|message| message.altered)
+    }
+
+    /// The packet that completed a message that differs.
+    pub fn packet(&self, conn: u32, dir: Direction, no: u64) -> Option<PacketNo> {
+        self.messages.get(&(conn, dir, no)).map(|message| message.packet)
     }
 
     /// What a list says of a connection.
@@ -150,6 +169,19 @@ impl Legs {
         let altered = |at: usize| self.report.pairs.get(at).is_some_and(|p| p.counted(false) > 0);
         Some(if pairs.any(altered) { Mark::Altered } else { Mark::Leg })
     }
+}
+
+/// The connection and the packet of a message.
+fn message(
+    legs: &[Leg],
+    conns: &[u32],
+    leg: usize,
+    dir: Direction,
+    no: MessageNo,
+) -> Option<(u32, PacketNo)> {
+    let list = &legs.get(leg)?.messages[dir];
+    let message = list.get(list.partition_point(|message| message.no < no))?;
+    (message.no == no).then_some((*conns.get(leg)?, message.origin.packet))
 }
 
 /// The client leg and the server leg of two connections: a proxy is asked before it asks.

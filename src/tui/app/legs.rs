@@ -11,7 +11,7 @@ use crate::tui::cursor::Cursor;
 use crate::tui::legs::page::{Item, Line, Whose};
 use crate::tui::legs::{Comparer, Job, Legs, Mark, in_order};
 use crate::tui::text::clean;
-use crate::units::{Direction, MessageNo};
+use crate::units::{Direction, MessageNo, PacketNo};
 
 /// Rows up to which connections are compared without being asked for: done within a moment.
 const UNASKED: usize = 100_000;
@@ -247,7 +247,9 @@ impl App {
         let [client, server] = alteration.numbers;
         let side = |leg: Option<usize>, no: Option<MessageNo>, name: &str| {
             let conn = leg.and_then(|leg| legs.conn(leg))?;
-            let row = self.row_of(conn, alteration.dir, no?)?;
+            let no = no?.0;
+            let packet = legs.packet(conn, alteration.dir, no)?;
+            let row = self.row_of(conn, alteration.dir, no, packet)?;
             Some(self.side(row, &self.about(name, row)))
         };
         let left = side(Some(pair.client), client, "client leg");
@@ -260,13 +262,13 @@ impl App {
         sides.iter().any(|side| side.row.is_some()).then(|| Compare::new(sides))
     }
 
-    /// The row of a message.
-    fn row_of(&self, conn: u32, dir: Direction, no: MessageNo) -> Option<u32> {
-        let of = self.snapshot.conns.get(conn as usize)?;
-        let no = u32::try_from(no.0).ok()?;
+    /// The row of a message that a packet completed.
+    fn row_of(&self, conn: u32, dir: Direction, no: u64, packet: PacketNo) -> Option<u32> {
+        let no = u32::try_from(no).ok()?;
         let rows = &self.snapshot.rows;
-        let from = rows.partition_point(|row| row.packet() < of.first.packet);
-        let mut there = (from..).zip(rows.iter_from(from));
+        let from = rows.partition_point(|row| row.packet() < packet);
+        let there = (from..).zip(rows.iter_from(from));
+        let mut there = there.take_while(|(_, row)| row.packet() == packet);
         let found = there.find(|(_, row)| {
             let message = matches!(row.kind(), RowKind::Message(_));
             message && row.conn() == conn as usize && row.dir() == dir && row.no() == no
