@@ -647,6 +647,8 @@ pub fn inner(area: Rect, header: u16) -> usize {
 }
 
 #[cfg(test)]
+mod pictures;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_legs;
