@@ -3,10 +3,12 @@
 //! Gets: values. Gives: their JSON text, appended. Keeps: nothing.
 
 use std::io;
+use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::sink::address::spell;
 use crate::sink::escape::is_unsafe;
 use crate::units::Timestamp;
 
@@ -34,6 +36,13 @@ impl serde_json::ser::Formatter for Harmless {
         string_inside(&mut escaped, fragment);
         writer.write_all(&escaped)
     }
+}
+
+/// Appends an address with its port, as a string.
+pub fn address(buf: &mut Vec<u8>, address: &SocketAddr) {
+    buf.push(b'"');
+    spell(address, |part| raw(buf, part));
+    buf.push(b'"');
 }
 
 /// Appends a string or null.
