@@ -213,18 +213,27 @@ impl<S> Owned<S> {
     }
 }
 
+impl<S> Owned<S> {
+    /// Whose the sockets of a new connection are.
+    #[inline(never)]
+    fn look_up(&self, cx: &Cx<'_>) {
+        let ends = match &self.finder {
+            Some(finder) => finder.ends(cx.conn.client, cx.conn.server),
+            None => self.owners.told(cx.conn),
+        };
+        self.owners.put(cx.conn.key, ends);
+    }
+}
+
 impl<S: Sink> Sink for Owned<S> {
     fn wants(&self) -> Wants {
         self.sink.wants()
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         if matches!(event, Event::Handshake(_)) {
-            let ends = match &self.finder {
-                Some(finder) => finder.ends(cx.conn.client, cx.conn.server),
-                None => self.owners.told(cx.conn),
-            };
-            self.owners.put(cx.conn.key, ends);
+            self.look_up(cx);
         }
         self.sink.event(cx, event)
     }

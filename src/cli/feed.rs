@@ -64,6 +64,7 @@ impl Feed {
     }
 
     /// The next packet. After an error it may be asked again: of several inputs each may have one.
+    #[inline]
     pub(super) fn next(&mut self) -> Result<Next<'_>, CaptureError> {
         Ok(match self {
             Self::Stored { source, .. } => source.next()?.map_or(Next::End, Next::Packet),
