@@ -99,6 +99,15 @@ enum Phase {
     Closed,
 }
 
+/// Is what a connection keeps the same after a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Nobody was told of anything, and nothing came: a mere acknowledgement.
+    Same,
+    /// It may be other than before.
+    Other,
+}
+
 impl<H: Handler> Table<H> {
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
@@ -145,15 +154,18 @@ impl<H: Handler> Table<H> {
         part.last = Some((key, at));
         let Some(flow) = part.flow(at) else { return ControlFlow::Continue(()) };
         let was = flow.phase;
-        self.current = Some(flow.info.id);
-        flow.push(segment, src_first, &self.limits, handler)?;
-        let closed = flow.phase == Phase::Closed && was != Phase::Closed;
         let id = flow.info.id;
-        part.weigh(at, handler);
+        self.current = Some(id);
+        let kept = flow.push(segment, src_first, &self.limits, handler)?;
+        let closed = flow.phase == Phase::Closed && was != Phase::Closed;
+        if kept == Kept::Other || closed {
+            part.weigh(at, handler);
+        }
         if closed {
             part.retire(at, id);
         }
-        if part.weight_beside(at) > self.limits.kept_bytes / PARTS {
+        let budget = self.limits.kept_bytes / PARTS;
+        if part.weight > budget && part.weight_beside(at) > budget {
             return part.shed(at, segment.origin, &self.limits, handler);
         }
         ControlFlow::Continue(())
@@ -393,10 +405,10 @@ impl<T: Default> Flow<T> {
         src_first: bool,
         limits: &Limits,
         handler: &mut H,
-    ) -> ControlFlow<()> {
+    ) -> ControlFlow<(), Kept> {
         self.last = segment.origin;
         if self.phase != Phase::Open {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Kept::Same);
         }
         let flags = segment.flags;
         let side = if src_first == self.a_is_first { Side::A } else { Side::B };
@@ -411,10 +423,13 @@ impl<T: Default> Flow<T> {
             Side::B => (b, a),
         };
         if flags.has(TcpFlags::RST) && !half.plausible(segment.seq) {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Kept::Same);
         }
         let mut interest = Interest::Keep;
+        let came = !segment.payload.is_empty() || segment.cut > 0;
+        let mut kept = if came { Kept::Other } else { Kept::Same };
         let mut give = |from: Side, event: StreamEvent<'_>| -> ControlFlow<()> {
+            kept = Kept::Other;
             if interest == Interest::Keep {
                 interest = handler.stream(info, state, from, event)?;
             }
@@ -437,7 +452,7 @@ impl<T: Default> Flow<T> {
             // most (section 3.5.3).
             half.acknowledged(seq);
             reset.get_or_insert((side, segment.origin));
-        } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+        } else if fin || came {
             let piece = Piece {
                 origin: segment.origin,
                 seq,
@@ -452,15 +467,19 @@ impl<T: Default> Flow<T> {
         if peer.is_waiting() {
             peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
         }
-        take_turns(half, peer, own, &mut give)?;
+        if half.is_blocked() || peer.is_blocked() {
+            take_turns(half, peer, own, &mut give)?;
+        }
         let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
-            return self.ignore();
+            self.ignore();
+            return ControlFlow::Continue(Kept::Other);
         }
         if reset_is_due || self.a.is_ended() && self.b.is_ended() {
-            return self.finish(Finish::Tcp, segment.origin, handler);
+            self.finish(Finish::Tcp, segment.origin, handler)?;
+            return ControlFlow::Continue(Kept::Other);
         }
-        ControlFlow::Continue(())
+        ControlFlow::Continue(kept)
     }
 
     /// What is kept of it beyond its own size.
@@ -496,17 +515,17 @@ impl<T: Default> Flow<T> {
             b.shed(now, &mut |event| give(Side::B, event))?;
         }
         if interest == Interest::Drop {
-            return self.ignore();
+            self.ignore();
+            return ControlFlow::Continue(());
         }
         handler.shed(info, state, what, now)
     }
 
-    fn ignore(&mut self) -> ControlFlow<()> {
+    fn ignore(&mut self) {
         self.phase = Phase::Ignored;
         self.a.drop_held();
         self.b.drop_held();
         self.state = T::default();
-        ControlFlow::Continue(())
     }
 
     fn finish<H: Handler<State = T>>(
@@ -543,7 +562,7 @@ impl<T: Default> Flow<T> {
     }
 }
 
-/// Hands on what one direction held back, once the other lacks nothing more that was acknowledged: from
+/// Hands on what one direction held back, if one did, once the other lacks nothing more that was acknowledged: from
 /// there on, packet by packet.
 fn take_turns(
     half: &mut Half,
@@ -551,11 +570,8 @@ fn take_turns(
     side: Side,
     give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let lacking = match (half.is_blocked(), peer.is_blocked()) {
-        (true, _) => &*peer,
-        (_, true) => &*half,
-        (false, false) => return ControlFlow::Continue(()),
-    };
+    // The one that the other waits for.
+    let lacking = if half.is_blocked() { &*peer } else { &*half };
     if lacking.lacks() {
         return ControlFlow::Continue(());
     }
@@ -587,7 +603,9 @@ fn flush_both(
     } else if peer.is_blocked() {
         half.give_up_acknowledged(origin, &mut |event| give(side, event))?;
     }
-    take_turns(half, peer, side, give)?;
+    if half.is_blocked() || peer.is_blocked() {
+        take_turns(half, peer, side, give)?;
+    }
     half.flush(origin, &mut |event| give(side, event))?;
     peer.flush(origin, &mut |event| give(side.flip(), event))
 }
