@@ -17,6 +17,10 @@
 //! says what is wrong with the traffic ([`note::NoteCode`]). *Loss* means that we lack bytes: it is said
 //! as such, never blamed on a peer, and rules whose evidence is missing stay silent.
 //!
+//! NDJSON has, beyond what `print --json` promises, the `process` at both ends of a connection
+//! (`{"client": {pid, name, command}, "server": ...}`, or null): in `handshake` as far as it is known by
+//! then, and in `end` where more became known later, which a busy machine may need ([`process`]).
+//!
 //! The terminal UI keeps 40 bytes a row in memory and the payloads in a spool file ([`store`]), so that
 //! files, pipes and live capture can all be looked at again without decoding anything twice.
 //!

@@ -26,6 +26,9 @@ use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Bytes, Message, WebSocket, accept_hdr, client};
 
+/// How long something may take that must happen, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A message as both sides know it: its kind and its bytes.
 type Said = (&'static str, Vec<u8>);
 
@@ -142,7 +145,7 @@ impl Tap {
                 eprintln!("SKIPPED, NOTHING IS TESTED: capturing on lo is not permitted: {said}");
                 return None;
             }
-            assert!(patience.elapsed() < Duration::from_secs(30), "nothing captured in 30 s");
+            assert!(patience.elapsed() < PATIENCE, "nothing is captured");
             close(connect(port, "/knock"));
             tap.listen(Duration::from_millis(100));
         }
@@ -165,7 +168,7 @@ impl Tap {
             if parsed(&self.seen[self.seen.len().saturating_sub(50)..]).iter().any(ended) {
                 return;
             }
-            assert!(patience.elapsed() < Duration::from_secs(120), "the end of {path} never came");
+            assert!(patience.elapsed() < PATIENCE, "the end of {path} never came");
             self.listen(Duration::from_millis(200));
         }
     }
@@ -175,7 +178,8 @@ impl Tap {
         let pid = self.program.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
         let status = self.program.wait().unwrap();
-        self.listen(Duration::from_secs(1));
+        // Until the thread that reads them has read all.
+        self.seen.extend(self.lines.iter());
         assert_eq!(status.code(), Some(0), "{:?}", self.seen.last());
         std::mem::take(&mut self.seen)
     }

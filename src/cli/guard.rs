@@ -11,12 +11,12 @@ use super::args::HelperArgs;
 use super::error::CliError;
 use super::options::{From, ReadOptions};
 use super::screen::complain;
-use crate::process::Finder;
+use crate::process::{Finder, Owners};
 
 /// Starts the helper, where there is something local to look for, and gives up all privileges.
 pub(super) fn live(options: &ReadOptions) -> Result<Option<Finder>, CliError> {
     let From::Live(live) = &options.from else { return Ok(None) };
-    let finder = finder(live.netns.as_ref());
+    let finder = finder(live.netns.as_ref(), &options.owners);
     if let Some(path) = &options.write {
         // Not there yet where it is one of a set.
         let _ = crate::privilege::hand_over(path);
@@ -26,13 +26,13 @@ pub(super) fn live(options: &ReadOptions) -> Result<Option<Finder>, CliError> {
 }
 
 #[cfg(target_os = "linux")]
-fn finder(netns: Option<&crate::capture::Netns>) -> Option<Finder> {
+fn finder(netns: Option<&crate::capture::Netns>, owners: &Owners) -> Option<Finder> {
     let netns = netns.map(|netns| netns.path().into_os_string());
     let mut args = vec![std::ffi::OsStr::new(HELPER)];
     if let Some(path) = &netns {
         args.extend([std::ffi::OsStr::new("--netns"), path]);
     }
-    match Finder::start(&args) {
+    match Finder::start(&args, owners.clone()) {
         Ok(finder) => Some(finder),
         Err(error) => {
             complain(&format!("wstap: processes are not looked up: {error}"));
@@ -42,7 +42,7 @@ fn finder(netns: Option<&crate::capture::Netns>) -> Option<Finder> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn finder(_: Option<&crate::capture::Netns>) -> Option<Finder> {
+fn finder(_: Option<&crate::capture::Netns>, _: &Owners) -> Option<Finder> {
     None
 }
 

@@ -65,7 +65,7 @@ pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<
         packets: 0,
     };
     if let Some(finder) = finder {
-        run.pipeline.on_open(move |client, server| finder.expect(client, server));
+        run.pipeline.on_open(move |client, server| finder.expect((client, server)));
     }
     let mut bar = Bar::new(feed.progress());
     while run.step(&mut feed)?.is_continue() {

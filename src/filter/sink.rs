@@ -32,6 +32,8 @@ struct Open {
     facts: Facts,
     /// The processes at its ends, where the filter asks for them.
     ends: Option<Ends>,
+    /// What they were asked of ([`Owners::version`]).
+    version: u64,
 }
 
 /// Connections remembered at once, a few dozen bytes each; as many as
@@ -89,7 +91,13 @@ impl<S> FilterSink<S> {
 
     /// Remembers a connection at its first event.
     fn learn(&mut self, cx: &Cx<'_>, event: &Event<'_>) {
-        if self.open.contains_key(&cx.conn.key) {
+        let version = self.owners.as_ref().map_or(0, Owners::version);
+        let ends = || self.owners.as_ref().and_then(|owners| owners.of(&cx.conn.key));
+        if let Some(open) = self.open.get_mut(&cx.conn.key) {
+            if open.version != version {
+                // Learned since.
+                (open.ends, open.version) = (ends(), version);
+            }
             return;
         }
         if self.open.len() >= MAX_OPEN {
@@ -100,9 +108,9 @@ impl<S> FilterSink<S> {
             Event::Handshake(handshake) => self.filter.facts(handshake),
             _ => Facts::default(),
         };
+        let ends = ends();
         let no = self.number();
-        let ends = self.owners.as_ref().and_then(|owners| owners.of(&cx.conn.key));
-        self.open.insert(cx.conn.key, Open { no, facts, ends });
+        self.open.insert(cx.conn.key, Open { no, facts, ends, version });
     }
 
     fn selects(&self, cx: &Cx<'_>, event: &Event<'_>) -> bool {
@@ -197,6 +205,21 @@ mod tests {
     fn sink(filter: &str) -> FilterSink<Log> {
         let inner = Log(Vec::new(), Wants { frames: false, payload: false });
         FilterSink::new(Filter::parse(filter).unwrap(), inner)
+    }
+
+    #[test]
+    fn processes_that_become_known_late_count_from_then_on() {
+        let owners = Owners::default();
+        let mut sink = crate::process::Owned::new(sink("process == node"), owners.clone(), None);
+        sink.inner_mut().owners = Some(owners.clone());
+        let (conn, yes) = (conn(1), handshake(Outcome::Accepted));
+        let mut event = |event: Event<'_>| sink.event(&cx(&conn), &event);
+        assert!(event(Event::Handshake(&yes)).is_continue());
+        assert!(event(Event::Message(&text("before"))).is_continue());
+        let (client, server) = (conn.client, conn.server);
+        owners.read_comment(&format!("wstap: client process node[7] ({client} > {server})"));
+        assert!(event(Event::Message(&text("after"))).is_continue());
+        assert_eq!(sink.into_inner().into_inner().0, ["1 text"]);
     }
 
     /// Two connections with a text, a ping and a gap each, and a refused attempt between them.

@@ -73,6 +73,10 @@ impl<W: Write> Sink for JsonSink<W> {
                 let ends = self.owners.of(&cx.conn.key);
                 line::handshake_of(self.out.buf(), no, cx, handshake, ends.as_ref());
             }
+            Event::End(end) => {
+                let late = self.owners.late(&cx.conn.key);
+                line::end_of(self.out.buf(), no, cx, end, late.as_ref());
+            }
             other => line::event(self.out.buf(), no, cx, other),
         }
         self.out.line_done()

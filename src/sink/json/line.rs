@@ -150,8 +150,13 @@ pub fn process(buf: &mut Vec<u8>, process: Option<&Process>) {
     raw(buf, "}");
 }
 
-/// The line of a connection's end.
+/// The line of a connection's end, nothing having been learned since its handshake.
 pub fn end(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, end: &End) {
+    end_of(buf, no, cx, end, None);
+}
+
+/// The line of a connection's end, with the processes that were not known at its handshake.
+pub fn end_of(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, end: &End, late: Option<&Ends>) {
     begin(buf, "{\"event\":\"end\",\"conn\":", no, cx);
     raw(buf, ",\"how\":\"");
     raw(buf, end.how.name());
@@ -167,6 +172,10 @@ pub fn end(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, end: &End) {
     per_direction(buf, &end.messages);
     raw(buf, ",\"bytes\":");
     per_direction(buf, &end.bytes);
+    if late.is_some() {
+        raw(buf, ",\"process\":");
+        processes(buf, late);
+    }
     finish_with_notes(buf, &end.notes);
 }
 

@@ -10,6 +10,7 @@ use super::{
     Wrap, byte_count, close_code_name, counted, escape, heads, notes_of, wrap,
 };
 use crate::event::{End, Frame, Gap, Handshake, Opcode, Outcome};
+use crate::process::Ends;
 use crate::units::{ConnNo, Direction, Origin};
 
 /// The columns in front of a line's text.
@@ -34,7 +35,12 @@ impl<W: Write> TextSink<W> {
             Event::Frame(frame) => self.frame(no, cx.origin, frame),
             Event::Message(message) => self.message(no, cx.origin, message),
             Event::Gap(gap) => self.gap(no, cx.origin, *gap),
-            Event::End(end) => self.end(no, cx.origin, end),
+            Event::End(end) => {
+                self.end(no, cx.origin, end);
+                if self.options.verbosity > Verbosity::Quiet {
+                    self.processes(self.owners.late(&cx.conn.key).as_ref());
+                }
+            }
         }
         for note in notes_of(event) {
             self.note(note);
@@ -68,11 +74,7 @@ impl<W: Write> TextSink<W> {
     fn handshake_details(&mut self, cx: &Cx<'_>, handshake: &Handshake) {
         let ends = format!("{} > {}", cx.conn.client, cx.conn.server);
         self.detail(&ends);
-        if let Some(ends) = self.owners.of(&cx.conn.key) {
-            for (end, process) in ends.iter() {
-                self.detail(&format!("{end} {process} {}", process.command));
-            }
-        }
+        self.processes(self.owners.of(&cx.conn.key).as_ref());
         if let Some(subprotocol) = &handshake.subprotocol {
             self.detail(&format!("subprotocol {subprotocol}"));
         }
@@ -189,6 +191,13 @@ impl<W: Write> TextSink<W> {
         let how = Wrap { width: self.options.width, begin: indent, indent };
         self.line.push_str(&wrap(&Escaped(&end.cause).to_string(), how));
         self.line.push('\n');
+    }
+
+    /// Whose sockets they are.
+    fn processes(&mut self, ends: Option<&Ends>) {
+        for (end, process) in ends.into_iter().flat_map(Ends::iter) {
+            self.detail(&format!("{end} {process} {}", process.command));
+        }
     }
 
     fn note(&mut self, note: &Note) {
