@@ -27,7 +27,8 @@ pub(super) struct Half {
     decoder: Decoder,
     frames: u64,
     counter: Counter,
-    last_key: Option<[u8; 4]>,
+    /// [`word`] of the masking key of the frame before.
+    last_key: u64,
     dir: Direction,
     /// A message that is not known may be open: its first frame was lost.
     unsure: bool,
@@ -157,7 +158,7 @@ impl Half {
             relapses: 0,
             strikes: 0,
             pending: Notes::default(),
-            last_key: None,
+            last_key: word(None),
             keys_reused: 0,
             keys_zero: 0,
             close_packet: None,
@@ -296,7 +297,7 @@ impl Half {
             self.decoder = Decoder::default();
             self.unproven = PROOF;
             self.strikes = 0;
-            self.last_key = None;
+            self.last_key = word(None);
             if let Some((origin, _)) = finder.segments_from(offset).next() {
                 let text = format!(
                     "frames of the {} were found again in packet {}, after {skipped} bytes that \
@@ -399,12 +400,21 @@ impl Half {
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
         let mut rest = *bytes;
+        let counted = !out.wants.payload && !out.wants.frames;
+        // Put together once: read again right after it was written, it would stall each time.
+        let cx = Cx { conn: out.conn, origin };
         while let Some((header, payload)) = whole(&mut rest) {
             if !self.is_simple(&header, rsv1) {
                 break;
             }
             *bytes = rest;
-            self.simple(header, payload, origin, out)?;
+            self.frames += 1;
+            self.last_key = word(header.mask);
+            if counted {
+                self.counter.unread(kind_of(header.opcode), &header, &cx, out.sink)?;
+            } else {
+                self.simple(header, payload, origin, out)?;
+            }
         }
         ControlFlow::Continue(())
     }
@@ -414,7 +424,7 @@ impl Half {
         matches!(header.opcode, Opcode::Text | Opcode::Binary)
             && header.fin
             && is_plain(header, self.dir, rsv1)
-            && header.mask.is_none_or(|key| key != [0; 4] && Some(key) != self.last_key)
+            && header.mask.is_none_or(|key| key != [0; 4] && word(Some(key)) != self.last_key)
             && !(header.rsv1() && rsv1 == Rsv1::Frame)
     }
 
@@ -426,11 +436,6 @@ impl Half {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        self.frames += 1;
-        self.last_key = header.mask;
-        if !out.wants.payload && !out.wants.frames {
-            return self.counter.unread(kind_of(header.opcode), &header, origin, out);
-        }
         let compressed = header.rsv1();
         self.stirred |= compressed;
         let head = Head {
@@ -603,7 +608,7 @@ impl Half {
                     format!("{place} has the masking key 00000000: it is not masked in effect");
                 notes.push(place.note(NoteCode::MaskZero, text), budget);
             }
-        } else if self.last_key == Some(key) {
+        } else if self.last_key == word(Some(key)) {
             self.keys_reused += 1;
             if self.keys_reused == 1 {
                 let text = format!(
@@ -612,7 +617,7 @@ impl Half {
                 notes.push(place.note(NoteCode::MaskReused, text), budget);
             }
         }
-        self.last_key = Some(key);
+        self.last_key = word(Some(key));
     }
 
     /// RFC 6455 section 5.5.1: after a Close no more data; and nothing else has a use either.
@@ -1163,6 +1168,13 @@ fn judge_close(
         let text = format!("{place} is a Close whose reason is not UTF-8 at payload byte {at}");
         notes.push(place.note(NoteCode::CloseReasonUtf8, text), budget);
     }
+}
+
+/// A masking key, or that there is none, as one number: kept and compared in one piece, where an
+/// `Option` of an array would be written and read in pieces that do not match.
+#[inline]
+fn word(key: Option<[u8; 4]>) -> u64 {
+    key.map_or(0, |key| 1 << 32 | u64::from(u32::from_le_bytes(key)))
 }
 
 const fn kind_of(opcode: Opcode) -> MessageKind {

@@ -120,8 +120,8 @@ impl Counter {
         &mut self,
         kind: MessageKind,
         header: &Header,
-        origin: Origin,
-        out: &mut Out<'_, S>,
+        cx: &Cx<'_>,
+        sink: &mut S,
     ) -> ControlFlow<()> {
         let no = self.next();
         let compressed = header.rsv1();
@@ -136,13 +136,13 @@ impl Counter {
             frames: 1,
             compressed,
             complete: true,
-            begin: origin,
+            begin: cx.origin,
             payload: Payload::Skipped,
             close_code: None,
             close_reason: None,
             notes: &[],
         };
-        out.sink.event(&Cx { conn: out.conn, origin }, &Event::Message(&message))
+        sink.event(cx, &Event::Message(&message))
     }
 
     /// Hands a data message on.
