@@ -10,6 +10,7 @@ use crate::event::{Cx, Event, Frame, Message, MessageKind, Opcode, Payload, Sink
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, FrameNo, Origin};
 use crate::ws::close::{CloseBody, code_fault};
+use crate::ws::conduct::Conduct;
 use crate::ws::deflate::{Inflater, Loss};
 use crate::ws::ending::{CloseSeen, Unanswered};
 use crate::ws::frame::{Decoder, Header, Part, whole};
@@ -27,8 +28,7 @@ pub(super) struct Half {
     decoder: Decoder,
     frames: u64,
     counter: Counter,
-    /// [`word`] of the masking key of the frame before.
-    last_key: u64,
+    conduct: Conduct,
     dir: Direction,
     /// A message that is not known may be open: its first frame was lost.
     unsure: bool,
@@ -47,7 +47,6 @@ pub(super) struct Half {
     unaligned: u64,
     /// Notes for the next frame.
     pending: Notes,
-    close_packet: Option<Origin>,
     /// Where the frame at hand, or its header's first byte, came from.
     frame_begin: Origin,
     /// How often a border that was found again was not to be trusted.
@@ -55,8 +54,6 @@ pub(super) struct Half {
     ended: bool,
     pings_forgotten: bool,
     pings: VecDeque<Ping>,
-    keys_reused: u64,
-    keys_zero: u64,
     /// Bytes passed over in search of a border.
     unread: u64,
 }
@@ -158,10 +155,7 @@ impl Half {
             relapses: 0,
             strikes: 0,
             pending: Notes::default(),
-            last_key: word(None),
-            keys_reused: 0,
-            keys_zero: 0,
-            close_packet: None,
+            conduct: Conduct::default(),
             pings: VecDeque::new(),
             pings_forgotten: false,
             aligned: 0,
@@ -297,7 +291,6 @@ impl Half {
             self.decoder = Decoder::default();
             self.unproven = PROOF;
             self.strikes = 0;
-            self.last_key = word(None);
             if let Some((origin, _)) = finder.segments_from(offset).next() {
                 let text = format!(
                     "frames of the {} were found again in packet {}, after {skipped} bytes that \
@@ -385,7 +378,7 @@ impl Half {
             && self.unproven == 0
             && !self.unsure
             && self.strikes == 0
-            && self.close_packet.is_none()
+            && !self.conduct.has_closed()
             && self.pending.is_empty()
     }
 
@@ -409,7 +402,7 @@ impl Half {
             }
             *bytes = rest;
             self.frames += 1;
-            self.last_key = word(header.mask);
+            self.conduct.keep_key(header.mask);
             if counted {
                 self.counter.unread(kind_of(header.opcode), &header, &cx, out.sink)?;
             } else {
@@ -424,7 +417,7 @@ impl Half {
         matches!(header.opcode, Opcode::Text | Opcode::Binary)
             && header.fin
             && is_plain(header, self.dir, rsv1)
-            && header.mask.is_none_or(|key| key != [0; 4] && word(Some(key)) != self.last_key)
+            && self.conduct.is_fresh(header.mask)
             && !(header.rsv1() && rsv1 == Rsv1::Frame)
     }
 
@@ -505,8 +498,7 @@ impl Half {
         self.unproven = self.unproven.saturating_sub(1);
         self.frames += 1;
         notes.append(&mut self.pending, budget);
-        self.judge_key(header, place, &mut notes, budget);
-        self.judge_after_close(header, place, &mut notes, budget);
+        self.conduct.judge(header, place, &mut notes, budget);
         let to = self.destination(common, header, place, &mut notes, out)?;
         let start = self.open.as_ref().map_or(0, |open| open.bytes.len());
         let own = if to == To::Message { Vec::new() } else { out.scratch.take() };
@@ -546,6 +538,7 @@ impl Half {
             // The border was not one. Nothing of it is anybody's fault.
             self.relapses += 1;
             self.unsure = true;
+            self.conduct.lost();
             self.counter.lose_context(Loss::Capture);
             self.stage = if self.relapses > RELAPSES {
                 common.notes.push(
@@ -594,42 +587,6 @@ impl Half {
         );
         self.stage = Stage::Dead;
         false
-    }
-
-    /// RFC 6455 section 5.3: a fresh key for every frame, that others can not predict. Told once,
-    /// and counted.
-    fn judge_key(&mut self, header: &Header, place: Place, notes: &mut Notes, budget: usize) {
-        let Some(key) = header.mask else { return };
-        let [a, b, c, d] = key;
-        if key == [0; 4] {
-            self.keys_zero += 1;
-            if self.keys_zero == 1 {
-                let text =
-                    format!("{place} has the masking key 00000000: it is not masked in effect");
-                notes.push(place.note(NoteCode::MaskZero, text), budget);
-            }
-        } else if self.last_key == word(Some(key)) {
-            self.keys_reused += 1;
-            if self.keys_reused == 1 {
-                let text = format!(
-                    "{place} has the masking key {a:02x}{b:02x}{c:02x}{d:02x} of the frame before it"
-                );
-                notes.push(place.note(NoteCode::MaskReused, text), budget);
-            }
-        }
-        self.last_key = word(Some(key));
-    }
-
-    /// RFC 6455 section 5.5.1: after a Close no more data; and nothing else has a use either.
-    fn judge_after_close(&self, header: &Header, place: Place, notes: &mut Notes, budget: usize) {
-        let Some(close) = self.close_packet else { return };
-        let code = if header.opcode.is_control() {
-            NoteCode::ControlAfterClose
-        } else {
-            NoteCode::DataAfterClose
-        };
-        let text = format!("{place} comes after the Close frame of packet {}", close.packet);
-        notes.push(place.note(code, text), budget);
     }
 
     /// What a frame belongs to (RFC 6455 section 5.4).
@@ -924,10 +881,10 @@ impl Half {
     }
 
     fn closed(&mut self, common: &mut Common, body: &CloseBody<'_>, origin: Origin) {
-        if self.close_packet.is_some() {
+        if self.conduct.has_closed() {
             return;
         }
-        self.close_packet = Some(origin);
+        self.conduct.closed(origin);
         let before = common.data_before(origin);
         let facts = common.facts();
         facts.first_close.get_or_insert(self.dir);
@@ -1035,6 +992,7 @@ impl Half {
 
     fn lose_step(&mut self, common: &Common, gap: u64) {
         self.unsure = true;
+        self.conduct.lost();
         self.unproven = PROOF;
         self.decoder = Decoder::default();
         self.counter.lose_context(Loss::Capture);
@@ -1130,19 +1088,7 @@ impl Half {
     /// What is left to say at the end of the connection.
     pub(super) fn last_words(&mut self, notes: &mut Notes, budget: usize) {
         notes.append(&mut self.pending, budget);
-        let (who, blame) = (self.dir.sender(), Blame::from(self.dir));
-        if self.keys_zero > 1 {
-            let text =
-                format!("{} frames of the {who} have the masking key 00000000", self.keys_zero);
-            notes.push(Note::new(NoteCode::MaskZero, blame, text), budget);
-        }
-        if self.keys_reused > 1 {
-            let text = format!(
-                "{} frames of the {who} have the masking key of the frame before them",
-                self.keys_reused
-            );
-            notes.push(Note::new(NoteCode::MaskReused, blame, text), budget);
-        }
+        self.conduct.last_words(self.dir, notes, budget);
     }
 }
 
@@ -1168,13 +1114,6 @@ fn judge_close(
         let text = format!("{place} is a Close whose reason is not UTF-8 at payload byte {at}");
         notes.push(place.note(NoteCode::CloseReasonUtf8, text), budget);
     }
-}
-
-/// A masking key, or that there is none, as one number: kept and compared in one piece, where an
-/// `Option` of an array would be written and read in pieces that do not match.
-#[inline]
-fn word(key: Option<[u8; 4]>) -> u64 {
-    key.map_or(0, |key| 1 << 32 | u64::from(u32::from_le_bytes(key)))
 }
 
 const fn kind_of(opcode: Opcode) -> MessageKind {

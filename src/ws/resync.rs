@@ -575,7 +575,7 @@ mod tests {
     #[test]
     fn character_that_looks_like_a_header_and_leads_to_a_true_one_is_not_given_out() {
         // The last byte of U+0441 is that of a whole text frame, and the space a length of 32.
-        let tail = [" вот как голос".replace('л', "с").as_bytes(), &[b' '], &[b'x'; 32]].concat();
+        let tail = [" вот как голос".replace('л', "с").as_bytes(), &b" "[..], &[b'x'; 32]].concat();
         let at = tail.len() - 34;
         assert_eq!(&tail[at - 1..=at + 1], [0xd1, 0x81, 0x20]);
         let next = frame(0x81, None, &[b'b'; 300]);
