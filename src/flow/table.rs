@@ -104,6 +104,15 @@ enum Phase {
     Closed,
 }
 
+/// Is what a connection keeps the same after a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Nobody was told of anything, and nothing came: a mere acknowledgement.
+    Same,
+    /// It may be other than before.
+    Other,
+}
+
 impl<H: Handler> Table<H> {
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
@@ -184,12 +193,15 @@ impl<T: Default> Part<T> {
         let flowing = flow.push(segment, src_first, limits, handler);
         let closed = flow.phase == Phase::Closed && was != Phase::Closed;
         self.current = Some(id);
-        flowing?;
-        self.weigh(at, handler);
+        let kept = flowing?;
+        if kept == Kept::Other || closed {
+            self.weigh(at, handler);
+        }
         if closed {
             self.retire(at, id);
         }
-        if self.weight_beside(at) > limits.kept_bytes / PARTS {
+        let budget = limits.kept_bytes / PARTS;
+        if self.weight > budget && self.weight_beside(at) > budget {
             return self.shed(at, segment.origin, limits, handler);
         }
         ControlFlow::Continue(())
@@ -443,10 +455,10 @@ impl<T: Default> Flow<T> {
         src_first: bool,
         limits: &Limits,
         handler: &mut H,
-    ) -> ControlFlow<()> {
+    ) -> ControlFlow<(), Kept> {
         self.last = segment.origin;
         if self.phase != Phase::Open {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Kept::Same);
         }
         let flags = segment.flags;
         let side = if src_first == self.a_is_first { Side::A } else { Side::B };
@@ -461,10 +473,13 @@ impl<T: Default> Flow<T> {
             Side::B => (b, a),
         };
         if flags.has(TcpFlags::RST) && !half.plausible(segment.seq) {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Kept::Same);
         }
         let mut interest = Interest::Keep;
+        let came = !segment.payload.is_empty() || segment.cut > 0;
+        let mut kept = if came { Kept::Other } else { Kept::Same };
         let mut give = |from: Side, event: StreamEvent<'_>| -> ControlFlow<()> {
+            kept = Kept::Other;
             if interest == Interest::Keep {
                 interest = handler.stream(info, state, from, event)?;
             }
@@ -483,7 +498,7 @@ impl<T: Default> Flow<T> {
             // most (section 3.5.3).
             half.acknowledged(seq);
             reset.get_or_insert((side, segment.origin));
-        } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+        } else if fin || came {
             let piece = Piece {
                 origin: segment.origin,
                 seq,
@@ -503,12 +518,14 @@ impl<T: Default> Flow<T> {
         }
         let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
-            return self.ignore();
+            self.ignore();
+            return ControlFlow::Continue(Kept::Other);
         }
         if reset_is_due || self.a.is_ended() && self.b.is_ended() {
-            return self.finish(Finish::Tcp, segment.origin, handler);
+            self.finish(Finish::Tcp, segment.origin, handler)?;
+            return ControlFlow::Continue(Kept::Other);
         }
-        ControlFlow::Continue(())
+        ControlFlow::Continue(kept)
     }
 
     /// What is kept of it beyond its own size.
@@ -543,17 +560,17 @@ impl<T: Default> Flow<T> {
             Turns { half: a, peer: b, side: Side::A }.shed(now, &mut give)?;
         }
         if interest == Interest::Drop {
-            return self.ignore();
+            self.ignore();
+            return ControlFlow::Continue(());
         }
         handler.shed(info, state, what, now)
     }
 
-    fn ignore(&mut self) -> ControlFlow<()> {
+    fn ignore(&mut self) {
         self.phase = Phase::Ignored;
         self.a.drop_held();
         self.b.drop_held();
         self.state = T::default();
-        ControlFlow::Continue(())
     }
 
     fn finish<H: Handler<State = T>>(

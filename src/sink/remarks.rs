@@ -42,6 +42,7 @@ impl<S> Remarks<S> {
     }
 
     /// Gathers what is to be said at this event.
+    #[cold]
     fn gather(&mut self, cx: &Cx<'_>, event: &Event<'_>) {
         let Some(owners) = &self.owners else { return };
         let ends = match event {
@@ -80,8 +81,11 @@ impl<S: Sink> Sink for Remarks<S> {
         self.sink.wants()
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        self.gather(cx, event);
+        if self.owners.is_some() {
+            self.gather(cx, event);
+        }
         self.sink.event(cx, event)
     }
 
@@ -90,7 +94,9 @@ impl<S: Sink> Sink for Remarks<S> {
     }
 
     fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
-        self.gather(cx, event);
+        if self.owners.is_some() {
+            self.gather(cx, event);
+        }
         self.sink.drafted(cx, event, draft)
     }
 }

@@ -45,7 +45,23 @@ fn play() -> Play {
     play
 }
 
-fn app(play: &Play) -> App {
+/// What a sample holds.
+pub(super) fn sample(name: &str) -> App {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
+    let (writer, reader) = crate::store::new().unwrap();
+    let limits = crate::limits::Limits::default();
+    let inputs = [crate::capture::Input::Path(path)];
+    let source =
+        crate::capture::open(&inputs, &limits, &crate::capture::Options::default()).unwrap();
+    let loading = crate::tui::load::Loading::default();
+    let packets = crate::tui::Packets::Files(Box::new(source));
+    crate::tui::feed::load(packets, writer, limits, &loading, None);
+    let mut app = App::new(reader, name, false, Palette::Plain).unwrap();
+    app.load = loading.now();
+    app
+}
+
+pub(super) fn app(play: &Play) -> App {
     let mut app = App::new(play.reader.clone(), "chat.pcapng", false, Palette::Plain).unwrap();
     app.load = Load { packets: 17, streams: 2, done: true, ..Load::default() };
     app
@@ -57,7 +73,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
     loop {
         app.refresh();
         terminal.draw(|frame| crate::tui::view::draw(frame, app)).unwrap();
-        if !app.seeking() {
+        if !app.seeking() && app.legs.progress().is_none() {
             break;
         }
         std::thread::yield_now();
@@ -84,7 +100,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
 }
 
 /// Does the actions, with the screen drawn before each: keys mean what is on it.
-fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
+pub(super) fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
     for action in actions {
         screen(app, width, height);
         app.update(action.clone());
@@ -92,7 +108,7 @@ fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
     screen(app, width, height)
 }
 
-fn typed(text: &str) -> Vec<Action> {
+pub(super) fn typed(text: &str) -> Vec<Action> {
     text.chars().map(|c| Action::Edit(Edit::Insert(c))).collect()
 }
 
@@ -110,10 +126,10 @@ macro_rules! screens {
     )*};
 }
 
-const SMALL: (u16, u16) = (40, 10);
-const USUAL: (u16, u16) = (80, 24);
-const LARGE: (u16, u16) = (120, 40);
-const HUGE: (u16, u16) = (200, 60);
+pub(super) const SMALL: (u16, u16) = (40, 10);
+pub(super) const USUAL: (u16, u16) = (80, 24);
+pub(super) const LARGE: (u16, u16) = (120, 40);
+pub(super) const HUGE: (u16, u16) = (200, 60);
 
 use Action as A;
 use Motion as M;
