@@ -1,48 +1,116 @@
-//! `wstap FILE`, `wstap -i IFACE` in a terminal: the terminal UI.
+//! `wstap FILE`, `wstap -i IFACE`, `wstap` in a terminal: the terminal UI.
+
+use std::path::PathBuf;
 
 use super::Found;
 use super::args::PrintArgs;
 use super::error::CliError;
+use super::feed::Feed;
+use super::guard::folder_of;
+use super::load;
 use super::options::{From, ReadOptions};
+use super::run::{self, Opened};
+use super::save::Saver;
 use super::screen::complain;
-use crate::capture::{self, Input, LiveSource};
+use crate::capture::{Input, Rotation};
+use crate::tui::tape::{FOLDER, Recorded, Tape};
 use crate::tui::theme::Palette;
-use crate::tui::{Ended, Packets, Session, run};
+use crate::tui::{Ended, Session, TuiError};
 
 /// Opens what was named, and shows it.
 pub(super) fn tui(args: PrintArgs) -> Result<Found, CliError> {
     let filter = args.read.display_filter.clone();
     let options = ReadOptions::try_from(args.read)?;
-    let name = options.from.name();
-    let (packets, inputs) = match options.from {
-        From::Live(live) => (Packets::Live(Box::new(LiveSource::open(&live)?)), Vec::new()),
-        From::Follow(_) => {
-            return Err(CliError::usage(
-                "the terminal UI does not follow a growing file",
-                "wstap print -F FILE does",
-            ));
-        }
-        From::Inputs(inputs) => {
-            let source =
-                Box::new(capture::open(&inputs, &options.limits, &capture::Options::default())?);
-            let file = |input: &Input| match input {
-                Input::Path(path) => std::fs::metadata(path).is_ok_and(|data| data.is_file()),
-                Input::Stdin => false,
-            };
-            if inputs.iter().all(file) {
-                (Packets::Files(source), inputs)
-            } else {
-                (Packets::Pipe(source), Vec::new())
-            }
-        }
+    let feed = Feed::open_watched(&options)?;
+    show(feed, options, filter)
+}
+
+/// Shows what was opened.
+fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Found, CliError> {
+    let live = feed.is_interface();
+    let folders = if live { folders(&options) } else { Vec::new() };
+    let may_write: Vec<PathBuf> = folders.iter().cloned().chain([PathBuf::from(FOLDER)]).collect();
+    let opened = run::open(feed, &options, &may_write)?;
+    let kept = Kept::of(&opened, &options)?;
+    let Kept { recording, recorded, inputs, unsaved } = kept;
+    if let Some(recorded) = recorded.as_ref().filter(|_| unsaved) {
+        // On the screen that is there again after a kill that nobody could do anything about.
+        complain(&format!("wstap: recording to {}", recorded.path().display()));
+    }
+    let tape = Tape { inputs, before: 0, folders, limits: options.limits.clone() };
+    let session = Session {
+        name: options.from.name(),
+        live,
+        tape,
+        recorded,
+        unsaved,
+        owners: options.owners.clone(),
+        palette: Palette::from_environment(),
+        filter,
+        load: Box::new(move |writer, loading| {
+            load::load(opened, recording, options, writer, loading);
+        }),
     };
-    let palette = Palette::from_environment();
-    let session = Session { packets, name, inputs, limits: options.limits, palette, filter };
-    match run(session).map_err(|error| CliError::usage(error.to_string(), "try wstap print"))? {
+    match crate::tui::run(session).map_err(failed)? {
         Ended::Signal(Some(path)) => {
             complain(&format!("wstap: what was captured is in {}", path.display()));
             Ok(Found::Unread)
         }
         _ => Ok(Found::Nothing),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn failed(error: TuiError) -> CliError {
+    CliError::usage(error.to_string(), "try wstap print")
+}
+
+/// The folders in which somebody who watches a live capture may save files: where he is, and where -w
+/// writes.
+fn folders(options: &ReadOptions) -> Vec<PathBuf> {
+    let here = std::env::current_dir().ok();
+    let mut folders: Vec<PathBuf> = here.iter().cloned().collect();
+    if let Some(folder) = options.write.as_deref().map(folder_of) {
+        // Relative to where he is.
+        let folder = here.map_or(folder.clone(), |here| here.join(&folder));
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// Where packets are kept, so that they can be read again.
+struct Kept {
+    /// What writes the file of our own.
+    recording: Option<Saver>,
+    recorded: Option<Recorded>,
+    inputs: Vec<Input>,
+    /// They are nowhere else.
+    unsaved: bool,
+}
+
+impl Kept {
+    fn of(opened: &Opened, options: &ReadOptions) -> Result<Self, CliError> {
+        let nowhere = Self { recording: None, recorded: None, inputs: Vec::new(), unsaved: false };
+        if let From::Inputs(inputs) = &options.from
+            && opened.feed.lasts()
+        {
+            return Ok(Self { inputs: inputs.clone(), ..nowhere });
+        }
+        if let Some(path) = options.write.as_ref().filter(|_| !options.rotation.rotates()) {
+            return Ok(Self { inputs: vec![Input::Path(path.clone())], ..nowhere });
+        }
+        let recorded = Recorded::new().map_err(|error| failed(error.into()))?;
+        let path = recorded.path().to_owned();
+        let recording = Saver::create(&path, Rotation::default(), &opened.feed)?;
+        // What is followed, or saved in a set, is there without us.
+        let elsewhere = matches!(options.from, From::Follow(_)) || options.write.is_some();
+        Ok(Self {
+            recording: Some(recording),
+            recorded: Some(recorded),
+            inputs: vec![Input::Path(path)],
+            unsaved: !elsewhere,
+        })
     }
 }

@@ -72,6 +72,14 @@ pub enum Action {
     SaveConnections,
     /// Ends loading; what came so far stays.
     StopLoading,
+    /// The screen stands still, or shows again what comes.
+    Pause,
+    /// The list begins now.
+    Clear,
+    /// Everything begins now.
+    Restart,
+    /// What is known of the capture: drops, interfaces, files.
+    Capture,
     /// Other colours.
     Theme,
     /// The pane gets the whole screen, or gives it back.
@@ -559,6 +567,34 @@ pub const KEYS: &[Binding] = &[
         "",
         "save the marked connections (or this one) as pcapng",
     ),
+    key(
+        &[Key::char('P')],
+        EVERYWHERE,
+        Action::Pause,
+        "",
+        "pause: the screen stands still, what comes is held; again: go on",
+    ),
+    key(
+        &[Key::ctrl('l')],
+        EVERYWHERE,
+        Action::Clear,
+        "",
+        "clear the list: it begins now; the recording keeps everything",
+    ),
+    key(
+        &[Key::ctrl('r')],
+        EVERYWHERE,
+        Action::Restart,
+        "",
+        "restart: list and recording begin now",
+    ),
+    key(
+        &[Key::char('i')],
+        EVERYWHERE,
+        Action::Capture,
+        "",
+        "the capture: packets, drops, interfaces, files",
+    ),
     key(&[Key::ctrl('x')], EVERYWHERE, Action::StopLoading, "", "stop loading or capturing"),
     key(
         &[Key::char('T')],
@@ -588,6 +624,10 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("copy", "WHAT", "payload, row, field, curl or websocat"),
     ("sort", "COLUMN", "sort the connections: no, client, server, path, messages, bytes, notes"),
     ("explain", "CODE", "what a note means"),
+    ("pause", "", "the screen stands still, what comes is held; again: go on"),
+    ("clear", "", "the list begins now; the recording keeps everything"),
+    ("restart", "", "list and recording begin now"),
+    ("capture", "", "packets, drops, interfaces, files"),
     ("stop", "", "stop loading or capturing"),
     ("help", "", "all keys"),
     ("quit", "", "quit; quit! does not ask"),

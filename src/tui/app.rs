@@ -11,6 +11,7 @@
 mod act;
 mod conns;
 mod list;
+mod live;
 mod mouse;
 mod prompt;
 
@@ -29,11 +30,12 @@ pub use prompt::{Kind, Prompt};
 use super::action::{Action, Motion, Place, View};
 use super::cursor::Cursor;
 use super::detail::{Detail, Mode};
-use super::load::Load;
+use super::load::{Load, Order};
 use super::stats::Stats;
 use super::theme::{Palette, Theme};
 use crate::filter::Filter;
 use crate::note::Severity;
+use crate::process::Owners;
 use crate::store::seek::{Needle, Query, Seeker};
 use crate::store::{Conn, Reader, Snapshot};
 
@@ -51,6 +53,8 @@ pub enum Effect {
     SaveAll(PathBuf),
     /// No more packets.
     StopLoading,
+    /// A wish of the loading thread.
+    Order(Order),
     /// To the shell, until it says otherwise.
     Suspend,
     /// The end.
@@ -99,8 +103,12 @@ pub enum Overlay {
     Help(usize),
     /// What a note means; the first line shown.
     Explain(crate::note::NoteCode, usize),
+    /// What is known of the capture; the first line shown.
+    Capture(usize),
     /// Shall it end, although something is not saved?
     Quit,
+    /// Shall it begin anew, although something is not saved?
+    Restart,
 }
 
 /// What a search looks for.
@@ -131,6 +139,12 @@ pub struct App {
     pub name: String,
     /// They come from an interface, and go on coming.
     pub live: bool,
+    /// Where the packets can be read again, where that is worth a word.
+    pub recorded: Option<PathBuf>,
+    /// The processes at the ends of connections.
+    pub owners: Owners,
+    /// The screen stands still: packets that had come by then.
+    pub paused: Option<u64>,
     /// How far loading is.
     pub load: Load,
     /// The store, for payloads.
@@ -176,6 +190,10 @@ pub struct App {
     effects: Vec<Effect>,
     previews: RefCell<HashMap<u32, (Vec<u8>, bool)>>,
     dragging: bool,
+    /// News that were told.
+    told: usize,
+    /// What was known of processes when something was last looked for.
+    owners_seen: u64,
 }
 
 /// Previews kept: several screens of them.
@@ -193,6 +211,9 @@ impl App {
             theme: Theme::new(palette),
             name: super::text::clean(name),
             live,
+            recorded: None,
+            owners: Owners::default(),
+            paused: None,
             load: Load::default(),
             snapshot: reader.snapshot(),
             view: View::Connections,
@@ -218,6 +239,8 @@ impl App {
             effects: Vec::new(),
             previews: RefCell::default(),
             dragging: false,
+            told: 0,
+            owners_seen: 0,
             reader,
         })
     }
@@ -245,9 +268,7 @@ impl App {
 
     /// Takes what the store has now.
     pub fn refresh(&mut self) {
-        if self.reader.size() != (self.snapshot.rows.len(), self.snapshot.conns.len()) {
-            self.snapshot = self.reader.snapshot();
-        }
+        self.take_in();
         self.refresh_list();
         self.refresh_conns();
         if self.current.is_none() && !self.snapshot.conns.is_empty() {
@@ -311,6 +332,10 @@ impl App {
             Action::Unescape => self.detail.toggle_unescape(),
             Action::Copy(what) => self.copy(what),
             Action::StopLoading => self.stop(),
+            Action::Pause => self.pause(),
+            Action::Clear => self.clear(),
+            Action::Restart => self.restart(),
+            Action::Capture => self.overlay = Some(Overlay::Capture(0)),
             Action::Theme => self.set_theme(self.theme.palette.next()),
             Action::Zoom => self.zoom = !self.zoom && self.view == View::Messages,
             Action::Suspend => self.effects.push(Effect::Suspend),
@@ -341,7 +366,19 @@ impl App {
                 }
                 return;
             }
-            Some(Overlay::Help(top) | Overlay::Explain(_, top)) => top,
+            Some(Overlay::Restart) => {
+                match action {
+                    Action::Restart | Action::Accept | Action::Enter => self.begin_anew(),
+                    Action::SaveConnections => {
+                        self.overlay = None;
+                        self.open_prompt(Kind::SaveAll, "wstap.pcapng");
+                    }
+                    Action::Tick | Action::Mouse(_) => {}
+                    _ => self.overlay = None,
+                }
+                return;
+            }
+            Some(Overlay::Help(top) | Overlay::Explain(_, top) | Overlay::Capture(top)) => top,
             None => return,
         };
         match action {
@@ -551,6 +588,8 @@ impl App {
             filter: self.filter.as_ref().map(|(_, filter)| Arc::clone(filter)),
             no_heartbeats: self.list.no_heartbeats,
             needle: None,
+            until: self.paused.map(|_| self.snapshot.rows.len()),
+            owners: self.owners.clone(),
         }
     }
 

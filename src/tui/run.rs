@@ -3,6 +3,7 @@
 //! Gets: a [`Session`]. Gives: a screen, until somebody leaves. Keeps: nothing behind, but the
 //! recording of what was captured and never saved, when it was ended from outside.
 
+use std::fmt;
 use std::io::{self, Stdout, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,29 +26,39 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::action::{self, Action, Mouse};
 use super::app::{App, Effect};
-use super::feed::{self, Packets};
 use super::load::Loading;
 use super::tape::{self, Recorded, Tape, Wanted};
 use super::theme::Palette;
 use super::view;
-use crate::capture::Input;
-use crate::limits::Limits;
+use crate::process::Owners;
+use crate::store::{Size, Writer};
 
 /// What is shown.
-#[derive(Debug)]
 pub struct Session {
-    /// Where packets come from.
-    pub packets: Packets,
-    /// What that is called.
+    /// Fills the store, on a thread of its own.
+    pub load: Box<dyn FnOnce(Writer, &Loading) + Send>,
+    /// What the packets come from.
     pub name: String,
-    /// The files, where they can be read again.
-    pub inputs: Vec<Input>,
-    /// The budgets.
-    pub limits: Limits,
+    /// That is an interface.
+    pub live: bool,
+    /// Where the packets can be read again.
+    pub tape: Tape,
+    /// A file of it that is ours, and goes when nobody wants to save it.
+    pub recorded: Option<Recorded>,
+    /// The packets would be lost with it.
+    pub unsaved: bool,
+    /// The processes at the ends of connections.
+    pub owners: Owners,
     /// Colours.
     pub palette: Palette,
     /// A display filter to begin with.
     pub filter: Option<String>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session {{ name: {:?}, tape: {:?} }}", self.name, self.tape)
+    }
 }
 
 /// Why the UI can not go on.
@@ -88,45 +99,31 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// When there is no terminal, or no temporary file.
 pub fn run(session: Session) -> Result<Ended, TuiError> {
     let (writer, reader) = crate::store::new()?;
-    let once = session.packets.once();
-    let (tape, recorded) = match once.then(Tape::new).transpose()? {
-        Some((tape, recorded)) => (Some(tape), Some(recorded)),
-        None => (None, None),
-    };
-    let mut app = App::new(reader, &session.name, session.packets.live(), session.palette)?;
-    app.unsaved = once;
+    let mut app = App::new(reader, &session.name, session.live, session.palette)?;
+    let recorded = session.recorded;
+    app.recorded = recorded.as_ref().map(|recorded| recorded.path().to_owned());
+    app.unsaved = session.unsaved;
+    app.owners = session.owners;
     if let Some(filter) = &session.filter {
         app.apply_filter(filter);
     }
     let loading = Loading::default();
-    let (packets, limits) = (session.packets, session.limits.clone());
-    let told = loading.clone();
+    let (load, told) = (session.load, loading.clone());
     // Never joined: a pipe that nobody writes to would never let go.
-    std::thread::Builder::new()
-        .name("load".into())
-        .spawn(move || feed::load(packets, writer, limits, &told, tape))?;
+    std::thread::Builder::new().name("load".into()).spawn(move || {
+        load(writer, &told);
+        // Also when it panicked, which was shown.
+        told.tell(|load| load.done = true);
+    })?;
     let signals = Signals::new()?;
-    let inputs = match &recorded {
-        Some(recorded) => vec![Input::Path(recorded.path().to_owned())],
-        None => session.inputs,
-    };
-    let mut screen = Screen::enter(recorded.as_ref().map(|r| r.path().to_owned()))?;
+    let mut screen = Screen::enter(app.recorded.clone().filter(|_| app.unsaved))?;
     let (sender, results) = channel();
-    let mut ui = Ui {
-        app,
-        loading,
-        inputs,
-        limits: session.limits,
-        recorded,
-        sender,
-        results,
-        drawn: None,
-        ended: false,
-    };
+    let mut ui =
+        Ui { app, loading, tape: session.tape, sender, results, drawn: None, ended: false };
     let result = ui.turn(&mut screen, &signals);
     drop(screen);
     let ended = result?;
-    if let Some(recorded) = &ui.recorded {
+    if let Some(recorded) = &recorded {
         match ended {
             Ended::Signal(_) if ui.app.unsaved && ui.app.load.packets > 0 => {
                 return Ok(Ended::Signal(Some(recorded.path().to_owned())));
@@ -220,13 +217,11 @@ fn leave() {
 struct Ui {
     app: App,
     loading: Loading,
-    inputs: Vec<Input>,
-    limits: Limits,
-    recorded: Option<Recorded>,
+    tape: Tape,
     sender: Sender<Done>,
     results: Receiver<Done>,
     /// What there was to be seen when the screen was drawn last.
-    drawn: Option<(super::load::Load, (usize, usize))>,
+    drawn: Option<(super::load::Load, Size, u64)>,
     ended: bool,
 }
 
@@ -253,10 +248,13 @@ impl Ui {
                 dirty = true;
             }
             self.app.load = self.loading.now();
-            if let Some(reason) = self.recorded.as_ref().and_then(Recorded::failure) {
-                self.app.load.error.get_or_insert(format!("recording stopped: {reason}"));
+            if self.loading.take_bell() {
+                let mut out = io::stdout().lock();
+                out.write_all(b"\x07")?;
+                out.flush()?;
             }
-            let now = (self.app.load.clone(), self.app.reader.size());
+            let (size, owners) = (self.app.reader.size(), self.app.owners.version());
+            let now = (self.app.load.clone(), size, owners);
             if dirty || self.drawn.as_ref() != Some(&now) || self.app.seeking() {
                 self.app.refresh();
                 screen.terminal.draw(|frame| view::draw(frame, &mut self.app))?;
@@ -316,6 +314,7 @@ impl Ui {
             match effect {
                 Effect::Quit => self.ended = true,
                 Effect::StopLoading => self.loading.stop(),
+                Effect::Order(order) => self.loading.order(order),
                 Effect::Clipboard(text) => self.clipboard(&text)?,
                 Effect::Suspend => {
                     leave();
@@ -325,12 +324,12 @@ impl Ui {
                 }
                 Effect::WriteFile(path, bytes) => {
                     let size = super::text::size(bytes.len() as u64);
-                    let shown = path.display().to_string();
+                    let folders = self.tape.folders.clone();
                     self.behind(false, move || {
                         let file = std::fs::File::create_new(&path);
                         match file.and_then(|mut file| file.write_all(&bytes)) {
-                            Ok(()) => Ok(format!("saved {size} to {shown}")),
-                            Err(error) => Err(format!("cannot write {shown}: {error}")),
+                            Ok(()) => Ok(format!("saved {size} to {}", path.display())),
+                            Err(error) => Err(tape::cannot_write(&path, &error, &folders)),
                         }
                     });
                 }
@@ -348,9 +347,10 @@ impl Ui {
     }
 
     fn save(&self, path: PathBuf, wanted: Vec<Wanted>, all: bool) {
-        let (inputs, limits) = (self.inputs.clone(), self.limits.clone());
+        let mut tape = self.tape.clone();
+        tape.before = self.app.load.before;
         self.behind(all, move || {
-            let packets = tape::save(&inputs, &wanted, &path, &limits)?;
+            let packets = tape.save(&wanted, &path)?;
             let packets = super::text::count(packets, "packet");
             Ok(format!("saved {packets} to {}", path.display()))
         });

@@ -156,7 +156,11 @@ fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
     }
     let used: usize = spans.iter().map(|span| escape::width(&span.content)).sum();
     let free = usize::from(area.width).saturating_sub(used + 2);
-    let state = if app.live && !app.load.done { "● live  " } else { "" };
+    let state = match (app.paused, app.live && !app.load.done) {
+        (Some(_), _) => "PAUSED  ",
+        (None, true) => "● live  ",
+        (None, false) => "",
+    };
     if free > 4 {
         let whole = format!("{state}{}", app.name);
         // Of a path that does not fit, the end tells more.
@@ -197,6 +201,7 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
     }
     let theme = &app.theme;
     let right = summary(app);
+    let alarm = app.paused.is_some() || app.load.lag.is_some() || app.load.dropped > Some(0);
     let width = usize::from(area.width);
     let left = width.saturating_sub(escape::width(&right) + 2);
     let (text, style) = match &app.filter {
@@ -206,7 +211,7 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
     };
     let line = Line::from(vec![
         Span::styled(fit(&text, left), style),
-        Span::styled(format!(" {right} "), theme.dim),
+        Span::styled(format!(" {right} "), if alarm { theme.warning } else { theme.dim }),
     ]);
     frame.render_widget(Paragraph::new(line), area);
 }
@@ -215,6 +220,15 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
 fn summary(app: &App) -> String {
     let mut parts: Vec<String> = Vec::new();
     let all = app.snapshot.rows.len();
+    if let Some(held) = app.held() {
+        parts.push(format!("PAUSED, {} held", count(held, "packet")));
+    }
+    if let Some(dropped) = app.load.dropped.filter(|n| *n > 0) {
+        parts.push(format!("{} dropped", thousands(dropped)));
+    }
+    if let Some(lag) = app.load.lag {
+        parts.push(format!("{:.1} s behind", lag.as_secs_f64()));
+    }
     if app.view == View::Connections {
         let (shown, conns) = (app.conns.order.len(), app.snapshot.conns.len());
         parts.push(if shown == conns {

@@ -144,13 +144,16 @@ impl App {
     }
 
     pub(super) fn refresh_list(&mut self) {
-        if self.list.found.is_some() {
+        let rows = self.snapshot.rows.len();
+        // What is found beyond a screen that stands still is for later.
+        let (paused, more) = (self.paused.is_some(), |f: &Found| f.looked_at < rows);
+        if self.list.found.as_ref().is_some_and(|found| !paused || more(found)) {
             self.list.found = Some(self.seeker.found());
         }
-        if self.list.hits.is_some() {
+        if self.list.hits.as_ref().is_some_and(|hits| !paused || more(hits)) {
             self.list.hits = Some(self.searcher.found());
-            self.await_hit();
         }
+        self.await_hit();
         let len = self.listed();
         if let Some(row) = self.list.anchor {
             self.list.cursor.at = self.list.place_of(row);

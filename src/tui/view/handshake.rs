@@ -20,6 +20,7 @@ use ratatui::widgets::Paragraph;
 use super::{block, connections};
 use crate::event::{Fields, Handshake, Outcome, header_text};
 use crate::note::{Blame, Note};
+use crate::process::Ends;
 use crate::sink::escape;
 use crate::store::Conn;
 use crate::tui::app::App;
@@ -55,7 +56,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         usize::from(area.width.saturating_sub(6)),
     );
     frame.render_widget(block(theme, title, focus), area);
-    let lines = lines(conn, theme, usize::from(inside.width));
+    let lines = lines(app, conn, usize::from(inside.width));
     let last = lines.len().saturating_sub(usize::from(inside.height));
     let top = if focus { app.handshake_at.top.min(last) } else { 0 };
     let shown: Vec<Line<'_>> = lines.into_iter().skip(top).collect();
@@ -73,14 +74,20 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
 /// How many lines it has on this screen.
 pub fn count(app: &App) -> usize {
     let width = usize::from(app.areas.main.width.saturating_sub(2));
-    app.conn().map_or(0, |(_, conn)| lines(conn, &app.theme, width).len())
+    app.conn().map_or(0, |(_, conn)| lines(app, conn, width).len())
 }
 
-fn lines<'a>(conn: &Conn, theme: &Theme, width: usize) -> Vec<Line<'a>> {
+fn lines<'a>(app: &App, conn: &Conn, width: usize) -> Vec<Line<'a>> {
+    let theme = &app.theme;
     let Some(opening) = &conn.opening else {
         return vec![Line::styled(" No handshake yet.", theme.dim)];
     };
     let mut lines = vec![summary(conn, opening, theme)];
+    let ends = app.owners.of(&conn.info.key);
+    for (end, process) in ends.iter().flat_map(Ends::iter) {
+        let text = format!(" {end} process {process} {}", clean(&process.command));
+        lines.push(Line::styled(cut(&clean(&text), width), theme.text));
+    }
     if let Some(leg) = conn.leg {
         let text = format!(
             " ⇄ the other leg of a proxy: connection {} has the same key",

@@ -22,7 +22,16 @@ pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &App) {
         Some(Overlay::Explain(code, top)) => {
             (code.as_str().to_owned(), explain(theme, *code, width), *top)
         }
-        Some(Overlay::Quit) => ("Not saved".to_owned(), question(app, width), 0),
+        Some(Overlay::Capture(top)) => ("Capture".to_owned(), capture(app, width), *top),
+        Some(Overlay::Quit) => {
+            let answers = [("S", SAVE), ("q", "quit and lose them"), ("Esc", "go on")];
+            ("Not saved".to_owned(), question(app, &answers, width), 0)
+        }
+        Some(Overlay::Restart) => {
+            let answers =
+                [("S", SAVE), ("Enter", "begin anew and lose them"), ("Esc", "go on as before")];
+            ("Not saved".to_owned(), question(app, &answers, width), 0)
+        }
     };
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let area = middle(screen, u16::try_from(width + 2).unwrap_or(u16::MAX), height);
@@ -131,17 +140,26 @@ fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Line<'a>> {
     lines
 }
 
-fn question<'a>(app: &App, width: usize) -> Vec<Line<'a>> {
+const SAVE: &str = "save them as pcapng";
+
+fn question<'a>(app: &App, answers: &[(&str, &'static str)], width: usize) -> Vec<Line<'a>> {
     let packets = super::count(app.load.packets, "packet");
     let text = format!("The {packets} captured on {} are saved nowhere.", app.name);
     let mut lines: Vec<Line<'_>> = fold(&text, width).into_iter().map(Line::raw).collect();
     lines.push(Line::raw(""));
-    for (key, text) in [("S", "save them as pcapng"), ("q", "quit and lose them"), ("Esc", "go on")]
-    {
+    for (key, text) in answers {
         lines.push(Line::from(vec![
-            Span::styled(format!("  {key:<5}"), app.theme.name),
-            Span::raw(text),
+            Span::styled(format!("  {key:<7}"), app.theme.name),
+            Span::raw(*text),
         ]));
+    }
+    lines
+}
+
+fn capture<'a>(app: &App, width: usize) -> Vec<Line<'a>> {
+    let mut lines = Vec::new();
+    for (name, text) in app.capture() {
+        entry(&mut lines, &app.theme, name, &text, width);
     }
     lines
 }
