@@ -18,6 +18,7 @@ pub mod detail;
 pub mod edit;
 pub mod export;
 pub mod load;
+pub mod pick;
 pub mod run;
 pub mod stats;
 pub mod svg;
@@ -26,4 +27,5 @@ pub mod text;
 pub mod theme;
 pub mod view;
 
-pub use run::{Ended, Session, TuiError, run};
+pub use pick::{Choice, Picker};
+pub use run::{Ended, Session, TuiError, choose, run};

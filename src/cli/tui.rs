@@ -13,16 +13,39 @@ use super::run::{self, Opened};
 use super::save::Saver;
 use super::screen::complain;
 use crate::capture::{Input, Rotation};
+use crate::tui::pick::Offer;
 use crate::tui::tape::{FOLDER, Recorded, Tape};
 use crate::tui::theme::Palette;
-use crate::tui::{Ended, Session, TuiError};
+use crate::tui::{Ended, Picker, Session, TuiError};
 
 /// Opens what was named, and shows it.
 pub(super) fn tui(args: PrintArgs) -> Result<Found, CliError> {
+    if args.read.names_no_source() {
+        return choose(args);
+    }
     let filter = args.read.display_filter.clone();
     let options = ReadOptions::try_from(args.read)?;
     let feed = Feed::open_watched(&options)?;
     show(feed, options, filter)
+}
+
+/// Nothing was named: lets somebody choose interfaces, until they can be opened.
+fn choose(args: PrintArgs) -> Result<Found, CliError> {
+    let palette = Palette::from_environment();
+    let mut picker = Picker::new(Offer::now()?, palette, args.read.capture_filter.as_deref());
+    loop {
+        let Some(choice) = crate::tui::choose(&mut picker).map_err(failed)? else {
+            return Ok(Found::Nothing);
+        };
+        let mut read = args.read.clone();
+        (read.interfaces, read.capture_filter) = (choice.interfaces, choice.filter);
+        let filter = read.display_filter.clone();
+        let options = ReadOptions::try_from(read)?;
+        match Feed::open_watched(&options) {
+            Ok(feed) => return show(feed, options, filter),
+            Err(error) => picker.warn(&error.line()),
+        }
+    }
 }
 
 /// Shows what was opened.

@@ -198,6 +198,8 @@ pub enum Place {
     Detail,
     /// In the handshake.
     Handshake,
+    /// Where interfaces are chosen.
+    Interfaces,
 }
 
 /// A row of the table of keys.
@@ -605,6 +607,42 @@ pub const KEYS: &[Binding] = &[
     ),
     key(&[Key::char(':')], EVERYWHERE, Action::Command, "", "type a command; :help lists them"),
     key(&[Key::ctrl('z')], EVERYWHERE, Action::Suspend, "", "back to the shell; fg returns"),
+    key(
+        &[Key::plain(KeyCode::Enter)],
+        &[P::Interfaces],
+        Action::Enter,
+        "Start",
+        "start: capture on the marked interfaces, or on this one",
+    ),
+    key(
+        &[Key::char(' ')],
+        &[P::Interfaces],
+        Action::Mark,
+        "Mark",
+        "mark an interface, or a port: only what goes to and from marked ports is captured",
+    ),
+    key(
+        &[Key::plain(KeyCode::Tab)],
+        &[P::Interfaces],
+        Action::NextPane,
+        "Ports",
+        "from the interfaces to the ports on which something listens, and back",
+    ),
+    key(
+        &[Key::char('/'), Key::char('f')],
+        &[P::Interfaces],
+        Action::Filter,
+        "Filter",
+        "type a capture filter (BPF): tcp port 8088 and host 10.0.0.7",
+    ),
+    key(
+        &[Key::char('A')],
+        &[P::Interfaces],
+        Action::ClearFilter,
+        "",
+        "take the capture filter away, and the marks of ports",
+    ),
+    key(&[Key::plain(KeyCode::Esc)], &[P::Interfaces], Action::Quit, "", "leave"),
     key(
         &[Key::char('q'), Key::plain(KeyCode::F(10)), Key::ctrl('c')],
         EVERYWHERE,

@@ -397,7 +397,8 @@ impl App {
     }
 
     fn quit(&mut self) {
-        if self.unsaved && self.load.packets > 0 {
+        // How many packets there are is told only now and then.
+        if self.unsaved && (self.load.packets > 0 || !self.snapshot.rows.is_empty()) {
             self.overlay = Some(Overlay::Quit);
         } else {
             self.effects.push(Effect::Quit);

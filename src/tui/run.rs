@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crossterm::event::{
@@ -24,9 +24,10 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::action::{self, Action, Mouse};
+use super::action::{self, Action, Mouse, Place};
 use super::app::{App, Effect};
 use super::load::Loading;
+use super::pick::{self, Choice, Offer, Picker};
 use super::tape::{self, Recorded, Tape, Wanted};
 use super::theme::Palette;
 use super::view;
@@ -134,7 +135,56 @@ pub fn run(session: Session) -> Result<Ended, TuiError> {
     Ok(ended)
 }
 
+/// Lets somebody choose what to capture on; `None` when he left. Starts no thread: those that run
+/// before privileges are given up would keep them.
+///
+/// # Errors
+/// When there is no terminal.
+pub fn choose(picker: &mut Picker) -> Result<Option<Choice>, TuiError> {
+    let came = Arc::new(AtomicBool::new(false));
+    for signal in SIGNALS {
+        signal_hook::flag::register(signal, Arc::clone(&came))?;
+    }
+    let mut screen = Screen::enter(None)?;
+    let (mut counted, mut renewed) = (Instant::now(), Instant::now());
+    picker.count(crate::capture::traffic(), Duration::ZERO);
+    loop {
+        if came.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        if counted.elapsed() >= COUNT {
+            picker.count(crate::capture::traffic(), counted.elapsed());
+            counted = Instant::now();
+        }
+        if renewed.elapsed() >= RENEW
+            && let Ok(offer) = Offer::now()
+        {
+            picker.renew(offer);
+            renewed = Instant::now();
+        }
+        screen.terminal.draw(|frame| view::pick::draw(frame, picker))?;
+        if !event::poll(REST)? {
+            continue;
+        }
+        let typing = picker.typing();
+        let Some(action) = action_of(event::read()?, typing, Place::Interfaces) else { continue };
+        match picker.update(action) {
+            pick::Next::Stay => {}
+            pick::Next::Suspend => screen.suspend()?,
+            pick::Next::Leave => return Ok(None),
+            pick::Next::Start(choice) => return Ok(Some(choice)),
+        }
+    }
+}
+
+/// Traffic is counted so often while somebody chooses.
+const COUNT: Duration = Duration::from_secs(1);
+/// And so often it is looked whether interfaces and ports came or went.
+const RENEW: Duration = Duration::from_secs(3);
 /// Signals that end the program.
+const SIGNALS: [std::ffi::c_int; 4] = [SIGTERM, SIGHUP, SIGINT, SIGQUIT];
+
+/// Waits for signals that end the program.
 struct Signals {
     came: Arc<AtomicBool>,
     /// Gone when nobody asks any more.
@@ -147,7 +197,7 @@ const UNHEARD: Duration = Duration::from_secs(1);
 impl Signals {
     fn new() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
+        for signal in SIGNALS {
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
         let asked = Arc::new(());
@@ -193,6 +243,14 @@ impl Screen {
         }));
         enter()?;
         Ok(Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? })
+    }
+
+    /// To the shell, until it says otherwise.
+    fn suspend(&mut self) -> io::Result<()> {
+        leave();
+        signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+        enter()?;
+        self.terminal.clear()
     }
 }
 
@@ -276,7 +334,8 @@ impl Ui {
     /// All events that are there: a held key must not run on after it was let go.
     fn events(&mut self) -> io::Result<()> {
         loop {
-            if let Some(action) = self.action(event::read()?) {
+            let (typing, place) = (self.app.typing(), self.app.place());
+            if let Some(action) = action_of(event::read()?, typing, place) {
                 self.app.update(action);
             }
             if !event::poll(Duration::ZERO)? {
@@ -287,28 +346,6 @@ impl Ui {
         }
     }
 
-    fn action(&self, event: Event) -> Option<Action> {
-        match event {
-            Event::Key(key) if key.kind == KeyEventKind::Release => None,
-            Event::Key(key) if self.app.typing() => action::of_typing(&key),
-            Event::Key(key) => action::of_key(&key, self.app.place()),
-            Event::Paste(text) => Some(Action::Paste(text)),
-            Event::Mouse(mouse) => {
-                let (x, y) = (mouse.column, mouse.row);
-                Some(Action::Mouse(match mouse.kind {
-                    MouseEventKind::Down(MouseButton::Left) => Mouse::Click(x, y),
-                    MouseEventKind::Drag(MouseButton::Left) => Mouse::Drag(x, y),
-                    MouseEventKind::Up(MouseButton::Left) => Mouse::Release,
-                    MouseEventKind::ScrollUp => Mouse::WheelUp(x, y),
-                    MouseEventKind::ScrollDown => Mouse::WheelDown(x, y),
-                    _ => return None,
-                }))
-            }
-            Event::Resize(..) => Some(Action::Tick),
-            Event::FocusGained | Event::FocusLost => None,
-        }
-    }
-
     fn effects(&mut self, screen: &mut Screen) -> Result<(), TuiError> {
         for effect in self.app.take_effects() {
             match effect {
@@ -316,12 +353,7 @@ impl Ui {
                 Effect::StopLoading => self.loading.stop(),
                 Effect::Order(order) => self.loading.order(order),
                 Effect::Clipboard(text) => self.clipboard(&text)?,
-                Effect::Suspend => {
-                    leave();
-                    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
-                    enter()?;
-                    screen.terminal.clear()?;
-                }
+                Effect::Suspend => screen.suspend()?,
                 Effect::WriteFile(path, bytes) => {
                     let size = super::text::size(bytes.len() as u64);
                     let folders = self.tape.folders.clone();
@@ -379,5 +411,28 @@ impl Ui {
         let mut out = io::stdout().lock();
         write!(out, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
         out.flush()
+    }
+}
+
+/// What an event of the terminal does in a place.
+fn action_of(event: Event, typing: bool, place: Place) -> Option<Action> {
+    match event {
+        Event::Key(key) if key.kind == KeyEventKind::Release => None,
+        Event::Key(key) if typing => action::of_typing(&key),
+        Event::Key(key) => action::of_key(&key, place),
+        Event::Paste(text) => Some(Action::Paste(text)),
+        Event::Mouse(mouse) => {
+            let (x, y) = (mouse.column, mouse.row);
+            Some(Action::Mouse(match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => Mouse::Click(x, y),
+                MouseEventKind::Drag(MouseButton::Left) => Mouse::Drag(x, y),
+                MouseEventKind::Up(MouseButton::Left) => Mouse::Release,
+                MouseEventKind::ScrollUp => Mouse::WheelUp(x, y),
+                MouseEventKind::ScrollDown => Mouse::WheelDown(x, y),
+                _ => return None,
+            }))
+        }
+        Event::Resize(..) => Some(Action::Tick),
+        Event::FocusGained | Event::FocusLost => None,
     }
 }

@@ -18,6 +18,7 @@ mod detail;
 mod handshake;
 mod messages;
 mod overlay;
+pub mod pick;
 mod prompt;
 mod sequence;
 mod statistics;
@@ -283,12 +284,23 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
         frame.render_widget(Paragraph::new(Span::styled(text, theme.bar.patch(theme.error))), area);
         return;
     }
+    let line = keys_bar(theme, area.width, app.place(), |_| true);
+    frame.render_widget(Paragraph::new(line).style(theme.bar), area);
+}
+
+/// The keys that matter in a place, as many as there is room for.
+fn keys_bar<'a>(
+    theme: &Theme,
+    width: u16,
+    place: Place,
+    counts: impl Fn(&Action) -> bool,
+) -> Line<'a> {
     let mut spans = Vec::new();
-    let mut left = usize::from(area.width);
-    let place = app.place();
+    let mut left = usize::from(width);
     // What counts here alone matters more than what counts everywhere; views have numbers above.
     let here = KEYS.iter().filter(|key| key.places.contains(&place) && place != Place::Anywhere);
-    let all = KEYS.iter().filter(|key| key.places.contains(&Place::Anywhere));
+    let all =
+        KEYS.iter().filter(|key| key.places.contains(&Place::Anywhere) && counts(&key.action));
     let (views, rest): (Vec<_>, Vec<_>) =
         all.partition(|key| matches!(key.action, Action::Show(_)));
     let (help, rest): (Vec<_>, Vec<_>) =
@@ -304,7 +316,7 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
         spans.push(Span::styled(format!(" {name}"), theme.key));
         spans.push(Span::styled(format!(" {} ", binding.bar), theme.bar));
     }
-    frame.render_widget(Paragraph::new(Line::from(spans)).style(theme.bar), area);
+    Line::from(spans)
 }
 
 /// A pane's border, with a title; strong when it has the keys.

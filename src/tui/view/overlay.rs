@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Paragraph};
 
 use super::block;
 use crate::note::NoteCode;
-use crate::tui::action::{COMMANDS, KEYS, Key, Place};
+use crate::tui::action::{Action, COMMANDS, KEYS, Key, Place};
 use crate::tui::app::{App, Overlay};
 use crate::tui::text::{fit, fold};
 use crate::tui::theme::{Theme, sign};
@@ -15,7 +15,7 @@ use crate::tui::theme::{Theme, sign};
 /// Draws it, where there is one.
 pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &App) {
     let theme = &app.theme;
-    let width = usize::from(screen.width.saturating_sub(4)).min(92);
+    let width = window_width(screen);
     let (title, lines, top) = match &app.overlay {
         None => return,
         Some(Overlay::Help(top)) => ("Keys".to_owned(), help(theme, width), *top),
@@ -33,6 +33,24 @@ pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &App) {
             ("Not saved".to_owned(), question(app, &answers, width), 0)
         }
     };
+    window(frame, screen, theme, title, lines, top);
+}
+
+/// Columns inside of a window on this screen.
+pub(super) fn window_width(screen: Rect) -> usize {
+    usize::from(screen.width.saturating_sub(4)).min(92)
+}
+
+/// Draws lines over the screen, from one on.
+pub(super) fn window(
+    frame: &mut Frame<'_>,
+    screen: Rect,
+    theme: &Theme,
+    title: String,
+    lines: Vec<Line<'_>>,
+    top: usize,
+) {
+    let width = window_width(screen);
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let area = middle(screen, u16::try_from(width + 2).unwrap_or(u16::MAX), height);
     frame.render_widget(Clear, area);
@@ -64,15 +82,7 @@ fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
         (Place::Messages, "Messages and sequence"),
         (Place::Detail, "Fields, payload and bytes"),
     ] {
-        if !lines.is_empty() {
-            lines.push(Line::raw(""));
-        }
-        lines.push(Line::styled(title, theme.header));
-        // What counts in several places stands with the first of them.
-        for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
-            let names: Vec<_> = binding.keys.iter().map(Key::name).collect();
-            entry(&mut lines, theme, &names.join("  "), binding.help, width);
-        }
+        bindings(&mut lines, theme, width, (place, title), |_| true);
     }
     lines.push(Line::raw(""));
     lines.push(Line::styled("Commands, behind :", theme.header));
@@ -91,6 +101,25 @@ fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
         entry(&mut lines, theme, keys, text, width);
     }
     lines
+}
+
+/// The keys of a place, under its title.
+pub(super) fn bindings(
+    lines: &mut Vec<Line<'_>>,
+    theme: &Theme,
+    width: usize,
+    (place, title): (Place, &'static str),
+    counts: impl Fn(&Action) -> bool,
+) {
+    if !lines.is_empty() {
+        lines.push(Line::raw(""));
+    }
+    lines.push(Line::styled(title, theme.header));
+    // What counts in several places stands with the first of them.
+    for binding in KEYS.iter().filter(|b| b.places.contains(&place) && counts(&b.action)) {
+        let names: Vec<_> = binding.keys.iter().map(Key::name).collect();
+        entry(lines, theme, &names.join("  "), binding.help, width);
+    }
 }
 
 fn entry(lines: &mut Vec<Line<'_>>, theme: &Theme, keys: &str, text: &str, width: usize) {
