@@ -93,7 +93,7 @@ fn tell_progress(run: &mut Run<Rows>, feed: &Feed, loading: &Loading) {
 }
 
 /// Packets that are read later than this after they were captured are worth a word.
-const LAG: Duration = Duration::from_millis(1000);
+const LAG: Duration = Duration::from_secs(1);
 
 impl Audience for Loading {
     fn news(&mut self, text: &str) {

@@ -21,7 +21,7 @@ use crate::tui::{Ended, Picker, Session, TuiError};
 /// Opens what was named, and shows it.
 pub(super) fn tui(args: PrintArgs) -> Result<Found, CliError> {
     if args.read.names_no_source() {
-        return choose(args);
+        return choose(&args);
     }
     let filter = args.read.display_filter.clone();
     let options = ReadOptions::try_from(args.read)?;
@@ -30,7 +30,7 @@ pub(super) fn tui(args: PrintArgs) -> Result<Found, CliError> {
 }
 
 /// Nothing was named: lets somebody choose interfaces, until they can be opened.
-fn choose(args: PrintArgs) -> Result<Found, CliError> {
+fn choose(args: &PrintArgs) -> Result<Found, CliError> {
     let palette = Palette::from_environment();
     let mut picker = Picker::new(Offer::now()?, palette, args.read.capture_filter.as_deref());
     loop {

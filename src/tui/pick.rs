@@ -14,7 +14,7 @@ use super::action::{Action, Motion, Mouse};
 use super::cursor::Cursor;
 use super::edit::{Edit, Line};
 use super::theme::{Palette, Theme};
-use crate::capture::{InterfaceInfo, Traffic, check_filter};
+use crate::capture::{CaptureError, InterfaceInfo, Traffic, check_filter};
 use crate::note::Severity;
 
 /// What there is to choose from.
@@ -31,7 +31,7 @@ impl Offer {
     ///
     /// # Errors
     /// When it does not tell.
-    pub fn now() -> Result<Self, crate::capture::CaptureError> {
+    pub fn now() -> Result<Self, CaptureError> {
         Ok(Self { interfaces: crate::capture::interfaces()?, ports: listening() })
     }
 }
@@ -285,8 +285,14 @@ impl Picker {
             Action::Quit
                 | Action::Suspend
                 | Action::Help
-                | Action::Move(Motion::Up | Motion::Down | Motion::PageUp | Motion::PageDown)
-                | Action::Move(Motion::Top | Motion::Bottom)
+                | Action::Move(
+                    Motion::Up
+                        | Motion::Down
+                        | Motion::PageUp
+                        | Motion::PageDown
+                        | Motion::Top
+                        | Motion::Bottom
+                )
                 | Action::ClearMarks
                 | Action::Theme
         )
@@ -333,7 +339,11 @@ impl Picker {
         let Some((line, error)) = &mut self.line else { return };
         let text = line.text().trim();
         let checked = if text.is_empty() { Ok(()) } else { check_filter(text) };
-        *error = checked.err().map(|error| error.to_string());
+        *error = checked.err().map(|error| match error {
+            // The expression stands beside it.
+            CaptureError::Filter { message, .. } => message,
+            other => other.to_string(),
+        });
     }
 
     fn step(&mut self, motion: Motion) {

@@ -34,10 +34,13 @@ use super::view;
 use crate::process::Owners;
 use crate::store::{Size, Writer};
 
+/// Fills a store, tells how far it is, and does what is wished meanwhile.
+pub type Load = Box<dyn FnOnce(Writer, &Loading) + Send>;
+
 /// What is shown.
 pub struct Session {
     /// Fills the store, on a thread of its own.
-    pub load: Box<dyn FnOnce(Writer, &Loading) + Send>,
+    pub load: Load,
     /// What the packets come from.
     pub name: String,
     /// That is an interface.

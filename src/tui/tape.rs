@@ -54,7 +54,7 @@ pub fn cannot_write(path: &Path, error: &io::Error, folders: &[PathBuf]) -> Stri
     }
     let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
     let folders = folders.join(" and ");
-    format!("cannot write {shown}: a live capture gives up its rights and saves only in {folders}")
+    format!("cannot write {shown}: while capturing only in {folders}")
 }
 
 /// Which packets belong to a connection.
@@ -115,9 +115,8 @@ impl Tape {
         let mut decoder = Decoder::new(&self.limits);
         let mut described = 0;
         let mut saved: u64 = 0;
-        loop {
-            // A recording that still grows ends in the middle of a packet; what there is was saved.
-            let Ok(Some(record)) = source.next() else { break };
+        // A recording that still grows ends in the middle of a packet; what there is was saved.
+        while let Ok(Some(record)) = source.next() {
             let comments = std::mem::take(&mut *lock(&comments));
             let takes = wanted.is_empty()
                 || match decoder.decode(&record) {

@@ -265,6 +265,8 @@ fn summary(app: &App) -> String {
         parts.push(format!("loading, {}", count(app.load.packets, "packet")));
     } else if app.load.stopped {
         parts.push("stopped".to_owned());
+    } else if app.live && app.load.done {
+        parts.push("ended".to_owned());
     }
     parts.join(" · ")
 }

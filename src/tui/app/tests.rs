@@ -402,3 +402,88 @@ fn a_million_messages() {
     }
     println!("all {} of them after {:?}", app.listed(), begin.elapsed());
 }
+
+/// A capture that goes on, and what was said on its first connection.
+fn live() -> (Play, App) {
+    let mut play = Play::new();
+    play.open(1, "/live");
+    play.text(1, ToServer, "before");
+    let mut app = App::new(play.reader.clone(), "lo", true, Palette::Plain).unwrap();
+    app.load = Load { packets: 10, streams: 1, dropped: Some(0), ..Load::default() };
+    app.unsaved = true;
+    app.refresh();
+    app.update(Action::Show(View::Messages));
+    (play, app)
+}
+
+#[test]
+fn a_screen_that_stands_still_shows_later_what_came_meanwhile() {
+    let (mut play, mut app) = live();
+    app.update(Action::Pause);
+    play.text(1, ToServer, "meanwhile");
+    app.load.packets = 13;
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("PAUSED, 3 packets held") && drawn.contains("before"), "{drawn}");
+    assert!(!drawn.contains("meanwhile"), "{drawn}");
+    // A filter looks at what is shown.
+    app.apply_filter("kind == text");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("1 of 2 rows") && !drawn.contains("meanwhile"), "{drawn}");
+    app.update(Action::Pause);
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("2 of 3 rows") && drawn.contains("meanwhile"), "{drawn}");
+    assert!(!drawn.contains("PAUSED"), "{drawn}");
+}
+
+#[test]
+fn a_list_that_is_cleared_begins_with_what_comes_next() {
+    let (mut play, mut app) = live();
+    screen(&mut app, 80, 24);
+    app.update(Action::Mark);
+    app.update(Action::Clear);
+    assert_eq!(app.take_effects(), [Effect::Order(Order::Clear)]);
+    play.writer.clear(crate::store::Keep::Open);
+    let drawn = screen(&mut app, 80, 24);
+    assert!(!drawn.contains("before") && app.list.marks.is_empty(), "{drawn}");
+    play.text(1, ToServer, "after");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("after") && !drawn.contains("before"), "{drawn}");
+    app.update(Action::Show(View::Connections));
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("/live") && drawn.contains("accepted"), "it is still open: {drawn}");
+}
+
+#[test]
+fn beginning_anew_asks_before_something_is_lost() {
+    let (_play, mut app) = live();
+    app.update(Action::Restart);
+    assert_eq!(app.overlay, Some(Overlay::Restart));
+    app.update(Action::Back);
+    assert_eq!((app.overlay.clone(), app.take_effects()), (None, Vec::new()));
+    app.update(Action::Restart);
+    app.update(Action::Enter);
+    assert_eq!(app.take_effects(), [Effect::Order(Order::Restart)]);
+    app.unsaved = false;
+    app.update(Action::Restart);
+    assert_eq!(app.take_effects(), [Effect::Order(Order::Restart)]);
+    app.load.done = true;
+    app.update(Action::Restart);
+    assert_eq!(app.take_effects(), Vec::new());
+}
+
+#[test]
+fn what_happens_to_a_capture_is_told_and_remembered() {
+    let (_play, mut app) = live();
+    let loading = crate::tui::load::Loading::default();
+    loading.tell(|load| *load = app.load.clone());
+    loading.news("eth0: the interface is down");
+    loading.tell(|load| load.dropped = Some(1204));
+    app.load = loading.now();
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("1,204 dropped") && drawn.contains("eth0: the interface is down"));
+    app.update(Action::Capture);
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("Happened") && drawn.contains("Dropped"), "{drawn}");
+    app.update(Action::Back);
+    assert!(!screen(&mut app, 80, 24).contains("eth0"), "told once");
+}
