@@ -16,6 +16,7 @@
 mod half;
 mod key;
 mod table;
+mod turns;
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;

@@ -118,6 +118,7 @@ pub enum Step {
 /// direction. After [`Step::Refused`] go on in the same way; after [`Step::Unanswered`] one may. The
 /// other steps are the last.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that are independent of each other")]
 pub struct Http1 {
     client: Side,
     server: Side,
@@ -135,6 +136,8 @@ pub struct Http1 {
     stray: Option<Stray>,
     /// Answers were lost: the next one may be to any request of the queue.
     unsure: bool,
+    /// The capture may lack requests: an answer is not to be laid to one that asked for something else.
+    requests_lost: bool,
     /// Anything was seen of the server, be it a gap.
     server_seen: bool,
     /// What ended the server's side.
@@ -249,6 +252,7 @@ impl Http1 {
             proxy_protocol: None,
             stray: None,
             unsure: false,
+            requests_lost: false,
             server_seen: false,
             ended: None,
         }

@@ -4,6 +4,8 @@
 //! that is hit leaves a note or a count, and the bytes behind it are skipped by length: never silent,
 //! never out of step.
 
+use std::ops::Range;
+
 /// How much may be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -16,8 +18,11 @@ pub struct Limits {
     /// several retransmission timeouts.
     pub hold_ns: i64,
     /// Segments of a connection that may still fill a hole after the receiver acknowledged past it:
-    /// packets of several capture queues or interfaces can be a little out of order in the file.
-    pub hole_grace_segments: u32,
+    /// packets of several capture queues or interfaces can be a little out of order in the file. The
+    /// greater number holds for [`Self::hole_grace_ns`], the lesser one afterwards.
+    pub hole_grace_segments: Range<u32>,
+    /// Nanoseconds of packet time for which packets are out of order in a capture more than a little.
+    pub hole_grace_ns: i64,
     /// Open TCP connections, over all; the longest idle one is dropped first.
     pub flows: usize,
     /// Bytes kept for all connections together: unfinished messages, windows of compressed ones, what
@@ -68,7 +73,8 @@ impl Default for Limits {
             hold_bytes: 1 << 20,
             hold_segments: 4096,
             hold_ns: 30 * SECOND,
-            hole_grace_segments: 3,
+            hole_grace_segments: 3..32,
+            hole_grace_ns: SECOND / 100,
             flows: 1 << 18,
             kept_bytes: 768 << 20,
             idle_ns: 600 * SECOND,

@@ -5,9 +5,8 @@
 //!   ----------|....hole....|#####|....hole....|####|
 //!   delivered               held (first bytes win)  ^ fin
 //! ```
-//! Bytes wait, too, while the other direction lacks bytes that their sender had acknowledged: an answer
-//! does not come out before its request, even where the capture has them the wrong way round. Then both
-//! directions take turns, packet by packet.
+//! Bytes wait, too, while the other direction lacks bytes that their sender had acknowledged: see
+//! [`super::turns`], which says when either direction goes on.
 //!
 //! A hole becomes a gap when the receiver has acknowledged past it (and a few more segments did not
 //! fill it), when too much is held behind it, when it has stood too long, or at the end.
@@ -39,6 +38,17 @@ struct Held {
     bytes: Box<[u8]>,
     /// Bytes behind these that the snapshot length cut off.
     cut: u64,
+    /// As in [`Piece`].
+    heard: u64,
+}
+
+/// Where a direction ends.
+#[derive(Debug, Clone, Copy)]
+struct Fin {
+    at: u64,
+    origin: Origin,
+    /// As in [`Piece`].
+    heard: u64,
 }
 
 impl Held {
@@ -75,19 +85,14 @@ pub(super) struct Half {
     ended: bool,
     /// A segment with data, SYN or FIN came from this side (not only an acknowledgement of it).
     pub(super) seen: bool,
-    /// The other direction lacks bytes that this side's sender had seen: nothing is handed on.
-    blocked: bool,
     recent_at: u8,
     recent: Option<Box<[Recent; RECENT]>>,
-    /// What came early, by offset; the ranges do not overlap and all lie beyond `next`.
+    /// What came early, by offset; the ranges do not overlap and all lie beyond `next`, or at it while
+    /// they wait for the other direction.
     held: BTreeMap<u64, Held>,
-    /// Where FIN stands.
-    fin: Option<(u64, Origin)>,
-    /// The other direction is held back until these bytes are handed on, or given up; what follows
-    /// them takes turns with it.
-    owed: Option<u64>,
-    /// When the hole at `next` was first seen.
-    hole_since: Option<Timestamp>,
+    fin: Option<Fin>,
+    /// Since when something waits.
+    waits_since: Option<Timestamp>,
     /// Segments far outside the stream: the sequence number that would follow, and how many.
     stray: (SeqNo, u8),
     held_bytes: usize,
@@ -101,6 +106,9 @@ pub(super) struct Piece<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) cut: u32,
     pub(super) fin: bool,
+    /// Up to where its sender had the other direction when it sent this: what comes of that there
+    /// comes before it.
+    pub(super) heard: u64,
 }
 
 impl Half {
@@ -152,25 +160,16 @@ impl Half {
         self.held_bytes.saturating_add(self.held.len().saturating_mul(ENTRY))
     }
 
-    /// Hands on all that is held, as if its holes were never to be filled.
-    pub(super) fn shed(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
-        self.release();
-        while !self.held.is_empty() {
-            self.give_up_hole(now, give)?;
-        }
-        self.fin_if_due(give)
-    }
-
     /// How far ahead of the next byte.
     fn distance(&self, seq: SeqNo) -> i32 {
         seq.ahead_of(self.next_seq)
     }
 
-    /// Takes a segment of this direction.
+    /// Takes a segment of this direction: hands it on at once, or holds it.
     pub(super) fn data(
         &mut self,
         piece: Piece<'_>,
-        limits: &Limits,
+        peer: &Self,
         give: Give<'_>,
     ) -> ControlFlow<()> {
         if self.ended {
@@ -189,15 +188,16 @@ impl Half {
         if piece.fin && self.fin.is_none() {
             // RFC 9293 section 3.4: FIN takes the number behind the last byte.
             let at = self.next.saturating_add_signed(ahead.saturating_add_unsigned(len));
-            self.fin = Some((at, piece.origin));
+            self.fin = Some(Fin { at, origin: piece.origin, heard: piece.heard });
         }
-        if ahead == 0 && self.held.is_empty() && !self.blocked {
+        if ahead == 0 && self.held.is_empty() && peer.covers(piece.heard) {
             // The common case: in order, nothing held, nothing copied.
-            self.deliver(piece.origin, piece.bytes, u64::from(piece.cut), give)?;
+            self.deliver(piece.origin, piece.bytes, u64::from(piece.cut), give)
         } else if len > 0 {
-            self.out_of_order(&piece, ahead, len, limits, give)?;
+            self.out_of_order(&piece, ahead, len, peer, give)
+        } else {
+            ControlFlow::Continue(())
         }
-        self.settle(piece.origin, limits, give)
     }
 
     /// Everything but the next segment in an orderly stream.
@@ -206,7 +206,7 @@ impl Half {
         piece: &Piece<'_>,
         ahead: i64,
         len: u64,
-        limits: &Limits,
+        peer: &Self,
         give: Give<'_>,
     ) -> ControlFlow<()> {
         let (mut bytes, mut at) = (piece.bytes, self.next.saturating_add_signed(ahead.max(0)));
@@ -227,141 +227,131 @@ impl Half {
         // In one step: the segment may begin before the first byte that there is an offset for.
         let end = self.next.saturating_add_signed(ahead.saturating_add_unsigned(len));
         let cut = end.saturating_sub(at).saturating_sub(bytes.len() as u64);
-        if at == self.next && self.held.is_empty() && !self.blocked {
+        if at == self.next && self.held.is_empty() && peer.covers(piece.heard) {
             return self.deliver(piece.origin, bytes, cut, give);
         }
-        self.hold(piece.origin, at, bytes, cut, give)?;
-        self.drain(give)?;
-        while self.held_bytes > limits.hold_bytes || self.held.len() > limits.hold_segments {
-            self.release();
-            self.give_up_hole(piece.origin, give)?;
-        }
-        ControlFlow::Continue(())
+        self.hold(&Piece { bytes, ..*piece }, at, cut, give)
     }
 
-    /// Does the capture lack (so far) bytes that the other side has acknowledged? A single one with
-    /// nothing behind it does not count: see [`Self::give_up_acknowledged`].
+    /// Is everything up to there handed on, or given up?
+    pub(super) fn covers(&self, offset: u64) -> bool {
+        // One acknowledged byte with nothing behind it is most likely a FIN that was not captured: it
+        // takes a sequence number too.
+        offset <= self.next || offset - self.next == 1 && self.held.is_empty()
+    }
+
+    /// Bytes at `next` that are missing so far: up to what is held, or up to what is acknowledged.
+    pub(super) fn hole(&self) -> Option<u64> {
+        let end = match self.held.keys().next() {
+            Some(&at) if self.next < self.acked && self.acked < at => self.acked,
+            Some(&at) => at,
+            None if self.covers(self.acked) => return None,
+            None => self.acked,
+        };
+        end.checked_sub(self.next).filter(|&len| len > 0)
+    }
+
+    /// Bytes that are missing before FIN, with nothing held.
+    pub(super) fn hole_before_fin(&self) -> Option<u64> {
+        let fin = self.fin.filter(|_| self.held.is_empty() && !self.ended)?;
+        fin.at.checked_sub(self.next).filter(|&len| len > 0)
+    }
+
+    /// Does the capture lack (so far) bytes that the other side has acknowledged?
     pub(super) fn lacks(&self) -> bool {
-        let missing = self.acked.saturating_sub(self.next);
-        match self.held.keys().next() {
-            None => missing > 1,
-            Some(&at) => missing > 0 && at > self.next,
+        self.acked > self.next && self.hole().is_some()
+    }
+
+    /// The packet that brought what stands at `next`: bytes, or FIN; and what its sender had heard.
+    pub(super) fn turn(&self) -> Option<(PacketNo, u64)> {
+        match (self.held.first_key_value(), self.fin) {
+            (Some((&at, held)), _) if at <= self.next => Some((held.origin.packet, held.heard)),
+            (None, Some(fin)) if fin.at <= self.next && !self.ended => {
+                Some((fin.origin.packet, fin.heard))
+            }
+            _ => None,
         }
     }
 
-    /// Holds everything back while the other direction lacks bytes, unless that one does so.
-    pub(super) fn block_behind(&mut self, other: &mut Self) {
-        if !self.blocked && !other.blocked && other.lacks() {
-            self.blocked = true;
-            other.owed = Some(other.acked);
-        }
+    /// The packet that brought the first of what is held.
+    pub(super) fn first_held(&self) -> Option<PacketNo> {
+        self.held.first_key_value().map(|(_, held)| held.origin.packet)
     }
 
-    /// The packet that brought what can be handed on next, of what is held.
-    pub(super) fn due(&self) -> Option<PacketNo> {
-        self.held
-            .first_key_value()
-            .filter(|(at, _)| **at <= self.next)
-            .map(|(_, h)| h.origin.packet)
+    /// Is more held than may be.
+    pub(super) fn is_full(&self, limits: &Limits) -> bool {
+        self.held_bytes > limits.hold_bytes || self.held.len() > limits.hold_segments
     }
 
-    /// Nothing is to be held back any more.
-    pub(super) const fn release(&mut self) {
-        self.blocked = false;
-        self.owed = None;
-    }
-
-    /// Is anything held back.
-    pub(super) const fn is_blocked(&self) -> bool {
-        self.blocked
-    }
-
-    /// The other side has everything up to `ack`.
-    pub(super) fn acknowledged(&mut self, ack: SeqNo) {
+    /// The other side has everything up to `ack`; gives where in this direction that is.
+    #[inline]
+    pub(super) fn acknowledged(&mut self, ack: SeqNo) -> u64 {
         if !self.started {
             // Nothing of this side was captured yet: what it sends next starts here.
             self.start(ack);
-            return;
+            return self.next;
         }
         let ahead = self.distance(ack);
-        if ahead > 0 && ahead <= FAR {
-            let to = self.next.saturating_add(u64::from(ahead.unsigned_abs()));
-            // FIN takes a number too, but is no byte.
-            let to = self.fin.map_or(to, |(fin, _)| to.min(fin));
-            if self.acked <= self.next && to > self.next {
-                self.grace = 0;
-            }
-            self.acked = self.acked.max(to);
+        if ahead <= 0 || ahead > FAR {
+            return self.next;
+        }
+        let to = self.next.saturating_add(u64::from(ahead.unsigned_abs()));
+        // FIN takes a number too, but is no byte.
+        let to = self.fin.map_or(to, |fin| to.min(fin.at));
+        if self.acked <= self.next && to > self.next {
+            self.grace = 0;
+        }
+        self.acked = self.acked.max(to);
+        to
+    }
+
+    /// Called once for each segment of the connection, whichever side sent it, while something waits.
+    pub(super) fn tick(&mut self, now: Origin) {
+        if self.acked > self.next {
+            self.grace = self.grace.saturating_add(1);
+        }
+        if self.is_waiting() {
+            self.waits_since = self.waits_since.or(now.time);
+        } else {
+            self.waits_since = None;
         }
     }
 
-    /// Called once for each segment of the connection, whichever side sent it: is the hole a gap now?
-    pub(super) fn settle(
+    /// Gives up the hole at `next` when nothing will fill it any more; `true` when it did.
+    pub(super) fn give_up_if_due(
         &mut self,
         now: Origin,
         limits: &Limits,
         give: Give<'_>,
-    ) -> ControlFlow<()> {
-        if self.blocked || self.held.is_empty() && self.acked <= self.next {
-            return self.fin_if_due(give);
+    ) -> ControlFlow<(), bool> {
+        let Some(len) = self.hole() else { return ControlFlow::Continue(false) };
+        let waited = now.time.zip(self.waits_since).map_or(0, |(now, since)| now.since(since));
+        let grace = &limits.hole_grace_segments;
+        let enough = if waited < limits.hole_grace_ns { grace.end } else { grace.start };
+        let proven = self.acked > self.next && self.grace > enough;
+        if !proven && !self.is_full(limits) && waited <= limits.hold_ns {
+            return ControlFlow::Continue(false);
         }
-        if self.acked > self.next {
-            self.grace = self.grace.saturating_add(1);
-            if self.grace > limits.hole_grace_segments {
-                self.give_up_acknowledged(now, give)?;
-            }
-        }
-        if self.held.is_empty() {
-            self.hole_since = None;
-        } else {
-            let since = *self.hole_since.get_or_insert(now.time.unwrap_or_default());
-            if now.time.is_some_and(|t| t.since(since) > limits.hold_ns) {
-                self.give_up_hole(now, give)?;
-                self.hole_since = now.time;
-            }
-        }
-        self.fin_if_due(give)
+        self.give_up(now, len, give)?;
+        ControlFlow::Continue(true)
     }
 
-    /// Is a hole waiting to be filled or given up.
+    /// These bytes at `next` will not come.
+    pub(super) fn give_up(&mut self, now: Origin, len: u64, give: Give<'_>) -> ControlFlow<()> {
+        self.waits_since = None;
+        self.gap(now, len, false, give)
+    }
+
+    /// Is something held, or a hole to be filled or given up.
+    #[inline]
     pub(super) fn is_waiting(&self) -> bool {
         !self.held.is_empty() || self.acked > self.next
-    }
-
-    /// The connection is over: every hole is a gap.
-    pub(super) fn flush(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
-        if self.ended {
-            return ControlFlow::Continue(());
-        }
-        self.release();
-        while !self.held.is_empty() {
-            self.give_up_hole(now, give)?;
-        }
-        if self.acked > self.next {
-            self.give_up_acknowledged(now, give)?;
-        }
-        if let Some((fin, _)) = self.fin
-            && fin > self.next
-        {
-            self.gap(now, fin - self.next, false, give)?;
-        }
-        self.fin_if_due(give)
     }
 
     /// Nothing follows (RST from either side).
     pub(super) fn end(&mut self) {
         self.ended = true;
         self.drop_held();
-    }
-
-    pub(super) fn fin_if_due(&mut self, give: Give<'_>) -> ControlFlow<()> {
-        match self.fin {
-            Some((at, origin)) if at <= self.next && !self.ended && !self.blocked => {
-                self.end();
-                give(StreamEvent::Fin { origin })
-            }
-            _ => ControlFlow::Continue(()),
-        }
     }
 
     /// Hands on bytes that are next, and the part of them that the snapshot length cut off.
@@ -395,64 +385,27 @@ impl Half {
         self.next_seq = self.next_seq.plus(step);
     }
 
-    /// What is held and now next goes out.
-    fn drain(&mut self, give: Give<'_>) -> ControlFlow<()> {
-        while !self.blocked && self.owed.is_none_or(|owed| self.next < owed) && self.due().is_some()
-        {
-            self.hand_on(give)?;
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// The first of what is held goes out.
+    /// What stands at `next` goes out.
     pub(super) fn hand_on(&mut self, give: Give<'_>) -> ControlFlow<()> {
-        let Some((_, held)) = self.held.pop_first() else { return ControlFlow::Continue(()) };
-        self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
-        if self.held.is_empty() {
-            self.hole_since = None;
-        }
-        self.deliver(held.origin, &held.bytes, held.cut, give)
-    }
-
-    /// The hole at `next` will not be filled.
-    fn give_up_hole(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
-        if let Some(&at) = self.held.keys().next()
-            && at > self.next
-        {
-            self.gap(now, at - self.next, false, give)?;
-        }
-        self.drain(give)
-    }
-
-    /// The receiver has what the capture lacks: every hole below `acked` is a gap.
-    pub(super) fn give_up_acknowledged(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
-        while self.acked > self.next {
-            let before = self.next;
-            match self.held.keys().next() {
-                Some(&at) if at < self.acked => self.give_up_hole(now, give)?,
-                // One acknowledged byte with nothing behind it is most likely a FIN that was not
-                // captured: it takes a sequence number too.
-                None if self.acked - self.next == 1 => return ControlFlow::Continue(()),
-                _ => self.gap(now, self.acked - self.next, false, give)?,
+        if let Some((_, held)) = self.held.pop_first() {
+            self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
+            if self.held.is_empty() {
+                self.waits_since = None;
             }
-            self.drain(give)?;
-            if self.next == before {
-                // No hole: it waits for its turn.
-                break;
-            }
+            return self.deliver(held.origin, &held.bytes, held.cut, give);
         }
-        ControlFlow::Continue(())
+        match self.fin {
+            Some(Fin { at, origin, .. }) if at <= self.next && !self.ended => {
+                self.end();
+                give(StreamEvent::Fin { origin })
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     /// Keeps a segment that came early, where nothing is held yet: the first bytes win.
-    fn hold(
-        &mut self,
-        origin: Origin,
-        at: u64,
-        bytes: &[u8],
-        cut: u64,
-        give: Give<'_>,
-    ) -> ControlFlow<()> {
+    fn hold(&mut self, piece: &Piece<'_>, at: u64, cut: u64, give: Give<'_>) -> ControlFlow<()> {
+        let &Piece { origin, bytes, heard, .. } = piece;
         let end = at.saturating_add(bytes.len() as u64).saturating_add(cut);
         let mut conflict = 0;
         // The held stretches that overlap [at, end): the one that starts before, and those inside.
@@ -482,7 +435,7 @@ impl Half {
             // Only cut bytes in a stretch whose bytes are known to be cut: still worth holding, it
             // keeps the step.
             self.held_bytes += part.len();
-            self.held.insert(from, Held { origin, bytes: part.into(), cut });
+            self.held.insert(from, Held { origin, bytes: part.into(), cut, heard });
         }
         if conflict > 0 {
             give(StreamEvent::Conflict { origin, len: conflict })?;
@@ -511,9 +464,11 @@ impl Half {
     }
 
     fn flush_held(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
-        self.blocked = false;
-        while !self.held.is_empty() {
-            self.give_up_hole(now, give)?;
+        while let Some(&at) = self.held.keys().next() {
+            if at > self.next {
+                self.give_up(now, at - self.next, give)?;
+            }
+            self.hand_on(give)?;
         }
         ControlFlow::Continue(())
     }

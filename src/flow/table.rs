@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 
 use super::half::{Half, Piece};
 use super::key::FlowKey;
+use super::turns::Turns;
 use super::{Finish, FlowInfo, Handler, Interest, Shed, Side, StreamEvent};
 use crate::limits::Limits;
 use crate::packet::{Segment, TcpFlags};
@@ -420,16 +421,12 @@ impl<T: Default> Flow<T> {
             }
             ControlFlow::Continue(())
         };
-        let (own, other) = (side, side.flip());
         let mut seq = segment.seq;
         if flags.has(TcpFlags::SYN) {
             half.syn(seq);
             seq = seq.plus(1);
         }
-        if flags.has(TcpFlags::ACK) {
-            peer.acknowledged(segment.ack);
-            half.block_behind(peer);
-        }
+        let heard = if flags.has(TcpFlags::ACK) { peer.acknowledged(segment.ack) } else { 0 };
         let fin = flags.has(TcpFlags::FIN);
         if flags.has(TcpFlags::RST) {
             // RFC 9293 section 3.10.7.4: a RST takes effect at its place in the sequence; in a capture
@@ -444,15 +441,17 @@ impl<T: Default> Flow<T> {
                 bytes: segment.payload,
                 cut: segment.cut,
                 fin,
+                heard,
             };
-            half.data(piece, limits, &mut |event| give(own, event))?;
-        } else if half.is_waiting() {
-            half.settle(segment.origin, limits, &mut |event| give(own, event))?;
+            half.data(piece, peer, &mut |event| give(side, event))?;
         }
-        if peer.is_waiting() {
-            peer.settle(segment.origin, limits, &mut |event| give(other, event))?;
+        if fin || half.is_waiting() || peer.is_waiting() {
+            Turns { half: &mut *half, peer: &mut *peer, side }.go_on(
+                segment.origin,
+                limits,
+                &mut give,
+            )?;
         }
-        take_turns(half, peer, own, &mut give)?;
         let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
             return self.ignore();
@@ -492,8 +491,7 @@ impl<T: Default> Flow<T> {
                 }
                 ControlFlow::Continue(())
             };
-            a.shed(now, &mut |event| give(Side::A, event))?;
-            b.shed(now, &mut |event| give(Side::B, event))?;
+            Turns { half: a, peer: b, side: Side::A }.shed(now, &mut give)?;
         }
         if interest == Interest::Drop {
             return self.ignore();
@@ -529,7 +527,7 @@ impl<T: Default> Flow<T> {
             }
             ControlFlow::Continue(())
         };
-        flush_both(a, b, Side::A, origin, &mut give)?;
+        Turns { half: a, peer: b, side: Side::A }.flush(origin, &mut give)?;
         if let Some((side, origin)) = *reset {
             give(side, StreamEvent::Reset { origin })?;
         }
@@ -541,53 +539,4 @@ impl<T: Default> Flow<T> {
             ControlFlow::Continue(())
         }
     }
-}
-
-/// Hands on what one direction held back, once the other lacks nothing more that was acknowledged: from
-/// there on, packet by packet.
-fn take_turns(
-    half: &mut Half,
-    peer: &mut Half,
-    side: Side,
-    give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    let lacking = match (half.is_blocked(), peer.is_blocked()) {
-        (true, _) => &*peer,
-        (_, true) => &*half,
-        (false, false) => return ControlFlow::Continue(()),
-    };
-    if lacking.lacks() {
-        return ControlFlow::Continue(());
-    }
-    half.release();
-    peer.release();
-    loop {
-        let (next, from) = match (half.due(), peer.due()) {
-            (None, None) => break,
-            (Some(mine), Some(theirs)) if theirs < mine => (&mut *peer, side.flip()),
-            (None, Some(_)) => (&mut *peer, side.flip()),
-            (Some(_), _) => (&mut *half, side),
-        };
-        next.hand_on(&mut |event| give(from, event))?;
-    }
-    half.fin_if_due(&mut |event| give(side, event))?;
-    peer.fin_if_due(&mut |event| give(side.flip(), event))
-}
-
-/// Gives up all holes of both directions; first those of the one that the other waits for.
-fn flush_both(
-    half: &mut Half,
-    peer: &mut Half,
-    side: Side,
-    origin: Origin,
-    give: &mut dyn FnMut(Side, StreamEvent<'_>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    if half.is_blocked() {
-        peer.give_up_acknowledged(origin, &mut |event| give(side.flip(), event))?;
-    } else if peer.is_blocked() {
-        half.give_up_acknowledged(origin, &mut |event| give(side, event))?;
-    }
-    take_turns(half, peer, side, give)?;
-    half.flush(origin, &mut |event| give(side, event))?;
-    peer.flush(origin, &mut |event| give(side.flip(), event))
 }

@@ -253,6 +253,31 @@ fn answer_waits_for_the_request_that_it_acknowledges() {
 }
 
 #[test]
+fn of_two_segments_the_wrong_way_round_only_the_later_one_waits() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    net.send(true, ACK, 0, 0, b"ask!");
+    // What answers the frame comes before the answer to the request, and before the frame itself.
+    net.send(false, ACK, 6, 9, b"echo");
+    net.send(false, ACK, 0, 4, b"answer");
+    net.send(true, ACK, 4, 6, b"frame");
+    let order: Vec<&str> = net.out.log.iter().map(|line| &line[..4]).collect();
+    assert_eq!(net.out.a.bytes, whole(b"ask!frame"), "{order:?}");
+    assert_eq!(net.out.b.bytes, whole(b"answerecho"));
+    let from_a: Vec<bool> = net.out.log.iter().map(|line| line.contains(" A ")).collect();
+    assert_eq!(from_a, [true, false, true, false]);
+}
+
+#[test]
+fn segments_that_each_heard_the_other_come_out_all_the_same() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    net.send(true, ACK, 0, 1, b"a");
+    net.send(false, ACK, 0, 1, b"b");
+    assert_eq!((net.out.a.bytes, net.out.b.bytes), (whole(b"a"), whole(b"b")));
+}
+
+#[test]
 fn answer_comes_after_the_gap_where_its_request_was() {
     let mut net = Net::new();
     net.open(0, 0);

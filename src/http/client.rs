@@ -252,6 +252,13 @@ impl Http1 {
 
     pub(super) fn client_gap(&mut self, origin: Origin, len: u64) {
         self.client.fresh = true;
+        // Only inside a head or a body of known length no whole request can be missing.
+        self.requests_lost |= match self.client.state {
+            State::Body(mut body) => matches!(body.gap(len), Bridged::Lost(_)),
+            State::Head => !self.client.head.started(),
+            State::Holed { .. } => false,
+            _ => true,
+        };
         match self.client.state {
             State::Head if self.is_holding() => self.held.gap(origin, len),
             State::Head | State::Holed { .. } => match self.client.head.hole() {

@@ -214,7 +214,9 @@ impl Http1 {
             early: None,
             proxy_protocol: self.proxy_protocol.take(),
         };
-        if let Some(Outstanding::Plain { head: Some(plain), .. }) = self.queue.pop_front() {
+        if let Some(Outstanding::Plain { head: Some(plain), .. }) = self.queue.pop_front()
+            && !self.requests_lost
+        {
             let PlainHead { bytes, extent, begin, origin } = *plain;
             if let Some(head) = head::request(&bytes, extent, limits) {
                 attempt.body = body::of_request(&head.fields) != Framing::None;

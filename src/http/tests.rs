@@ -262,6 +262,21 @@ mod upgrades {
     }
 
     #[test]
+    fn answer_101_is_not_laid_to_a_plain_request_when_requests_may_be_lost() {
+        let plain = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+        let answered = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let got = lawful(&[C(plain), GapC(90), S(SWITCH)]);
+        assert_eq!(only(&got).request, None);
+        // Nothing is missing: it was answered as if it had asked.
+        assert!(only(&lawful(&[C(plain), S(SWITCH)])).request.is_some());
+        // Bytes missing inside a body of known length hide no request.
+        let holed = [C(&plain[..plain.len() - 2]), GapC(2), S(SWITCH)];
+        assert!(only(&lawful(&holed)).request.is_some());
+        let later = [C(plain), S(answered), C(plain), S(SWITCH)];
+        assert!(only(&lawful(&later)).request.is_some());
+    }
+
+    #[test]
     fn interim_responses_are_recorded() {
         let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
         let got = lawful(&[C(REQUEST), S(&[interim, SWITCH].concat())]);
