@@ -464,7 +464,14 @@ fn in_a_process_of_its_own() {
     assert!(File::open(&secret).is_ok(), "before, root reads it");
     let output = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(output.path(), sudo.then_some(65_534), None).unwrap();
-    let left = give_up(&Keep { write: vec![output.path().to_owned()], read: Vec::new() }).unwrap();
+    let mine = tempfile::tempdir_in("/var/lib").unwrap();
+    std::os::unix::fs::chown(mine.path(), sudo.then_some(65_534), None).unwrap();
+    let keep = Keep {
+        write: vec![output.path().to_owned()],
+        make: vec![mine.path().to_owned()],
+        read: Vec::new(),
+    };
+    let left = give_up(&keep).unwrap();
     assert_eq!(left.user, if sudo { 65_534 } else { 0 });
     if !left.sandbox && !sudo {
         eprintln!("skipped: the kernel has no Landlock");
@@ -486,6 +493,11 @@ fn in_a_process_of_its_own() {
         );
     }
     // What is needed still goes.
+    let made = mine.path().join("saved.pcapng");
+    File::options().write(true).create_new(true).open(&made).unwrap();
+    if left.sandbox {
+        assert!(denied(File::open(&made)), "made, and not to be read");
+    }
     File::create(output.path().join("cap.pcapng")).unwrap();
     tempfile::tempfile().unwrap();
 }

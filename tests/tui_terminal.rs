@@ -24,6 +24,8 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/graphql-ws.pc
 /// A tmux server of its own, ended when dropped.
 struct Tmux {
     socket: String,
+    /// Where its shell is.
+    folder: tempfile::TempDir,
 }
 
 impl Tmux {
@@ -33,8 +35,24 @@ impl Tmux {
             println!("skipped: tmux is not installed, and this test needs a terminal");
             return None;
         }
-        let tmux = Self { socket: format!("wstap-{name}-{}", std::process::id()) };
-        tmux.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh"]);
+        // Not where temporary files may be made anyway.
+        let target = std::path::Path::new(env!("CARGO_BIN_EXE_wstap")).parent().unwrap();
+        let folder = tempfile::tempdir_in(target).unwrap();
+        let tmux = Self { socket: format!("wstap-{name}-{}", std::process::id()), folder };
+        let here = tmux.folder.path().to_str().unwrap();
+        tmux.tmux(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            "80",
+            "-y",
+            "24",
+            "-c",
+            here,
+            "sh",
+        ]);
         tmux.keys(&["PS1='$ '", "Enter", "clear", "Enter"]);
         Some(tmux)
     }
@@ -247,6 +265,20 @@ fn an_interface_is_chosen_and_shown_live_paused_and_asked_for() {
     tmux.wait("empty list", |screen| !screen.contains("the second"));
     say(&mut ws, "the third");
     tmux.wait("what came since", |s| s.contains("the third") && !s.contains("the first"));
+    // Elsewhere than where it was started nothing is written, and it is said where.
+    for (name, wanted) in
+        [("/etc/wstap-was-here.pcapng", "while capturing only in"), ("here.pcapng", "saved ")]
+    {
+        tmux.keys(&["S"]);
+        tmux.wait("file name", |screen| screen.contains("Save as pcapng to"));
+        tmux.keys(&["C-u"]);
+        tmux.keys(&["-l", name]);
+        tmux.keys(&["Enter"]);
+        tmux.wait("answer", |screen| screen.contains(wanted));
+    }
+    let saved = std::fs::read(tmux.folder.path().join("here.pcapng")).unwrap();
+    let saved = String::from_utf8_lossy(&saved);
+    assert!(saved.contains("wstap: client process ") && saved.contains("wstap: server process "));
     tmux.keys(&["q"]);
     tmux.wait("question", |screen| screen.contains("saved nowhere"));
     tmux.keys(&["Escape"]);

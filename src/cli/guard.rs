@@ -11,18 +11,19 @@ use super::args::HelperArgs;
 use super::error::CliError;
 use super::options::{From, ReadOptions};
 use super::screen::complain;
+use crate::privilege::Keep;
 use crate::process::{Finder, Owners};
 
-/// Starts the helper, where there is something local to look for, and gives up all privileges. Files
-/// may still be made in `folders`.
-pub(super) fn live(options: &ReadOptions, folders: &[PathBuf]) -> Result<Option<Finder>, CliError> {
+/// Starts the helper, where there is something local to look for, and gives up all privileges but what
+/// the options need and what is to be kept.
+pub(super) fn live(options: &ReadOptions, keep: Keep) -> Result<Option<Finder>, CliError> {
     let From::Live(live) = &options.from else { return Ok(None) };
     let finder = finder(live.netns.as_ref(), &options.owners);
     if let Some(path) = &options.write {
         // Not there yet where it is one of a set.
         let _ = crate::privilege::hand_over(path);
     }
-    give_up(options, folders)?;
+    give_up(options, keep)?;
     Ok(finder)
 }
 
@@ -48,11 +49,10 @@ fn finder(_: Option<&crate::capture::Netns>, _: &Owners) -> Option<Finder> {
 }
 
 /// Back to the user who called sudo, without capabilities, in a sandbox.
-fn give_up(options: &ReadOptions, folders: &[PathBuf]) -> Result<(), CliError> {
+fn give_up(options: &ReadOptions, mut keep: Keep) -> Result<(), CliError> {
     let rotates = options.rotation.rotates();
-    let set = options.write.iter().filter(|_| rotates).map(|path| folder_of(path));
-    let write = set.chain(folders.iter().cloned()).collect();
-    let keep = crate::privilege::Keep { write, read: options.keylog.iter().cloned().collect() };
+    keep.write.extend(options.write.iter().filter(|_| rotates).map(|path| folder_of(path)));
+    keep.read.extend(options.keylog.iter().cloned());
     crate::privilege::give_up(&keep).map(drop).map_err(CliError::Privilege)
 }
 

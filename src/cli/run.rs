@@ -5,7 +5,6 @@
 
 use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -23,6 +22,7 @@ use crate::event::{Cx, Event, Sink, Wants};
 use crate::filter::{FilterSink, Watched};
 use crate::limits::Limits;
 use crate::pipeline::Pipeline;
+use crate::privilege::Keep;
 use crate::process::{Finder, Owned};
 use crate::sink::escape::Escaped;
 use crate::sink::{Output, Remarks, Summary};
@@ -41,7 +41,7 @@ const OFTEN: Duration = Duration::from_millis(100);
 
 /// Reads everything that the options name into the output.
 pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
-    let opened = open(Feed::open(&options)?, &options, &[])?;
+    let opened = open(Feed::open(&options)?, &options, Keep::default())?;
     let audience = OnStderr { live: opened.feed.is_live() };
     let bell = if io::stderr().is_terminal() { "\x07" } else { "" };
     let tell = tell_match(move |text| complain(&format!("{bell}wstap: {text}")));
@@ -63,13 +63,8 @@ pub(super) struct Opened {
     pub(super) finder: Option<Finder>,
 }
 
-/// Begins the file of -w, and then gives up what is not needed any more. In `folders` files may still
-/// be made.
-pub(super) fn open(
-    feed: Feed,
-    options: &ReadOptions,
-    folders: &[PathBuf],
-) -> Result<Opened, CliError> {
+/// Begins the file of -w, and then gives up what is not needed any more.
+pub(super) fn open(feed: Feed, options: &ReadOptions, keep: Keep) -> Result<Opened, CliError> {
     if options.keylog.is_some() {
         complain("wstap: --keylog: TLS is not decrypted yet; its connections are only counted");
     }
@@ -78,7 +73,7 @@ pub(super) fn open(
     let early = options.write.as_deref().filter(|_| !rotates);
     let mut saver = early.map(|path| Saver::create(path, options.rotation, &feed)).transpose()?;
     // Before any thread is started, and before anything that a stranger sent is looked at.
-    let finder = guard::live(options, folders)?;
+    let finder = guard::live(options, keep)?;
     if let Some(path) = options.write.as_deref().filter(|_| rotates) {
         saver = Some(Saver::create(path, options.rotation, &feed)?);
     }

@@ -13,6 +13,7 @@ use super::run::{self, Opened};
 use super::save::Saver;
 use super::screen::complain;
 use crate::capture::{Input, Rotation};
+use crate::privilege::Keep;
 use crate::tui::pick::Offer;
 use crate::tui::tape::{FOLDER, Recorded, Tape};
 use crate::tui::theme::Palette;
@@ -52,10 +53,14 @@ fn choose(args: &PrintArgs) -> Result<Found, CliError> {
 fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Found, CliError> {
     let live = feed.is_interface();
     let folders = if live { folders(&options) } else { Vec::new() };
-    let may_write: Vec<PathBuf> = folders.iter().cloned().chain([PathBuf::from(FOLDER)]).collect();
-    let opened = run::open(feed, &options, &may_write)?;
-    let kept = Kept::of(&opened, &options)?;
-    let Kept { recording, recorded, inputs, unsaved } = kept;
+    let keep = Keep {
+        write: vec![PathBuf::from(FOLDER)],
+        make: folders.clone(),
+        // From there connections are saved.
+        read: options.write.iter().cloned().collect(),
+    };
+    let opened = run::open(feed, &options, keep)?;
+    let Kept { recording, recorded, inputs, unsaved } = Kept::of(&opened, &options)?;
     if let Some(recorded) = recorded.as_ref().filter(|_| unsaved) {
         // On the screen that is there again after a kill that nobody could do anything about.
         complain(&format!("wstap: recording to {}", recorded.path().display()));
@@ -89,17 +94,14 @@ fn failed(error: TuiError) -> CliError {
 }
 
 /// The folders in which somebody who watches a live capture may save files: where he is, and where -w
-/// writes.
+/// writes. Not the root, in which everything is.
 fn folders(options: &ReadOptions) -> Vec<PathBuf> {
-    let here = std::env::current_dir().ok();
-    let mut folders: Vec<PathBuf> = here.iter().cloned().collect();
-    if let Some(folder) = options.write.as_deref().map(folder_of) {
-        // Relative to where he is.
-        let folder = here.map_or(folder.clone(), |here| here.join(&folder));
-        if !folders.contains(&folder) {
-            folders.push(folder);
-        }
-    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let written = options.write.as_deref().map(folder_of);
+    let mut folders: Vec<PathBuf> =
+        [here.clone()].into_iter().chain(written.map(|folder| here.join(folder))).collect();
+    folders.dedup();
+    folders.retain(|folder| folder.parent().is_some());
     folders
 }
 

@@ -361,7 +361,7 @@ impl Ui {
                     let size = super::text::size(bytes.len() as u64);
                     let folders = self.tape.folders.clone();
                     self.behind(false, move || {
-                        let file = std::fs::File::create_new(&path);
+                        let file = tape::create_new(&path);
                         match file.and_then(|mut file| file.write_all(&bytes)) {
                             Ok(()) => Ok(format!("saved {size} to {}", path.display())),
                             Err(error) => Err(tape::cannot_write(&path, &error, &folders)),

@@ -46,11 +46,25 @@ impl Recorded {
 /// Where recordings and payloads wait: `/tmp` is often memory, which they are not to fill.
 pub const FOLDER: &str = "/var/tmp";
 
+/// A new file, which is written and not read: for more there may be no right.
+///
+/// # Errors
+/// When it exists, or can not be made.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).open(path)
+}
+
 /// Why a file can not be written; where only some folders can be written to, which.
 pub fn cannot_write(path: &Path, error: &io::Error, folders: &[PathBuf]) -> String {
     let shown = path.display();
     if error.kind() != io::ErrorKind::PermissionDenied || folders.is_empty() {
         return format!("cannot write {shown}: {error}");
+    }
+    if path
+        .parent()
+        .is_some_and(|parent| parent.as_os_str().is_empty() || folders.iter().any(|f| f == parent))
+    {
+        return format!("cannot write {shown}: the user who called wstap may not write there");
     }
     let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
     let folders = folders.join(" and ");
@@ -107,7 +121,7 @@ impl Tape {
     /// One line that says what could not be read or written.
     pub fn save(&self, wanted: &[Wanted], to: &Path) -> Result<u64, String> {
         let cannot = |error: io::Error| cannot_write(to, &error, &self.folders);
-        let file = File::create_new(to).map_err(cannot)?;
+        let file = create_new(to).map_err(cannot)?;
         let mut writer = PcapngWriter::new(BufWriter::new(file)).map_err(cannot)?;
         let comments = Arc::<Mutex<Vec<String>>>::default();
         let source = capture::open(&self.inputs, &self.limits, &self.reading(&comments));
