@@ -37,7 +37,7 @@ pub(super) fn load(
     });
     // Whoever watches a file being loaded wants to see how far it is.
     let pace = if feed.lasts() { Pace::Often } else { feed.pace() };
-    let audience = Box::new(loading.clone());
+    let audience = Box::new(OnScreen { loading: loading.clone(), live: feed.is_interface() });
     let mut run = Run::new(&mut options, parts, rows, audience, tell, pace);
     let result = loop {
         match loading.take_order() {
@@ -95,15 +95,24 @@ fn tell_progress(run: &mut Run<Rows>, feed: &Feed, loading: &Loading) {
 /// Packets that are read later than this after they were captured are worth a word.
 const LAG: Duration = Duration::from_secs(1);
 
-impl Audience for Loading {
+/// Somebody who watches the screen.
+struct OnScreen {
+    loading: Loading,
+    live: bool,
+}
+
+impl Audience for OnScreen {
     fn news(&mut self, text: &str) {
-        Self::news(self, text);
+        self.loading.news(text);
     }
 
+    /// Without one of its interfaces a live capture goes on; of a file the rest can not be read.
     fn unread(&mut self, error: &CaptureError) {
-        let text = crate::tui::text::clean(&error.to_string());
-        Self::news(self, &text);
-        self.tell(|load| load.error = load.error.take().or(Some(text)));
+        self.loading.news(&error.to_string());
+        if !self.live {
+            let text = crate::tui::text::clean(&error.to_string());
+            self.loading.tell(|load| load.error = load.error.take().or(Some(text)));
+        }
     }
 }
 
