@@ -35,7 +35,7 @@ use super::stats::Stats;
 use super::theme::{Palette, Theme};
 use crate::filter::Filter;
 use crate::note::Severity;
-use crate::process::Owners;
+use crate::process::{Ends, Owners};
 use crate::store::seek::{Needle, Query, Seeker};
 use crate::store::{Conn, Reader, Snapshot};
 
@@ -192,6 +192,8 @@ pub struct App {
     dragging: bool,
     /// News that were told.
     told: usize,
+    /// The processes that the detail shows.
+    detail_ends: Ends,
     /// What was known of processes when something was last looked for.
     owners_seen: u64,
 }
@@ -240,6 +242,7 @@ impl App {
             previews: RefCell::default(),
             dragging: false,
             told: 0,
+            detail_ends: Ends::default(),
             owners_seen: 0,
             reader,
         })

@@ -177,11 +177,15 @@ impl App {
         let Some(at) = self.selected_row() else { return self.detail.clear() };
         let Some(row) = self.snapshot.rows.get(at as usize) else { return };
         self.current = u32::try_from(row.conn()).ok();
-        if self.detail.row == Some(at) {
+        let Some(conn) = self.snapshot.conns.get(row.conn()) else { return };
+        let ends = self.owners.of(&conn.info.key).unwrap_or_default();
+        // Processes may become known while it is looked at.
+        if self.detail.row == Some(at) && self.detail_ends == ends {
             return;
         }
-        let Some(conn) = self.snapshot.conns.get(row.conn()) else { return };
         self.detail.show(at, row, conn, &self.reader, self.snapshot.first_time());
+        self.detail.tree.processes(&ends);
+        self.detail_ends = ends;
         self.point_at_hit();
     }
 

@@ -487,3 +487,41 @@ fn what_happens_to_a_capture_is_told_and_remembered() {
     app.update(Action::Back);
     assert!(!screen(&mut app, 80, 24).contains("eth0"), "told once");
 }
+
+#[test]
+fn processes_are_shown_as_soon_as_they_are_known() {
+    use crate::event::{ConnInfo, Cx, Event, Sink, Wants};
+    use crate::process::Owned;
+    use crate::units::Origin;
+
+    struct Deaf;
+
+    impl Sink for Deaf {
+        fn wants(&self) -> Wants {
+            Wants::ALL
+        }
+
+        fn event(&mut self, _: &Cx<'_>, _: &Event<'_>) -> std::ops::ControlFlow<()> {
+            std::ops::ControlFlow::Continue(())
+        }
+    }
+
+    let (_play, mut app) = live();
+    app.apply_filter("process == node");
+    app.update(Action::Show(View::Messages));
+    assert!(screen(&mut app, 200, 60).contains("0 of 2 rows"));
+    // The handshake has gone by before a comment tells.
+    let conn: ConnInfo = Play::info(1);
+    let opening = app.snapshot.conns.get(0).unwrap().opening.clone().unwrap();
+    let cx = Cx { conn: &conn, origin: Origin::default() };
+    let mut owned = Owned::new(Deaf, app.owners.clone(), None);
+    assert!(owned.event(&cx, &Event::Handshake(&opening)).is_continue());
+    let ends = format!("({} > {})", conn.client, conn.server);
+    app.owners.read_comment(&format!("wstap: server process node[7] {ends} node a\x1b.js"));
+    let drawn = screen(&mut app, 200, 60);
+    assert!(drawn.contains("2 of 2 rows"), "{drawn}");
+    assert!(drawn.contains(r"Server process: node[7] node a\x1b.js"), "{drawn}");
+    app.update(Action::Show(View::Connections));
+    let drawn = screen(&mut app, 200, 60);
+    assert!(drawn.contains("? > node[7]") && drawn.contains("server process node[7]"), "{drawn}");
+}
