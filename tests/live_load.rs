@@ -35,9 +35,34 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program, running.
 struct Wstap {
-    child: Child,
+    child: Running,
     lines: Receiver<Value>,
     complaints: Complaints,
+}
+
+/// It does not go on after a test that failed.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended mostly.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl std::ops::Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
 }
 
 /// What it wrote on standard error so far.
@@ -99,7 +124,7 @@ impl Wstap {
             }
         });
         let complaints = Complaints::of(child.stderr.take().unwrap());
-        Self { child, lines, complaints }
+        Self { child: Running(child), lines, complaints }
     }
 
     /// Connects until a handshake is seen: from then on nothing is missed. `None` where the program

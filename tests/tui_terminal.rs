@@ -290,6 +290,21 @@ fn an_interface_is_chosen_and_shown_live_paused_and_asked_for() {
 }
 
 #[test]
+fn who_chooses_and_whose_terminal_goes_leaves_nothing_running() {
+    let Some(tmux) = Tmux::start("gone") else { return };
+    tmux.run("");
+    tmux.wait("choice", |screen| screen.contains("Choose what to capture on"));
+    let program = tmux.program();
+    tmux.tmux(&["kill-server"]);
+    let begin = Instant::now();
+    let runs = || std::path::Path::new("/proc").join(&program).exists();
+    while runs() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{program} still runs");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+#[test]
 fn a_live_capture_is_saved_rotated_and_stopped_as_print_does_it() {
     let (Some(tmux), Some(peers)) = (Tmux::start("write"), Peers::start()) else { return };
     let dir = tempfile::tempdir().unwrap();

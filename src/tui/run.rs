@@ -148,6 +148,9 @@ pub fn choose(picker: &mut Picker) -> Result<Option<Choice>, TuiError> {
     for signal in SIGNALS {
         signal_hook::flag::register(signal, Arc::clone(&came))?;
     }
+    // Reading from a terminal that is gone never comes back to look at a flag.
+    let choosing = Choosing(Arc::new(AtomicBool::new(true)));
+    signal_hook::flag::register_conditional_shutdown(SIGHUP, 2, Arc::clone(&choosing.0))?;
     let mut screen = Screen::enter(None)?;
     let (mut counted, mut renewed) = (Instant::now(), Instant::now());
     picker.count(crate::capture::traffic(), Duration::ZERO);
@@ -177,6 +180,15 @@ pub fn choose(picker: &mut Picker) -> Result<Option<Choice>, TuiError> {
             pick::Next::Leave => return Ok(None),
             pick::Next::Start(choice) => return Ok(Some(choice)),
         }
+    }
+}
+
+/// Somebody chooses: there is nothing to lose when the terminal goes.
+struct Choosing(Arc<AtomicBool>);
+
+impl Drop for Choosing {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
