@@ -17,6 +17,7 @@ use crate::limits::Limits;
 use crate::units::Origin;
 
 pub mod close;
+mod conduct;
 pub mod deflate;
 pub mod ending;
 pub mod frame;

@@ -21,7 +21,9 @@ impl<'a> Parser<'a> {
             self.pos += 1;
             return self.string('"', pattern, true);
         }
-        let mut run = leading(rest, |c| !c.is_whitespace() && !"(){}\"',;&|!=<>~".contains(c));
+        let fits =
+            |c: char| !c.is_whitespace() && !c.is_control() && !"(){}\"',;&|!=<>~".contains(c);
+        let mut run = leading(rest, fits);
         if in_set && let Some((before, _)) = run.split_once("..") {
             run = before;
         }

@@ -141,6 +141,11 @@ impl Half {
         self.ended
     }
 
+    /// Has its FIN been seen, delivered or not.
+    pub(super) const fn has_fin(&self) -> bool {
+        self.fin.is_some()
+    }
+
     /// Did no byte of it come yet.
     pub(super) fn is_silent(&self) -> bool {
         self.next == 0 && self.held.is_empty()
@@ -242,6 +247,9 @@ impl Half {
 
     /// Bytes at `next` that are missing so far: up to what is held, or up to what is acknowledged.
     pub(super) fn hole(&self) -> Option<u64> {
+        if self.ended {
+            return None;
+        }
         let end = match self.held.keys().next() {
             Some(&at) if self.next < self.acked && self.acked < at => self.acked,
             Some(&at) => at,

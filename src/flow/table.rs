@@ -366,13 +366,13 @@ impl<T: Default> Flow<T> {
         }
         let from_a = src_first == self.a_is_first;
         let (sender, receiver) = if from_a { (&self.a, &self.b) } else { (&self.b, &self.a) };
+        let over = self.reset.is_some() || self.a.has_fin() || self.b.has_fin();
+        let is_other = !sender.began_with(segment.seq);
         if segment.flags.has(TcpFlags::ACK) {
             // The SYN of a new connection was not captured; its answer fits nothing of the old one.
-            return sender.seen
-                && !sender.began_with(segment.seq)
-                && !receiver.plausible(segment.ack);
+            return is_other && sender.seen && (over || !receiver.plausible(segment.ack));
         }
-        sender.seen && !sender.began_with(segment.seq)
+        is_other && (over || sender.seen)
     }
 
     fn idle_too_long(&self, now: Origin, limits: &Limits) -> bool {

@@ -411,6 +411,25 @@ fn port_reuse_begins_a_new_connection() {
 }
 
 #[test]
+fn connection_whose_end_alone_was_captured_gives_way_to_the_next() {
+    // The server's FIN, or both SYN-ACKs, are all that there is of one direction.
+    let mut net = Net::new();
+    net.send(false, ACK | FIN, 50, 9, b"");
+    net.send(true, SYN, 999, 0, b"");
+    net.send(true, ACK, 1000, 500, b"new");
+    assert_eq!(net.end().a.bytes, whole(b"new"));
+    let mut net = Net::new();
+    net.send(false, SYN | ACK, 99, 10, b"");
+    net.send(false, ACK | FIN, 100, 10, b"one");
+    net.send(false, SYN | ACK, 4_999, 3_010, b"");
+    net.send(false, ACK, 5_000, 3_010, b"two");
+    let out = net.end();
+    assert_eq!(out.b.bytes.len(), 0, "{:?}", out.log);
+    assert_eq!(out.a.bytes, whole(b"onetwo"));
+    assert_eq!(out.finished.len(), 2);
+}
+
+#[test]
 fn a_segment_that_begins_before_the_capture_does_invents_no_gap() {
     let mut net = Net::new();
     // One side acknowledges up to 100: there the stream of the other, seen second, begins. Then that

@@ -38,10 +38,12 @@ pub(super) fn conversation(data: &[u8]) {
     }
 }
 
-/// The events up to a handshake without an answer: behind it frames have to be looked for, and where
+/// The events up to a handshake that is not whole: behind it frames have to be looked for, and where
 /// segments end is evidence there.
 fn certain(events: &[String]) -> &[String] {
-    let guessed = events.iter().position(|event| event.contains("outcome: Incomplete"));
+    let guessed = events.iter().position(|event| {
+        event.contains("outcome: Incomplete") || event.contains("code: HandshakeIncomplete")
+    });
     guessed.and_then(|at| events.get(..=at)).unwrap_or(events)
 }
 

@@ -138,6 +138,8 @@ impl Http1 {
         match Body::new(framing) {
             // RFC 9110 section 9.3.6: a 2xx to a CONNECT has no body, whatever its fields say.
             _ if tunnel => {}
+            // The answer to a CONNECT, or to HEAD, has no body, and which request this answers is not known.
+            Some(Body::UntilClose) if front.is_none() || self.unsure => self.server.lose(),
             Some(body) => self.server.state = State::Body(body),
             None if framing == Framing::Unknown => self.server.lose(),
             None => {}

@@ -586,6 +586,14 @@ mod gaps {
     }
 
     #[test]
+    fn answer_to_an_unknown_request_is_not_believed_to_last_until_the_end() {
+        // The CONNECT that it answers is missing from the capture.
+        let got =
+            lawful(&[S(b"HTTP/1.1 200 Connection established\r\n\r\n"), C(REQUEST), S(SWITCH)]);
+        assert!(matches!(got.steps[..], [Step::Switched(_)]), "{got:?}");
+    }
+
+    #[test]
     fn missing_answer_is_told_at_the_gap() {
         let got = lawful(&[C(REQUEST), GapS(129), C(MASKED)]);
         let Step::Unanswered(e) = &got.steps[0] else { panic!("{got:?}") };

@@ -654,4 +654,6 @@ pub fn inner(area: Rect, header: u16) -> usize {
 }
 
 #[cfg(test)]
+mod pictures;
+#[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use crate::event::{Cx, Event, Frame, Message, MessageKind, Opcode, Payload, Sink
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, FrameNo, Origin};
 use crate::ws::close::{CloseBody, code_fault};
+use crate::ws::conduct::Conduct;
 use crate::ws::deflate::{Inflater, Loss};
 use crate::ws::ending::{CloseSeen, Unanswered};
 use crate::ws::frame::{Decoder, Header, Part};
@@ -42,10 +43,7 @@ pub(super) struct Half {
     strikes: u32,
     /// Notes for the next frame.
     pending: Notes,
-    last_key: Option<[u8; 4]>,
-    keys_reused: u64,
-    keys_zero: u64,
-    close_packet: Option<Origin>,
+    conduct: Conduct,
     pings: VecDeque<Ping>,
     pings_forgotten: bool,
     /// Segments that began with a frame, and others: what to expect behind a gap.
@@ -153,10 +151,7 @@ impl Half {
             relapses: 0,
             strikes: 0,
             pending: Notes::default(),
-            last_key: None,
-            keys_reused: 0,
-            keys_zero: 0,
-            close_packet: None,
+            conduct: Conduct::default(),
             pings: VecDeque::new(),
             pings_forgotten: false,
             aligned: 0,
@@ -284,7 +279,6 @@ impl Half {
             self.decoder = Decoder::default();
             self.unproven = PROOF;
             self.strikes = 0;
-            self.last_key = None;
             if let Some((origin, _)) = finder.segments_from(offset).next() {
                 let text = format!(
                     "frames of the {} were found again in packet {}, after {skipped} bytes that \
@@ -370,10 +364,10 @@ impl Half {
             && self.unproven == 0
             && !self.unsure
             && self.strikes == 0
-            && self.close_packet.is_none()
+            && !self.conduct.has_closed()
             && self.pending.is_empty()
             && is_plain(header, self.dir, common.rsv1)
-            && header.mask.is_none_or(|key| key != [0; 4] && Some(key) != self.last_key)
+            && self.conduct.is_fresh(header.mask)
             && !(header.rsv1() && common.rsv1 == Rsv1::Frame)
     }
 
@@ -386,7 +380,7 @@ impl Half {
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
         self.frames += 1;
-        self.last_key = header.mask;
+        self.conduct.keep_key(header.mask);
         let compressed = header.rsv1();
         let head = Head {
             kind: kind_of(header.opcode),
@@ -455,8 +449,7 @@ impl Half {
         self.unproven = self.unproven.saturating_sub(1);
         self.frames += 1;
         notes.append(&mut self.pending, budget);
-        self.judge_key(header, place, &mut notes, budget);
-        self.judge_after_close(header, place, &mut notes, budget);
+        self.conduct.judge(header, place, &mut notes, budget);
         let to = self.destination(common, header, place, &mut notes, out)?;
         let start = self.open.as_ref().map_or(0, |open| open.bytes.len());
         let own = if to == To::Message { Vec::new() } else { out.scratch.take() };
@@ -496,6 +489,7 @@ impl Half {
             // The border was not one. Nothing of it is anybody's fault.
             self.relapses += 1;
             self.unsure = true;
+            self.conduct.lost();
             self.counter.lose_context(Loss::Capture);
             self.stage = if self.relapses > RELAPSES {
                 common.notes.push(
@@ -544,42 +538,6 @@ impl Half {
         );
         self.stage = Stage::Dead;
         false
-    }
-
-    /// RFC 6455 section 5.3: a fresh key for every frame, that others can not predict. Told once,
-    /// and counted.
-    fn judge_key(&mut self, header: &Header, place: Place, notes: &mut Notes, budget: usize) {
-        let Some(key) = header.mask else { return };
-        let [a, b, c, d] = key;
-        if key == [0; 4] {
-            self.keys_zero += 1;
-            if self.keys_zero == 1 {
-                let text =
-                    format!("{place} has the masking key 00000000: it is not masked in effect");
-                notes.push(place.note(NoteCode::MaskZero, text), budget);
-            }
-        } else if self.last_key == Some(key) {
-            self.keys_reused += 1;
-            if self.keys_reused == 1 {
-                let text = format!(
-                    "{place} has the masking key {a:02x}{b:02x}{c:02x}{d:02x} of the frame before it"
-                );
-                notes.push(place.note(NoteCode::MaskReused, text), budget);
-            }
-        }
-        self.last_key = Some(key);
-    }
-
-    /// RFC 6455 section 5.5.1: after a Close no more data; and nothing else has a use either.
-    fn judge_after_close(&self, header: &Header, place: Place, notes: &mut Notes, budget: usize) {
-        let Some(close) = self.close_packet else { return };
-        let code = if header.opcode.is_control() {
-            NoteCode::ControlAfterClose
-        } else {
-            NoteCode::DataAfterClose
-        };
-        let text = format!("{place} comes after the Close frame of packet {}", close.packet);
-        notes.push(place.note(code, text), budget);
     }
 
     /// What a frame belongs to (RFC 6455 section 5.4).
@@ -874,10 +832,10 @@ impl Half {
     }
 
     fn closed(&mut self, common: &mut Common, body: &CloseBody<'_>, origin: Origin) {
-        if self.close_packet.is_some() {
+        if self.conduct.has_closed() {
             return;
         }
-        self.close_packet = Some(origin);
+        self.conduct.closed(origin);
         let before = common.data_before(origin);
         let facts = common.facts();
         facts.first_close.get_or_insert(self.dir);
@@ -985,6 +943,7 @@ impl Half {
 
     fn lose_step(&mut self, common: &Common, gap: u64) {
         self.unsure = true;
+        self.conduct.lost();
         self.unproven = PROOF;
         self.decoder = Decoder::default();
         self.counter.lose_context(Loss::Capture);
@@ -1080,19 +1039,7 @@ impl Half {
     /// What is left to say at the end of the connection.
     pub(super) fn last_words(&mut self, notes: &mut Notes, budget: usize) {
         notes.append(&mut self.pending, budget);
-        let (who, blame) = (self.dir.sender(), Blame::from(self.dir));
-        if self.keys_zero > 1 {
-            let text =
-                format!("{} frames of the {who} have the masking key 00000000", self.keys_zero);
-            notes.push(Note::new(NoteCode::MaskZero, blame, text), budget);
-        }
-        if self.keys_reused > 1 {
-            let text = format!(
-                "{} frames of the {who} have the masking key of the frame before them",
-                self.keys_reused
-            );
-            notes.push(Note::new(NoteCode::MaskReused, blame, text), budget);
-        }
+        self.conduct.last_words(self.dir, notes, budget);
     }
 }
 

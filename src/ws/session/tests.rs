@@ -277,6 +277,18 @@ fn after_a_lost_header_frames_are_found_again() {
 }
 
 #[test]
+fn behind_a_loss_after_a_close_may_be_another_connection() {
+    let steps = [
+        Step::Data(C, frame(C, 0x88, &[0x03, 0xe8])),
+        Step::Gap(C, 70_000),
+        Step::Data(C, frame(C, 0x81, b"of the next use of the port")),
+        Step::Data(C, frame(C, 0x81, b"and again")),
+    ];
+    let got = given(Setup::default(), &steps);
+    assert_eq!(got.codes, ["resynchronised", "bytes-missing"]);
+}
+
+#[test]
 fn a_continuation_after_a_loss_is_nobodys_fault() {
     let steps = [
         Step::Gap(S, 100),

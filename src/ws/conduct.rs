@@ -1,0 +1,116 @@
+//! What one side does over many frames: the keys that it masks them with, and what it sends behind
+//! its Close.
+//!
+//! Gets: headers, Closes, losses. Gives: notes. Keeps: the last key, counts, where the Close stood.
+
+use crate::note::{Blame, Note, NoteCode};
+use crate::units::{Direction, Origin};
+use crate::ws::frame::Header;
+use crate::ws::rules::{Notes, Place};
+
+/// The conduct of one side.
+#[derive(Debug, Default)]
+pub(super) struct Conduct {
+    last_key: Option<[u8; 4]>,
+    keys_reused: u64,
+    keys_zero: u64,
+    close: Option<Origin>,
+    /// Bytes were lost since: what follows may be of a later connection between the same ports.
+    lost_since_close: bool,
+}
+
+impl Conduct {
+    /// Judges the next frame.
+    pub(super) fn judge(
+        &mut self,
+        header: &Header,
+        place: Place,
+        notes: &mut Notes,
+        budget: usize,
+    ) {
+        self.judge_key(header.mask, place, notes, budget);
+        self.judge_after_close(header, place, notes, budget);
+    }
+
+    /// Would nothing be said of a frame with this key.
+    #[inline]
+    pub(super) fn is_fresh(&self, mask: Option<[u8; 4]>) -> bool {
+        mask.is_none_or(|key| key != [0; 4] && Some(key) != self.last_key)
+    }
+
+    /// Takes note of the key of a frame that need not be judged.
+    #[inline]
+    pub(super) const fn keep_key(&mut self, mask: Option<[u8; 4]>) {
+        self.last_key = mask;
+    }
+
+    /// Has this side sent a Close.
+    #[inline]
+    pub(super) const fn has_closed(&self) -> bool {
+        self.close.is_some()
+    }
+
+    /// It sends its Close.
+    pub(super) const fn closed(&mut self, origin: Origin) {
+        self.close = Some(origin);
+    }
+
+    /// Whole frames may be missing here.
+    pub(super) const fn lost(&mut self) {
+        self.last_key = None;
+        self.lost_since_close = self.close.is_some();
+    }
+
+    /// RFC 6455 section 5.3: a fresh key for every frame, that others can not predict. Told once,
+    /// and counted.
+    fn judge_key(&mut self, mask: Option<[u8; 4]>, place: Place, notes: &mut Notes, budget: usize) {
+        let before = std::mem::replace(&mut self.last_key, mask);
+        let Some(key) = mask else { return };
+        let [a, b, c, d] = key;
+        if key == [0; 4] {
+            self.keys_zero += 1;
+            if self.keys_zero == 1 {
+                let text =
+                    format!("{place} has the masking key 00000000: it is not masked in effect");
+                notes.push(place.note(NoteCode::MaskZero, text), budget);
+            }
+        } else if before == mask {
+            self.keys_reused += 1;
+            if self.keys_reused == 1 {
+                let text = format!(
+                    "{place} has the masking key {a:02x}{b:02x}{c:02x}{d:02x} of the frame before it"
+                );
+                notes.push(place.note(NoteCode::MaskReused, text), budget);
+            }
+        }
+    }
+
+    /// RFC 6455 section 5.5.1: after a Close no more data; and nothing else has a use either.
+    fn judge_after_close(&self, header: &Header, place: Place, notes: &mut Notes, budget: usize) {
+        let Some(close) = self.close.filter(|_| !self.lost_since_close) else { return };
+        let code = if header.opcode.is_control() {
+            NoteCode::ControlAfterClose
+        } else {
+            NoteCode::DataAfterClose
+        };
+        let text = format!("{place} comes after the Close frame of packet {}", close.packet);
+        notes.push(place.note(code, text), budget);
+    }
+
+    /// What was told once, counted, at the end of the connection.
+    pub(super) fn last_words(&self, dir: Direction, notes: &mut Notes, budget: usize) {
+        let (who, blame) = (dir.sender(), Blame::from(dir));
+        if self.keys_zero > 1 {
+            let text =
+                format!("{} frames of the {who} have the masking key 00000000", self.keys_zero);
+            notes.push(Note::new(NoteCode::MaskZero, blame, text), budget);
+        }
+        if self.keys_reused > 1 {
+            let text = format!(
+                "{} frames of the {who} have the masking key of the frame before them",
+                self.keys_reused
+            );
+            notes.push(Note::new(NoteCode::MaskReused, blame, text), budget);
+        }
+    }
+}
