@@ -6,11 +6,11 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::App;
-use crate::capture::{self, Input};
+use crate::capture::{self, Input, PacketSource as _};
 use crate::limits::Limits;
+use crate::pipeline::Pipeline;
 use crate::tui::action::{Action as A, Motion as M, View};
-use crate::tui::feed::{Packets, load};
-use crate::tui::load::Loading;
+use crate::tui::load::Load;
 use crate::tui::svg;
 use crate::tui::theme::Palette;
 
@@ -41,12 +41,15 @@ fn draw(picture: &Picture) -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let inputs = [Input::Path(root.join("samples").join(picture.sample))];
     let limits = Limits::default();
-    let source = capture::open(&inputs, &limits, &capture::Options::default()).unwrap();
+    let mut source = capture::open(&inputs, &limits, &capture::Options::default()).unwrap();
     let (writer, reader) = crate::store::new().unwrap();
-    let loading = Loading::default();
-    load(Packets::Files(Box::new(source)), writer, limits, &loading, None);
+    let mut pipeline = Pipeline::new(writer, limits);
+    while let Some(record) = source.next().unwrap() {
+        assert!(pipeline.push(&record).is_continue());
+    }
+    let (_, totals) = pipeline.finish();
     let mut app = App::new(reader, picture.sample, false, Palette::Dark).unwrap();
-    app.load = loading.now();
+    app.load = Load { packets: totals.packets, done: true, ..Load::default() };
     let (width, height) = picture.size;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let mut drawn = |app: &mut App| {
