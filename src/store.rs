@@ -18,6 +18,7 @@
 mod conns;
 mod reader;
 pub mod record;
+pub mod replay;
 mod row;
 pub mod seek;
 mod shelf;

@@ -9,14 +9,18 @@
 //!  keys -> action::of_key -> App::update -> Effect -> clipboard, files
 //!                               | &App
 //!                          view::draw -> terminal
+//!
+//!  rows, spool -> legs::Comparer (its own thread) -> crate::diff -> which connections are legs
 //! ```
 
 pub mod action;
 pub mod app;
+pub mod compare;
 pub mod cursor;
 pub mod detail;
 pub mod edit;
 pub mod export;
+pub mod legs;
 pub mod load;
 pub mod pick;
 pub mod run;

@@ -135,6 +135,34 @@ fn it_starts_filters_resizes_and_quits() {
 }
 
 #[test]
+fn the_legs_of_a_proxy_are_compared() {
+    let Some(tmux) = Tmux::start("legs") else { return };
+    tmux.run(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/evil-rewrite.pcapng"));
+    tmux.wait("marked legs", |screen| screen.contains("≠    2"));
+    tmux.keys(&["d"]);
+    tmux.wait("legs", |screen| {
+        screen.contains("Legs of connections 2 → 1") && screen.contains("9 same, 1 changed")
+    });
+    tmux.keys(&["]"]);
+    tmux.wait("the difference", |screen| screen.contains("! pay alice 100"));
+    tmux.keys(&["e"]);
+    tmux.wait("its meaning", |screen| screen.contains("What to do") || screen.contains("Who"));
+    tmux.keys(&["Escape"]);
+    // Together the two keys would be Alt with the second.
+    tmux.wait("the difference again", |screen| screen.contains("! pay alice 100"));
+    tmux.keys(&[">"]);
+    tmux.wait("the message on the server leg", |screen| {
+        screen.contains("connection 1, row 6") && screen.contains("pay mallory 100")
+    });
+    tmux.keys(&[":"]);
+    tmux.keys(&["-l", "compare 5 6"]);
+    tmux.keys(&["Enter"]);
+    tmux.wait("two messages", |screen| screen.contains("1 line differs, as text"));
+    tmux.keys(&["q"]);
+    tmux.is_sane();
+}
+
+#[test]
 fn a_kill_leaves_the_terminal_sane() {
     let Some(tmux) = Tmux::start("kill") else { return };
     tmux.run(SAMPLE);
@@ -157,7 +185,8 @@ fn what_came_from_a_pipe_is_followed_and_asked_for() {
     tmux.keys(&["C-u"]);
     tmux.keys(&["-l", path.to_str().unwrap()]);
     tmux.keys(&["Enter"]);
-    tmux.wait("saved", |screen| screen.contains("saved") && screen.contains("packets to"));
+    // The typed path has the word too.
+    tmux.wait("saved", |screen| screen.contains(" saved 61 packets to "));
     tmux.keys(&["q"]);
     tmux.wait("prompt", |_| tmux.format("#{alternate_on}") == "0");
     let again = Command::new(env!("CARGO_BIN_EXE_wstap")).arg("print").arg(&path).output().unwrap();

@@ -12,12 +12,12 @@ use std::time::Duration;
 use memchr::memmem;
 
 use super::record;
+use super::replay::with_event;
 use super::spool::Window;
 use super::{Conn, Reader, Row, RowKind, Shelf, Snapshot};
-use crate::event::{Cx, Event, Gap, Message, MessageKind, Payload};
+use crate::event::{Cx, Event};
 use crate::filter::{Filter, Opening, Subject, Unknown};
 use crate::process::{Ends, Owners};
-use crate::units::{MessageNo, Origin};
 
 /// What to look for.
 #[derive(Debug, Clone, Default)]
@@ -173,49 +173,6 @@ fn subject<'a>(
         first_time: snapshot.first_time(),
         unknown,
         ..Subject::new(cx, event)
-    }
-}
-
-/// The event that a row stands for; of a message what the row knows of it, if nothing better is
-/// given.
-fn with_event<R>(
-    row: &Row,
-    conn: &Conn,
-    message: Option<Message<'_>>,
-    ask: impl FnOnce(&Cx<'_>, &Event<'_>, Unknown) -> R,
-) -> R {
-    let origin = Origin { packet: row.packet(), time: row.time() };
-    let cx = Cx { conn: &conn.info, origin };
-    let known = Unknown::default();
-    let gap = Gap { dir: row.dir(), bytes: row.len().into() };
-    match (row.kind(), &conn.opening, &conn.end) {
-        (RowKind::Handshake, Some(handshake), _) => ask(&cx, &Event::Handshake(handshake), known),
-        (RowKind::End, _, Some(end)) => ask(&cx, &Event::End(end), known),
-        (RowKind::Message(kind), _, _) => {
-            let unknown = Unknown { payload: true, notes: true, close: true, frames: true };
-            let message = message.unwrap_or_else(|| of_row(row, kind));
-            ask(&cx, &Event::Message(&message), unknown)
-        }
-        // A stray frame is none of the events that a row can stand for but this: it has bytes.
-        _ => ask(&cx, &Event::Gap(gap), known),
-    }
-}
-
-fn of_row(row: &Row, kind: MessageKind) -> Message<'static> {
-    Message {
-        dir: row.dir(),
-        no: MessageNo(row.no().into()),
-        kind,
-        len: row.len().into(),
-        wire_len: row.wire_len().into(),
-        frames: 1,
-        compressed: row.compressed(),
-        complete: row.complete(),
-        begin: Origin::default(),
-        payload: Payload::Skipped,
-        close_code: None,
-        close_reason: None,
-        notes: &[],
     }
 }
 
@@ -385,6 +342,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::MessageKind;
     use crate::store::Keep;
     use crate::store::testing::Play;
     use crate::units::Direction;
@@ -455,6 +413,7 @@ mod tests {
 
         use crate::event::{Sink, Wants};
         use crate::process::Owned;
+        use crate::units::Origin;
 
         struct Deaf;
 

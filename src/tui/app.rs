@@ -10,10 +10,12 @@
 
 mod act;
 mod conns;
+mod legs;
 mod list;
 mod live;
 mod mouse;
 mod prompt;
+mod unfold;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -24,10 +26,13 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 pub use conns::{Column, ConnList};
+pub use legs::LegsView;
 pub use list::{MessageList, Scope, Times};
 pub use prompt::{Kind, Prompt};
+pub use unfold::Part;
 
 use super::action::{Action, Motion, Place, View};
+use super::compare::Compare;
 use super::cursor::Cursor;
 use super::detail::{Detail, Mode};
 use super::load::{Load, Order};
@@ -163,6 +168,10 @@ pub struct App {
     pub handshake_at: Cursor,
     /// Numbers.
     pub stats: Stats,
+    /// The legs of a proxy.
+    pub legs: LegsView,
+    /// Two messages beside each other.
+    pub compare: Option<Compare>,
     /// Which pane has the keys.
     pub pane: Pane,
     /// That pane has the whole screen.
@@ -185,6 +194,8 @@ pub struct App {
     pub unsaved: bool,
     history: HashMap<Kind, Vec<String>>,
     current: Option<u32>,
+    /// The views that one goes back to, the nearest last.
+    came_from: Vec<View>,
     seeker: Seeker,
     searcher: Seeker,
     effects: Vec<Effect>,
@@ -224,6 +235,8 @@ impl App {
             detail: Detail::default(),
             handshake_at: Cursor::default(),
             stats: Stats::default(),
+            legs: LegsView::new(reader.clone())?,
+            compare: None,
             pane: Pane::List,
             zoom: false,
             split: 55,
@@ -236,6 +249,7 @@ impl App {
             unsaved: false,
             history: HashMap::new(),
             current: None,
+            came_from: Vec::new(),
             seeker: Seeker::new(reader.clone())?,
             searcher: Seeker::new(reader.clone())?,
             effects: Vec::new(),
@@ -260,6 +274,8 @@ impl App {
             (View::Messages, Pane::List) | (View::Sequence, _) => Place::Messages,
             (View::Messages, _) => Place::Detail,
             (View::Handshake, _) => Place::Handshake,
+            (View::Legs, _) => Place::Legs,
+            (View::Compare, _) => Place::Compare,
             (View::Statistics, _) => Place::Anywhere,
         }
     }
@@ -277,6 +293,7 @@ impl App {
         if self.current.is_none() && !self.snapshot.conns.is_empty() {
             self.current = Some(0);
         }
+        self.refresh_legs();
         if self.view == View::Statistics {
             let marks = (!self.conns.marks.is_empty()).then_some(&self.conns.marks);
             self.stats.update(&self.snapshot, marks);
@@ -288,6 +305,7 @@ impl App {
     pub fn busy(&self) -> bool {
         !self.load.done
             || self.seeking()
+            || self.legs.progress().is_some()
             || self.view == View::Statistics && self.stats.looked_at() < self.snapshot.rows.len()
     }
 
@@ -323,15 +341,28 @@ impl App {
             Action::SaveConnections => self.open_save_connections(),
             Action::NextFound => self.go_found(true),
             Action::PrevFound => self.go_found(false),
+            Action::NextNote | Action::PrevNote
+                if matches!(self.view, View::Legs | View::Compare) =>
+            {
+                self.seek_difference(action == Action::NextNote);
+            }
             Action::NextNote => self.go_note(true),
             Action::PrevNote => self.go_note(false),
+            Action::Compare => self.compare_marked(),
+            Action::Frames => self.toggle_frames(),
+            Action::Explain => self.explain(),
+            Action::Side(side) => self.go_to_side(side),
+            Action::Again => self.compare_again(),
             Action::Times => self.list.times = self.list.times.next(),
             Action::Follow => self.toggle_follow(),
             Action::Heartbeats => self.toggle_heartbeats(),
             Action::Scope => self.toggle_scope(),
             Action::Sort => self.conns.next_column(),
             Action::Reverse => self.conns.reverse(),
-            Action::Payload => self.detail.next_mode(),
+            Action::Payload => match self.compare.as_mut().filter(|_| self.view == View::Compare) {
+                Some(compare) => compare.next_form(),
+                None => self.detail.next_mode(),
+            },
             Action::Unescape => self.detail.toggle_unescape(),
             Action::Copy(what) => self.copy(what),
             Action::StopLoading => self.stop(),
@@ -423,6 +454,10 @@ impl App {
             self.zoom = false;
         } else if self.pane != Pane::List && self.view == View::Messages {
             self.pane = Pane::List;
+        } else if let Some(view) = self.came_from.pop() {
+            let further = std::mem::take(&mut self.came_from);
+            self.show(view);
+            self.came_from = further;
         } else if self.view != View::Connections {
             self.show(View::Connections);
         } else if self.filter.is_some() {
@@ -451,7 +486,8 @@ impl App {
             (View::Messages, Pane::Body) if self.detail.mode == Mode::Body => {
                 self.detail.fold_json(None);
             }
-            (View::Messages | View::Statistics, _) => {}
+            (View::Messages | View::Statistics | View::Compare, _) => {}
+            (View::Legs, _) => self.enter_legs(),
             (View::Sequence, _) => self.show(View::Messages),
             (View::Handshake, _) => {
                 if let Some(conn) = self.current {
@@ -473,6 +509,7 @@ impl App {
     fn show(&mut self, view: View) {
         let before = self.view;
         self.view = view;
+        self.came_from.clear();
         self.zoom = false;
         self.pane = Pane::List;
         self.handshake_at = Cursor::default();
@@ -541,6 +578,8 @@ impl App {
                 top.step(motion, lines.saturating_sub(page).saturating_add(1), page);
                 top.top = top.at;
             }
+            (View::Legs, _) => self.step_legs(motion),
+            (View::Compare, _) => self.step_compare(motion),
             (View::Statistics, _) => {}
         }
     }
@@ -602,10 +641,7 @@ impl App {
             Scope::All => return None,
             Scope::One(conn) => BTreeSet::from([conn]),
             Scope::Marked => self.conns.marks.clone(),
-            Scope::Ladder(conn) => {
-                let leg = self.snapshot.conns.get(conn as usize).and_then(|conn| conn.leg);
-                [conn].into_iter().chain(leg).collect()
-            }
+            Scope::Ladder(conn) => self.ladder(conn).into_iter().collect(),
         };
         Some(Arc::new(set))
     }
@@ -657,3 +693,5 @@ pub fn inner(area: Rect, header: u16) -> usize {
 mod pictures;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_legs;

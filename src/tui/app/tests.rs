@@ -4,6 +4,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::capture::PacketSource as _;
 use crate::event::{MessageKind, Payload};
 use crate::note::{Blame, Note, NoteCode};
 use crate::store::testing::Play;
@@ -45,7 +46,30 @@ fn play() -> Play {
     play
 }
 
-fn app(play: &Play) -> App {
+/// What a sample holds.
+pub(super) fn sample(name: &str, palette: Palette) -> App {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
+    let (writer, reader) = crate::store::new().unwrap();
+    let limits = crate::limits::Limits::default();
+    let inputs = [crate::capture::Input::Path(path)];
+    let mut source =
+        crate::capture::open(&inputs, &limits, &crate::capture::Options::default()).unwrap();
+    let mut pipeline = crate::pipeline::Pipeline::new(writer, limits);
+    while let Some(record) = source.next().unwrap() {
+        assert!(pipeline.push(&record).is_continue());
+    }
+    let (_, totals) = pipeline.finish();
+    let mut app = App::new(reader, name, false, palette).unwrap();
+    app.load = Load {
+        packets: totals.packets,
+        streams: totals.tcp_streams,
+        done: true,
+        ..Load::default()
+    };
+    app
+}
+
+pub(super) fn app(play: &Play) -> App {
     let mut app = App::new(play.reader.clone(), "chat.pcapng", false, Palette::Plain).unwrap();
     app.load = Load { packets: 17, streams: 2, done: true, ..Load::default() };
     app
@@ -57,7 +81,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
     loop {
         app.refresh();
         terminal.draw(|frame| crate::tui::view::draw(frame, app)).unwrap();
-        if !app.seeking() {
+        if !app.seeking() && app.legs.progress().is_none() {
             break;
         }
         std::thread::yield_now();
@@ -84,7 +108,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
 }
 
 /// Does the actions, with the screen drawn before each: keys mean what is on it.
-fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
+pub(super) fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
     for action in actions {
         screen(app, width, height);
         app.update(action.clone());
@@ -92,7 +116,7 @@ fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
     screen(app, width, height)
 }
 
-fn typed(text: &str) -> Vec<Action> {
+pub(super) fn typed(text: &str) -> Vec<Action> {
     text.chars().map(|c| Action::Edit(Edit::Insert(c))).collect()
 }
 
@@ -110,10 +134,10 @@ macro_rules! screens {
     )*};
 }
 
-const SMALL: (u16, u16) = (40, 10);
-const USUAL: (u16, u16) = (80, 24);
-const LARGE: (u16, u16) = (120, 40);
-const HUGE: (u16, u16) = (200, 60);
+pub(super) const SMALL: (u16, u16) = (40, 10);
+pub(super) const USUAL: (u16, u16) = (80, 24);
+pub(super) const LARGE: (u16, u16) = (120, 40);
+pub(super) const HUGE: (u16, u16) = (200, 60);
 
 use Action as A;
 use Motion as M;

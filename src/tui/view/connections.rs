@@ -18,6 +18,7 @@ use crate::event::Outcome;
 use crate::note::Severity;
 use crate::store::Conn;
 use crate::tui::app::{App, Areas, Column};
+use crate::tui::legs::Mark;
 use crate::tui::text::{clean, count, fit, right, seconds, size, span, thousands};
 use crate::tui::theme::{Theme, sign};
 use crate::units::Direction;
@@ -220,10 +221,15 @@ fn header<'a>(app: &App, columns: &[(&Field, usize)]) -> Line<'a> {
 fn row<'a>(app: &App, conn: &Conn, index: u32, columns: &[(&Field, usize)]) -> Line<'a> {
     let theme = &app.theme;
     let marked = app.conns.marks.contains(&index);
-    let leg = if conn.leg.is_some() { "⇄" } else { " " };
+    let (leg, leg_style) = match app.mark_of(index) {
+        None => (" ", theme.text),
+        Some(Mark::Guess) => ("⇄", theme.dim),
+        Some(Mark::Leg) => ("⇄", theme.info),
+        Some(Mark::Altered) => ("≠", theme.error),
+    };
     let mut spans = vec![
         Span::styled(if marked { "*" } else { " " }, theme.marked),
-        Span::styled(leg, theme.info),
+        Span::styled(leg, leg_style),
     ];
     for (field, width) in columns {
         let (text, style) = (field.show)(conn, app);

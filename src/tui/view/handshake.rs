@@ -24,6 +24,7 @@ use crate::process::Ends;
 use crate::sink::escape;
 use crate::store::Conn;
 use crate::tui::app::App;
+use crate::tui::legs::Mark;
 use crate::tui::text::{clean, cut, fit, fold, span, wrap};
 use crate::tui::theme::{Theme, sign};
 use crate::ws::handshake::{START_LINE, Side, accept_for, header_of};
@@ -88,13 +89,7 @@ fn lines<'a>(app: &App, conn: &Conn, width: usize) -> Vec<Line<'a>> {
         let text = format!(" {end} process {process} {}", clean(&process.command));
         lines.push(Line::styled(cut(&clean(&text), width), theme.text));
     }
-    if let Some(leg) = conn.leg {
-        let text = format!(
-            " ⇄ the other leg of a proxy: connection {} has the same key",
-            u64::from(leg) + 1
-        );
-        lines.push(Line::styled(cut(&text, width), theme.info));
-    }
+    lines.extend(legs(app).map(|text| Line::styled(cut(&text, width), theme.info)));
     if opening.outcome == Outcome::Unseen {
         let text = "The capture began after the handshake: frames were recognised without it. Start \
                     the capture before the client connects to see who agreed to what.";
@@ -109,6 +104,23 @@ fn lines<'a>(app: &App, conn: &Conn, width: usize) -> Vec<Line<'a>> {
     }
     lines.extend(notes(&opening.notes, theme, width));
     lines
+}
+
+/// What is known of the other legs of its proxy.
+fn legs(app: &App) -> Option<String> {
+    let conn = app.conn()?.0;
+    let mark = app.mark_of(conn)?;
+    let numbers: Vec<String> =
+        app.ladder(conn).iter().map(|leg| (u64::from(*leg) + 1).to_string()).collect();
+    let way = numbers.join(" → ");
+    Some(match mark {
+        Mark::Guess => format!(" ⇄ legs of a proxy, by their key: connections {way}"),
+        Mark::Leg if numbers.len() < 2 => {
+            " ⇄ a proxy did not forward this: d tells more".to_owned()
+        }
+        Mark::Leg => format!(" ⇄ legs of a proxy: connections {way}; d compares them"),
+        Mark::Altered => format!(" ≠ altered by a proxy: connections {way}; d tells what"),
+    })
 }
 
 fn summary<'a>(conn: &Conn, opening: &Handshake, theme: &Theme) -> Line<'a> {

@@ -81,6 +81,8 @@ fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
         (Place::Connections, "Connections"),
         (Place::Messages, "Messages and sequence"),
         (Place::Detail, "Fields, payload and bytes"),
+        (Place::Legs, "Legs of a proxy"),
+        (Place::Compare, "Two messages compared"),
     ] {
         bindings(&mut lines, theme, width, (place, title), |_| true);
     }
@@ -94,8 +96,10 @@ fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
     for (keys, text) in [
         ("→  ←", "from the client, from the server"),
         ("✗  !  i", "a note: broken, likely to harm, worth knowing"),
-        ("⇄", "both legs of a proxy are in the capture"),
-        ("+", "came in several frames"),
+        ("⇄", "both legs of a proxy are in the capture; dim: guessed by the key"),
+        ("≠", "the proxy altered more of it than it needs to"),
+        ("+  -", "came in several frames; the same unfolded"),
+        ("!  ~", "altered by a proxy; as any correct proxy may do it"),
         ("*", "marked"),
     ] {
         entry(&mut lines, theme, keys, text, width);
@@ -133,7 +137,7 @@ fn entry(lines: &mut Vec<Line<'_>>, theme: &Theme, keys: &str, text: &str, width
     }
 }
 
-fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Line<'a>> {
+pub(super) fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Line<'a>> {
     let told = code.explanation();
     let severity = code.severity();
     let head = format!("{} {}, {}", sign(Some(severity)), severity.name(), code.reference());
