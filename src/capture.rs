@@ -153,6 +153,7 @@ pub enum Source {
 }
 
 impl PacketSource for Source {
+    #[inline]
     fn next(&mut self) -> Result<Option<PacketRecord<'_>>, CaptureError> {
         match self {
             Self::File(source) => source.next(),

@@ -122,23 +122,28 @@ impl<S: Sink> Sink for Owned<S> {
         self.sink.wants()
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Handshake(_) => self.handshake(cx, event),
-            Event::End(_) => {
-                let flow = self.sink.event(cx, event);
-                // Live, an answer may still come: its addresses are its own until the next SYN.
-                if self.finder.is_none() {
-                    self.owners.forget_told((cx.conn.client, cx.conn.server));
-                }
-                flow
-            }
+            Event::End(_) => self.end(cx, event),
             _ => self.sink.event(cx, event),
         }
     }
 }
 
 impl<S: Sink> Owned<S> {
+    #[inline(never)]
+    fn end(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        let flow = self.sink.event(cx, event);
+        // Live, an answer may still come: its addresses are its own until the next SYN.
+        if self.finder.is_none() {
+            self.owners.forget_told((cx.conn.client, cx.conn.server));
+        }
+        flow
+    }
+
+    #[inline(never)]
     fn handshake(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         let pair = (cx.conn.client, cx.conn.server);
         let ends = match &self.finder {

@@ -86,9 +86,19 @@ impl Feed {
     }
 
     /// The next packet. After an error it may be asked again: of several inputs each may have one.
+    #[inline]
     pub(super) fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        match self {
+            Self::Stored { source, .. } => Ok(source.next()?.map_or(Next::End, Next::Packet)),
+            _ => self.next_if_any(),
+        }
+    }
+
+    /// The next packet of those that come as they happen.
+    #[inline(never)]
+    fn next_if_any(&mut self) -> Result<Next<'_>, CaptureError> {
         Ok(match self {
-            Self::Stored { source, .. } => source.next()?.map_or(Next::End, Next::Packet),
+            Self::Stored { .. } => Next::Idle,
             Self::Live(source) => source.next_timeout(IDLE)?.into(),
             Self::Followed(source) | Self::Stream(source) => source.next_timeout(IDLE)?.into(),
         })

@@ -473,10 +473,17 @@ impl<O: Output> Sink for Selected<O> {
         }
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         match self {
             Self::All(output) => output.event(cx, event),
-            Self::Matching(filter) => filter.event(cx, event),
+            Self::Matching(filter) => apart(filter, cx, event),
         }
     }
+}
+
+/// The filter's way by itself, so that the way without one stays short enough to be inlined.
+#[inline(never)]
+fn apart<O: Output>(filter: &mut FilterSink<O>, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+    filter.event(cx, event)
 }

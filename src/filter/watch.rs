@@ -67,6 +67,18 @@ impl<S> Watched<S> {
     }
 }
 
+impl<S: Sink> Watched<S> {
+    /// Tells who waits for it; gives true where the run ends with this event.
+    #[cold]
+    fn watch(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<(), bool> {
+        let stop = self.stop_on.as_mut().is_some_and(|stop_on| stop_on.event(cx, event).is_break());
+        if let Some(on_match) = &mut self.on_match {
+            on_match.event(cx, event)?;
+        }
+        ControlFlow::Continue(stop)
+    }
+}
+
 fn needed(filter: &Filter) -> Wants {
     Wants { frames: filter.needs().frames, payload: false }
 }
@@ -81,10 +93,11 @@ impl<S: Sink> Sink for Watched<S> {
         })
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        let stop = self.stop_on.as_mut().is_some_and(|stop_on| stop_on.event(cx, event).is_break());
-        if let Some(on_match) = &mut self.on_match {
-            on_match.event(cx, event)?;
+        let mut stop = false;
+        if self.stop_on.is_some() || self.on_match.is_some() {
+            stop = self.watch(cx, event)?;
         }
         // Frames that only a filter asked for are no use to the sink.
         if self.wants.frames || !matches!(event, Event::Frame(_)) {

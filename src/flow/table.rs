@@ -100,6 +100,15 @@ enum Phase {
     Closed,
 }
 
+/// Is what a connection keeps the same after a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Nobody was told of anything, and nothing came: a mere acknowledgement.
+    Same,
+    /// It may be other than before.
+    Other,
+}
+
 impl<H: Handler> Table<H> {
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
@@ -146,15 +155,18 @@ impl<H: Handler> Table<H> {
         part.last = Some((key, at));
         let Some(flow) = part.flow(at) else { return ControlFlow::Continue(()) };
         let was = flow.phase;
-        self.current = Some(flow.info.id);
-        flow.push(segment, src_first, &self.limits, handler)?;
-        let closed = flow.phase == Phase::Closed && was != Phase::Closed;
         let id = flow.info.id;
-        part.weigh(at, handler);
+        self.current = Some(id);
+        let kept = flow.push(segment, src_first, &self.limits, handler)?;
+        let closed = flow.phase == Phase::Closed && was != Phase::Closed;
+        if kept == Kept::Other || closed {
+            part.weigh(at, handler);
+        }
         if closed {
             part.retire(at, id);
         }
-        if part.weight_beside(at) > self.limits.kept_bytes / PARTS {
+        let budget = self.limits.kept_bytes / PARTS;
+        if part.weight > budget && part.weight_beside(at) > budget {
             return part.shed(at, segment.origin, &self.limits, handler);
         }
         ControlFlow::Continue(())
@@ -394,10 +406,10 @@ impl<T: Default> Flow<T> {
         src_first: bool,
         limits: &Limits,
         handler: &mut H,
-    ) -> ControlFlow<()> {
+    ) -> ControlFlow<(), Kept> {
         self.last = segment.origin;
         if self.phase != Phase::Open {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Kept::Same);
         }
         let flags = segment.flags;
         let side = if src_first == self.a_is_first { Side::A } else { Side::B };
@@ -412,10 +424,13 @@ impl<T: Default> Flow<T> {
             Side::B => (b, a),
         };
         if flags.has(TcpFlags::RST) && !half.plausible(segment.seq) {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Kept::Same);
         }
         let mut interest = Interest::Keep;
+        let came = !segment.payload.is_empty() || segment.cut > 0;
+        let mut kept = if came { Kept::Other } else { Kept::Same };
         let mut give = |from: Side, event: StreamEvent<'_>| -> ControlFlow<()> {
+            kept = Kept::Other;
             if interest == Interest::Keep {
                 interest = handler.stream(info, state, from, event)?;
             }
@@ -434,7 +449,7 @@ impl<T: Default> Flow<T> {
             // most (section 3.5.3).
             half.acknowledged(seq);
             reset.get_or_insert((side, segment.origin));
-        } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+        } else if fin || came {
             let piece = Piece {
                 origin: segment.origin,
                 seq,
@@ -454,12 +469,14 @@ impl<T: Default> Flow<T> {
         }
         let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
-            return self.ignore();
+            self.ignore();
+            return ControlFlow::Continue(Kept::Other);
         }
         if reset_is_due || self.a.is_ended() && self.b.is_ended() {
-            return self.finish(Finish::Tcp, segment.origin, handler);
+            self.finish(Finish::Tcp, segment.origin, handler)?;
+            return ControlFlow::Continue(Kept::Other);
         }
-        ControlFlow::Continue(())
+        ControlFlow::Continue(kept)
     }
 
     /// What is kept of it beyond its own size.
@@ -494,17 +511,17 @@ impl<T: Default> Flow<T> {
             Turns { half: a, peer: b, side: Side::A }.shed(now, &mut give)?;
         }
         if interest == Interest::Drop {
-            return self.ignore();
+            self.ignore();
+            return ControlFlow::Continue(());
         }
         handler.shed(info, state, what, now)
     }
 
-    fn ignore(&mut self) -> ControlFlow<()> {
+    fn ignore(&mut self) {
         self.phase = Phase::Ignored;
         self.a.drop_held();
         self.b.drop_held();
         self.state = T::default();
-        ControlFlow::Continue(())
     }
 
     fn finish<H: Handler<State = T>>(

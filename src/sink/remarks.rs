@@ -41,6 +41,22 @@ impl<S> Remarks<S> {
         self.sink
     }
 
+    #[cold]
+    fn gather(&mut self, cx: &Cx<'_>, event: &Event<'_>) {
+        if let Some(owners) = &self.owners {
+            let ends = match event {
+                Event::Handshake(_) => owners.of(&cx.conn.key),
+                _ => owners.take_late(&cx.conn.key),
+            };
+            if let Some(ends) = ends {
+                self.comments.extend(ends.comments(cx.conn).map(cut));
+            }
+        }
+        for note in notes_of(event) {
+            self.remark(note);
+        }
+    }
+
     fn remark(&mut self, note: &Note) {
         if self.comments.len() < COMMENTS {
             let Note { code, blame, text, .. } = note;
@@ -65,18 +81,10 @@ impl<S: Sink> Sink for Remarks<S> {
         self.sink.wants()
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        if let Some(owners) = &self.owners {
-            let ends = match event {
-                Event::Handshake(_) => owners.of(&cx.conn.key),
-                _ => owners.take_late(&cx.conn.key),
-            };
-            if let Some(ends) = ends {
-                self.comments.extend(ends.comments(cx.conn).map(cut));
-            }
-            for note in notes_of(event) {
-                self.remark(note);
-            }
+        if self.owners.is_some() {
+            self.gather(cx, event);
         }
         self.sink.event(cx, event)
     }

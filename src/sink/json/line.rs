@@ -9,7 +9,7 @@ use crate::event::{
 use crate::note::Note;
 use crate::process::{Ends, Process};
 use crate::sink::json::write::{
-    base64, boolean, null, number, opt_number, opt_string, raw, string, time,
+    address, base64, boolean, null, number, opt_number, opt_string, raw, string, time,
 };
 use crate::sink::{Summary, Tally};
 use crate::units::{ConnNo, Direction, PerDirection};
@@ -102,9 +102,9 @@ pub fn handshake_of(
     raw(buf, ",\"tcp_stream\":");
     number(buf, cx.conn.stream.0);
     raw(buf, ",\"client\":");
-    string(buf, &cx.conn.client.to_string());
+    address(buf, &cx.conn.client);
     raw(buf, ",\"server\":");
-    string(buf, &cx.conn.server.to_string());
+    address(buf, &cx.conn.server);
     raw(buf, ",\"process\":");
     processes(buf, ends);
     raw(buf, ",\"http\":\"");
