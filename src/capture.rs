@@ -37,6 +37,7 @@ pub use file::FileSource;
 pub use follow::FollowSource;
 pub use input::{Compression, Input, Progress};
 pub use interfaces::{InterfaceInfo, Traffic, interfaces, traffic};
+pub use live::open::check_filter;
 pub use live::{LiveOptions, LiveSource, Polled};
 pub use merge::MergeSource;
 pub use netns::Netns;

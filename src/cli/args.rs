@@ -31,6 +31,7 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
+  sudo wstap                            in a terminal: choose an interface, and watch
   wstap print capture.pcapng            what was said, one line an event
   wstap check capture.pcapng            what is wrong, and whose fault it is
   wstap diff proxied.pcapng             what a proxy between the two ends changed

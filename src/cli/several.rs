@@ -16,6 +16,7 @@ use super::options::{From, ReadOptions};
 use super::progress::Bar;
 use super::run::{Ends, Ran, catch_signals, chain, conclude};
 use crate::capture::{Input, Listener};
+use crate::event::{Cx, Event};
 use crate::pipeline::shard::{self, Intake};
 use crate::process::{MARK, Owners};
 use crate::sink::Output;
@@ -54,6 +55,7 @@ pub(super) fn run<O: Output>(
     mut options: ReadOptions,
     output: O,
     threads: NonZeroUsize,
+    tell: impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static,
 ) -> Result<Ran<O>, CliError> {
     let comments = Comments::default();
     let mut feed = Feed::listening(&options, comments.listener())?;
@@ -81,7 +83,7 @@ pub(super) fn run<O: Output>(
         }
         ControlFlow::Continue(())
     };
-    let sink = chain(&mut options, output, None, false);
+    let sink = chain(&mut options, output, None, false, tell);
     let (chain, totals) = shard::run(sink, &limits, threads, fetch, |chain, ahead| {
         if let Some(first) = ahead.first {
             chain.inner_mut().inner_mut().inner_mut().begin(first);

@@ -82,6 +82,14 @@ pub enum Action {
     SaveConnections,
     /// Ends loading; what came so far stays.
     StopLoading,
+    /// The screen stands still, or shows again what comes.
+    Pause,
+    /// The list begins now.
+    Clear,
+    /// Everything begins now.
+    Restart,
+    /// What is known of the capture: drops, interfaces, files.
+    Capture,
     /// Other colours.
     Theme,
     /// The pane gets the whole screen, or gives it back.
@@ -221,6 +229,8 @@ pub enum Place {
     Detail,
     /// In the handshake.
     Handshake,
+    /// Where interfaces are chosen.
+    Interfaces,
     /// In the legs of a proxy.
     Legs,
     /// In two messages compared.
@@ -643,6 +653,34 @@ pub const KEYS: &[Binding] = &[
         "",
         "save the marked connections (or this one) as pcapng",
     ),
+    key(
+        &[Key::char('P')],
+        EVERYWHERE,
+        Action::Pause,
+        "",
+        "pause: the screen stands still, what comes is held; again: go on",
+    ),
+    key(
+        &[Key::ctrl('l')],
+        EVERYWHERE,
+        Action::Clear,
+        "",
+        "clear the list: it begins now; the recording keeps everything",
+    ),
+    key(
+        &[Key::ctrl('r')],
+        EVERYWHERE,
+        Action::Restart,
+        "",
+        "restart: list and recording begin now",
+    ),
+    key(
+        &[Key::char('i')],
+        EVERYWHERE,
+        Action::Capture,
+        "",
+        "the capture: packets, drops, interfaces, files",
+    ),
     key(&[Key::ctrl('x')], EVERYWHERE, Action::StopLoading, "", "stop loading or capturing"),
     key(
         &[Key::char('T')],
@@ -653,6 +691,42 @@ pub const KEYS: &[Binding] = &[
     ),
     key(&[Key::char(':')], EVERYWHERE, Action::Command, "", "type a command; :help lists them"),
     key(&[Key::ctrl('z')], EVERYWHERE, Action::Suspend, "", "back to the shell; fg returns"),
+    key(
+        &[Key::plain(KeyCode::Enter)],
+        &[P::Interfaces],
+        Action::Enter,
+        "Start",
+        "start: capture on the marked interfaces, or on this one",
+    ),
+    key(
+        &[Key::char(' ')],
+        &[P::Interfaces],
+        Action::Mark,
+        "Mark",
+        "mark an interface, or a port: only what goes to and from marked ports is captured",
+    ),
+    key(
+        &[Key::plain(KeyCode::Tab)],
+        &[P::Interfaces],
+        Action::NextPane,
+        "Ports",
+        "from the interfaces to the ports on which something listens, and back",
+    ),
+    key(
+        &[Key::char('/'), Key::char('f')],
+        &[P::Interfaces],
+        Action::Filter,
+        "Filter",
+        "type a capture filter (BPF): tcp port 8088 and host 10.0.0.7",
+    ),
+    key(
+        &[Key::char('A')],
+        &[P::Interfaces],
+        Action::ClearFilter,
+        "",
+        "take the capture filter away, and the marks of ports",
+    ),
+    key(&[Key::plain(KeyCode::Esc)], &[P::Interfaces], Action::Quit, "", "leave"),
     key(
         &[Key::char('q'), Key::plain(KeyCode::F(10)), Key::ctrl('c')],
         EVERYWHERE,
@@ -675,6 +749,10 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("diff", "", "the same"),
     ("compare", "ROW ROW", "two messages beside each other"),
     ("explain", "CODE", "what a note means"),
+    ("pause", "", "the screen stands still, what comes is held; again: go on"),
+    ("clear", "", "the list begins now; the recording keeps everything"),
+    ("restart", "", "list and recording begin now"),
+    ("capture", "", "packets, drops, interfaces, files"),
     ("stop", "", "stop loading or capturing"),
     ("help", "", "all keys"),
     ("quit", "", "quit; quit! does not ask"),

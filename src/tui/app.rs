@@ -12,6 +12,7 @@ mod act;
 mod conns;
 mod legs;
 mod list;
+mod live;
 mod mouse;
 mod prompt;
 mod unfold;
@@ -34,11 +35,12 @@ use super::action::{Action, Motion, Place, View};
 use super::compare::Compare;
 use super::cursor::Cursor;
 use super::detail::{Detail, Mode};
-use super::load::Load;
+use super::load::{Load, Order};
 use super::stats::Stats;
 use super::theme::{Palette, Theme};
 use crate::filter::Filter;
 use crate::note::Severity;
+use crate::process::{Ends, Owners};
 use crate::store::seek::{Needle, Query, Seeker};
 use crate::store::{Conn, Reader, Snapshot};
 
@@ -56,6 +58,8 @@ pub enum Effect {
     SaveAll(PathBuf),
     /// No more packets.
     StopLoading,
+    /// A wish of the loading thread.
+    Order(Order),
     /// To the shell, until it says otherwise.
     Suspend,
     /// The end.
@@ -104,8 +108,12 @@ pub enum Overlay {
     Help(usize),
     /// What a note means; the first line shown.
     Explain(crate::note::NoteCode, usize),
+    /// What is known of the capture; the first line shown.
+    Capture(usize),
     /// Shall it end, although something is not saved?
     Quit,
+    /// Shall it begin anew, although something is not saved?
+    Restart,
 }
 
 /// What a search looks for.
@@ -136,6 +144,12 @@ pub struct App {
     pub name: String,
     /// They come from an interface, and go on coming.
     pub live: bool,
+    /// Where the packets can be read again, where that is worth a word.
+    pub recorded: Option<PathBuf>,
+    /// The processes at the ends of connections.
+    pub owners: Owners,
+    /// The screen stands still: packets that had come by then.
+    pub paused: Option<u64>,
     /// How far loading is.
     pub load: Load,
     /// The store, for payloads.
@@ -187,6 +201,12 @@ pub struct App {
     effects: Vec<Effect>,
     previews: RefCell<HashMap<u32, (Vec<u8>, bool)>>,
     dragging: bool,
+    /// News that were told.
+    told: usize,
+    /// The processes that the detail shows.
+    detail_ends: Ends,
+    /// What was known of processes when something was last looked for.
+    owners_seen: u64,
 }
 
 /// Previews kept: several screens of them.
@@ -204,6 +224,9 @@ impl App {
             theme: Theme::new(palette),
             name: super::text::clean(name),
             live,
+            recorded: None,
+            owners: Owners::default(),
+            paused: None,
             load: Load::default(),
             snapshot: reader.snapshot(),
             view: View::Connections,
@@ -232,6 +255,9 @@ impl App {
             effects: Vec::new(),
             previews: RefCell::default(),
             dragging: false,
+            told: 0,
+            detail_ends: Ends::default(),
+            owners_seen: 0,
             reader,
         })
     }
@@ -261,9 +287,7 @@ impl App {
 
     /// Takes what the store has now.
     pub fn refresh(&mut self) {
-        if self.reader.size() != (self.snapshot.rows.len(), self.snapshot.conns.len()) {
-            self.snapshot = self.reader.snapshot();
-        }
+        self.take_in();
         self.refresh_list();
         self.refresh_conns();
         if self.current.is_none() && !self.snapshot.conns.is_empty() {
@@ -342,6 +366,10 @@ impl App {
             Action::Unescape => self.detail.toggle_unescape(),
             Action::Copy(what) => self.copy(what),
             Action::StopLoading => self.stop(),
+            Action::Pause => self.pause(),
+            Action::Clear => self.clear(),
+            Action::Restart => self.restart(),
+            Action::Capture => self.overlay = Some(Overlay::Capture(0)),
             Action::Theme => self.set_theme(self.theme.palette.next()),
             Action::Zoom => self.zoom = !self.zoom && self.view == View::Messages,
             Action::Suspend => self.effects.push(Effect::Suspend),
@@ -372,7 +400,19 @@ impl App {
                 }
                 return;
             }
-            Some(Overlay::Help(top) | Overlay::Explain(_, top)) => top,
+            Some(Overlay::Restart) => {
+                match action {
+                    Action::Restart | Action::Accept | Action::Enter => self.begin_anew(),
+                    Action::SaveConnections => {
+                        self.overlay = None;
+                        self.open_prompt(Kind::SaveAll, "wstap.pcapng");
+                    }
+                    Action::Tick | Action::Mouse(_) => {}
+                    _ => self.overlay = None,
+                }
+                return;
+            }
+            Some(Overlay::Help(top) | Overlay::Explain(_, top) | Overlay::Capture(top)) => top,
             None => return,
         };
         match action {
@@ -391,7 +431,8 @@ impl App {
     }
 
     fn quit(&mut self) {
-        if self.unsaved && self.load.packets > 0 {
+        // How many packets there are is told only now and then.
+        if self.unsaved && (self.load.packets > 0 || !self.snapshot.rows.is_empty()) {
             self.overlay = Some(Overlay::Quit);
         } else {
             self.effects.push(Effect::Quit);
@@ -590,6 +631,8 @@ impl App {
             filter: self.filter.as_ref().map(|(_, filter)| Arc::clone(filter)),
             no_heartbeats: self.list.no_heartbeats,
             needle: None,
+            until: self.paused.map(|_| self.snapshot.rows.len()),
+            owners: self.owners.clone(),
         }
     }
 

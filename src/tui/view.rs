@@ -20,6 +20,7 @@ mod handshake;
 mod legs;
 mod messages;
 mod overlay;
+pub mod pick;
 mod prompt;
 mod sequence;
 mod statistics;
@@ -195,7 +196,11 @@ fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
     }
     let used: usize = spans.iter().map(|span| escape::width(&span.content)).sum();
     let free = usize::from(area.width).saturating_sub(used + 2);
-    let state = if app.live && !app.load.done { "● live  " } else { "" };
+    let state = match (app.paused, app.live && !app.load.done) {
+        (Some(_), _) => "PAUSED  ",
+        (None, true) => "● live  ",
+        (None, false) => "",
+    };
     if free > 4 {
         let whole = format!("{state}{}", app.name);
         // Of a path that does not fit, the end tells more.
@@ -240,6 +245,7 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
     }
     let theme = &app.theme;
     let right = summary(app);
+    let alarm = app.paused.is_some() || app.load.lag.is_some() || app.load.dropped > Some(0);
     let width = usize::from(area.width);
     let left = width.saturating_sub(escape::width(&right) + 2);
     let (text, style) = match &app.filter {
@@ -249,7 +255,7 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
     };
     let line = Line::from(vec![
         Span::styled(fit(&text, left), style),
-        Span::styled(format!(" {right} "), theme.dim),
+        Span::styled(format!(" {right} "), if alarm { theme.warning } else { theme.dim }),
     ]);
     frame.render_widget(Paragraph::new(line), area);
 }
@@ -258,6 +264,15 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
 fn summary(app: &App) -> String {
     let mut parts: Vec<String> = Vec::new();
     let all = app.snapshot.rows.len();
+    if let Some(held) = app.held() {
+        parts.push(format!("PAUSED, {} held", count(held, "packet")));
+    }
+    if let Some(dropped) = app.load.dropped.filter(|n| *n > 0) {
+        parts.push(format!("{} dropped", thousands(dropped)));
+    }
+    if let Some(lag) = app.load.lag {
+        parts.push(format!("{:.1} s behind", lag.as_secs_f64()));
+    }
     if app.view == View::Connections {
         let (shown, conns) = (app.conns.order.len(), app.snapshot.conns.len());
         parts.push(if shown == conns {
@@ -299,6 +314,8 @@ fn summary(app: &App) -> String {
         parts.push(format!("loading, {}", count(app.load.packets, "packet")));
     } else if app.load.stopped {
         parts.push("stopped".to_owned());
+    } else if app.live && app.load.done {
+        parts.push("ended".to_owned());
     }
     parts.join(" · ")
 }
@@ -318,12 +335,23 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
         frame.render_widget(Paragraph::new(Span::styled(text, theme.bar.patch(theme.error))), area);
         return;
     }
+    let line = keys_bar(theme, area.width, app.place(), |_| true);
+    frame.render_widget(Paragraph::new(line).style(theme.bar), area);
+}
+
+/// The keys that matter in a place, as many as there is room for.
+fn keys_bar<'a>(
+    theme: &Theme,
+    width: u16,
+    place: Place,
+    counts: impl Fn(&Action) -> bool,
+) -> Line<'a> {
     let mut spans = Vec::new();
-    let mut left = usize::from(area.width);
-    let place = app.place();
+    let mut left = usize::from(width);
     // What counts here alone matters more than what counts everywhere; views have numbers above.
     let here = KEYS.iter().filter(|key| key.places.contains(&place) && place != Place::Anywhere);
-    let all = KEYS.iter().filter(|key| key.places.contains(&Place::Anywhere));
+    let all =
+        KEYS.iter().filter(|key| key.places.contains(&Place::Anywhere) && counts(&key.action));
     let (views, rest): (Vec<_>, Vec<_>) =
         all.partition(|key| matches!(key.action, Action::Show(_)));
     let (help, rest): (Vec<_>, Vec<_>) =
@@ -339,7 +367,7 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
         spans.push(Span::styled(format!(" {name}"), theme.key));
         spans.push(Span::styled(format!(" {} ", binding.bar), theme.bar));
     }
-    frame.render_widget(Paragraph::new(Line::from(spans)).style(theme.bar), area);
+    Line::from(spans)
 }
 
 /// A pane's border, with a title; strong when it has the keys.

@@ -186,13 +186,16 @@ impl App {
     }
 
     pub(super) fn refresh_list(&mut self) {
-        if self.list.found.is_some() {
+        let rows = self.snapshot.rows.len();
+        // What is found beyond a screen that stands still is for later.
+        let (paused, more) = (self.paused.is_some(), |f: &Found| f.looked_at < rows);
+        if self.list.found.as_ref().is_some_and(|found| !paused || more(found)) {
             self.list.found = Some(self.seeker.found());
         }
-        if self.list.hits.is_some() {
+        if self.list.hits.as_ref().is_some_and(|hits| !paused || more(hits)) {
             self.list.hits = Some(self.searcher.found());
-            self.await_hit();
         }
+        self.await_hit();
         let len = self.listed();
         if let Some(row) = self.list.anchor {
             self.list.cursor.at = self.list.place_of(row);
@@ -216,15 +219,19 @@ impl App {
         let Some(at) = self.selected_row() else { return self.detail.clear() };
         let Some(row) = self.snapshot.rows.get(at as usize) else { return };
         self.current = u32::try_from(row.conn()).ok();
+        let Some(conn) = self.snapshot.conns.get(row.conn()) else { return };
+        let ends = self.owners.of(&conn.info.key).unwrap_or_default();
         let frame = match self.list.line_at(self.list.cursor.at) {
             Some((_, Some(Part::Frame(_, n, _)))) => Some(*n),
             _ => None,
         };
-        if self.detail.row == Some(at) {
+        // Processes may become known while it is looked at.
+        if self.detail.row == Some(at) && self.detail_ends == ends {
             return self.detail.show_frame(frame);
         }
-        let Some(conn) = self.snapshot.conns.get(row.conn()) else { return };
         self.detail.show(at, row, conn, &self.reader, self.snapshot.first_time());
+        self.detail.tree.processes(&ends);
+        self.detail_ends = ends;
         self.detail.show_frame(frame);
         self.point_at_hit();
     }

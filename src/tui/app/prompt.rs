@@ -300,6 +300,10 @@ impl App {
             "q!" | "quit!" => self.effects.push(Effect::Quit),
             "help" | "h" => self.overlay = Some(Overlay::Help(0)),
             "stop" => self.stop(),
+            "pause" => self.pause(),
+            "clear" => self.clear(),
+            "restart" => self.restart(),
+            "capture" => self.overlay = Some(Overlay::Capture(0)),
             "goto" => self.go_to_number(argument)?,
             "filter" => match Filter::parse(argument) {
                 Err(error) if !argument.is_empty() => return Err(error.reason().to_owned()),

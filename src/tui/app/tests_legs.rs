@@ -14,7 +14,7 @@ macro_rules! screens {
         #[test]
         fn $name() {
             for (width, height) in [$($size),*] {
-                let mut app = sample($sample);
+                let mut app = sample($sample, Palette::Plain);
                 let drawn = act(&mut app, width, height, &$actions);
                 insta::assert_snapshot!(format!("{}_{width}x{height}", stringify!($name)), drawn);
             }
@@ -41,7 +41,7 @@ screens! {
 
 #[test]
 fn an_alteration_is_explained_and_its_messages_are_gone_to() {
-    let mut app = sample("evil-rewrite.pcapng");
+    let mut app = sample("evil-rewrite.pcapng", Palette::Plain);
     act(&mut app, 80, 24, &[LEGS, A::NextNote]);
     let (_, alteration) = app.alteration().unwrap();
     assert_eq!(alteration.code.as_str(), "message-changed");
@@ -89,7 +89,7 @@ fn the_engine_says_what_keys_only_guess() {
 
 #[test]
 fn what_comes_later_is_compared_too() {
-    let mut app = sample("story-httpd.pcapng");
+    let mut app = sample("story-httpd.pcapng", Palette::Plain);
     act(&mut app, 80, 24, &[LEGS]);
     let rows = app.legs.found.as_ref().unwrap().rows;
     assert_eq!(rows, app.snapshot.rows.len());
@@ -151,7 +151,7 @@ fn frames_are_unfolded_below_their_message() {
 fn every_comparison_survives_every_size() {
     for width in [1, 2, 3, 5, 9, 14, 20, 40, 60, 79, 100, 160] {
         for height in [1, 2, 3, 4, 5, 6, 8, 13, 18, 24, 40] {
-            let mut app = sample("evil-rewrite.pcapng");
+            let mut app = sample("evil-rewrite.pcapng", Palette::Plain);
             let actions = [LEGS, A::NextNote, A::Enter, A::Payload, A::Move(M::PageDown), A::Back];
             act(&mut app, width, height, &actions);
             act(&mut app, width, height, &[LADDER, A::Move(M::Bottom)]);

@@ -20,6 +20,7 @@ use ratatui::widgets::Paragraph;
 use super::{block, connections};
 use crate::event::{Fields, Handshake, Outcome, header_text};
 use crate::note::{Blame, Note};
+use crate::process::Ends;
 use crate::sink::escape;
 use crate::store::Conn;
 use crate::tui::app::App;
@@ -83,6 +84,11 @@ fn lines<'a>(app: &App, conn: &Conn, width: usize) -> Vec<Line<'a>> {
         return vec![Line::styled(" No handshake yet.", theme.dim)];
     };
     let mut lines = vec![summary(conn, opening, theme)];
+    let ends = app.owners.of(&conn.info.key);
+    for (end, process) in ends.iter().flat_map(Ends::iter) {
+        let text = format!(" {end} process {process} {}", clean(&process.command));
+        lines.push(Line::styled(cut(&clean(&text), width), theme.text));
+    }
     lines.extend(legs(app).map(|text| Line::styled(cut(&text, width), theme.info)));
     if opening.outcome == Outcome::Unseen {
         let text = "The capture began after the handshake: frames were recognised without it. Start \
