@@ -25,6 +25,7 @@ mod run;
 mod save;
 mod screen;
 mod select;
+mod several;
 mod stats;
 mod tui;
 

@@ -107,6 +107,11 @@ impl<S: Sink> Conns<S> {
         &mut self.sink
     }
 
+    /// Working memory, to be lent and taken back.
+    pub(crate) const fn scratch_mut(&mut self) -> &mut Scratch {
+        &mut self.scratch
+    }
+
     /// What was not read.
     pub const fn unread(&self) -> Unread {
         self.unread
@@ -481,6 +486,10 @@ impl<S: Sink> Handler for Conns<S> {
             Stage::Ignored => Interest::Drop,
             _ => Interest::Keep,
         })
+    }
+
+    fn turn(&mut self, part: usize) {
+        self.scratch.turn(part);
     }
 
     #[inline]

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ConnInfo, Cx, Event, Sink, Wants};
+use crate::event::{ConnInfo, Cx, Event, Later, Sink, Wants};
 
 pub use finder::Finder;
 #[cfg(target_os = "linux")]
@@ -129,6 +129,14 @@ impl<S: Sink> Sink for Owned<S> {
             Event::End(_) => self.end(cx, event),
             _ => self.sink.event(cx, event),
         }
+    }
+
+    fn later(&self) -> Later {
+        self.sink.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.sink.drafted(cx, event, draft)
     }
 }
 

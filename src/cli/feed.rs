@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::error::CliError;
 use super::options::{From, ReadOptions};
 use crate::capture::{
-    self, CaptureError, FollowSource, Input, Interface, LiveSource, PacketRecord, PacketSource,
-    Polled, Progress, Source,
+    self, CaptureError, FollowSource, Input, Interface, Listener, LiveSource, PacketRecord,
+    PacketSource, Polled, Progress, Source,
 };
 
 /// How long a live capture may be silent before what is buffered is shown.
@@ -44,14 +44,26 @@ pub(super) enum Next<'a> {
     End,
 }
 
+/// Comments of ours tell of processes.
+fn learning(options: &ReadOptions) -> Listener {
+    let owners = options.owners.clone();
+    Listener(Arc::new(move |comment: &str| owners.read_comment(comment)))
+}
+
 impl Feed {
     /// Opens what the options name.
     pub(super) fn open(options: &ReadOptions) -> Result<Self, CliError> {
+        Self::listening(options, learning(options))
+    }
+
+    /// The same, with somebody else to be shown comments.
+    pub(super) fn listening(options: &ReadOptions, listener: Listener) -> Result<Self, CliError> {
+        let reading = capture::Options { listener: Some(listener), ..capture::Options::default() };
         let inputs = match &options.from {
             From::Inputs(inputs) => inputs,
             From::Live(live) => return Ok(Self::Live(Box::new(LiveSource::open(live)?))),
             From::Follow(path) => {
-                let source = FollowSource::open(path, &options.limits, &reading(options))?;
+                let source = FollowSource::open(path, &options.limits, &reading)?;
                 return Ok(Self::Followed(Box::new(source)));
             }
         };
@@ -61,7 +73,7 @@ impl Feed {
                 "pipe one in: tcpdump -U -w - | wstap -",
             ));
         }
-        let source = capture::open(inputs, &options.limits, &reading(options))?;
+        let source = capture::open(inputs, &options.limits, &reading)?;
         Ok(Self::Stored { source, streams: inputs.iter().any(streams) })
     }
 
@@ -72,7 +84,9 @@ impl Feed {
         if !streams(input) || std::io::stdin().is_terminal() && *input == Input::Stdin {
             return Self::open(options);
         }
-        let (limits, reading) = (&options.limits, reading(options));
+        let limits = &options.limits;
+        let listener = Some(learning(options));
+        let reading = capture::Options { listener, ..capture::Options::default() };
         let name = input.to_string();
         let source = match input {
             Input::Stdin => FollowSource::stream(&name, std::io::stdin(), limits, &reading),
@@ -198,13 +212,6 @@ impl<'a> std::convert::From<Polled<'a>> for Next<'a> {
             Polled::End => Self::End,
         }
     }
-}
-
-/// How files are read: comments of ours tell of processes.
-fn reading(options: &ReadOptions) -> capture::Options {
-    let owners = options.owners.clone();
-    let listener = capture::Listener(Arc::new(move |comment| owners.read_comment(comment)));
-    capture::Options { listener: Some(listener), ..capture::Options::default() }
 }
 
 /// Is it something that is written while it is read.

@@ -17,11 +17,12 @@ use super::options::{ReadOptions, Stop};
 use super::progress::Bar;
 use super::save::Saver;
 use super::screen::complain;
+use super::several;
 use crate::capture::{CaptureError, PacketRecord};
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::filter::{FilterSink, Watched};
 use crate::limits::Limits;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Totals};
 use crate::privilege::Keep;
 use crate::process::{Finder, Owned};
 use crate::sink::escape::Escaped;
@@ -41,10 +42,14 @@ const OFTEN: Duration = Duration::from_millis(100);
 
 /// Reads everything that the options name into the output.
 pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
-    let opened = open(Feed::open(&options)?, &options, Keep::default())?;
-    let audience = OnStderr { live: opened.feed.is_live() };
+    say_unused(&options);
     let bell = if io::stderr().is_terminal() { "\x07" } else { "" };
     let tell = tell_match(move |text| complain(&format!("{bell}wstap: {text}")));
+    if let Some(threads) = several::threads(&options) {
+        return several::run(options, output, threads, tell);
+    }
+    let opened = open(Feed::open(&options)?, &options, Keep::default())?;
+    let audience = OnStderr { live: opened.feed.is_live() };
     let Opened { mut feed, saver, finder } = opened;
     let parts = Parts { saver, finder, recording: None, stop: catch_signals() };
     let mut run = Run::new(&mut options, parts, output, Box::new(audience), tell, feed.pace());
@@ -56,6 +61,13 @@ pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<
     run.finish(&mut feed)
 }
 
+/// Says which options have no use yet.
+pub(super) fn say_unused(options: &ReadOptions) {
+    if options.keylog.is_some() {
+        complain("wstap: --keylog: TLS is not decrypted yet; its connections are only counted");
+    }
+}
+
 /// A feed that was opened, the file of -w begun, and all privileges given up where it is live.
 pub(super) struct Opened {
     pub(super) feed: Feed,
@@ -65,9 +77,6 @@ pub(super) struct Opened {
 
 /// Begins the file of -w, and then gives up what is not needed any more.
 pub(super) fn open(feed: Feed, options: &ReadOptions, keep: Keep) -> Result<Opened, CliError> {
-    if options.keylog.is_some() {
-        complain("wstap: --keylog: TLS is not decrypted yet; its connections are only counted");
-    }
     // One file may lie where only root can write; the files of a set are made by the user.
     let rotates = options.rotation.rotates();
     let early = options.write.as_deref().filter(|_| !rotates);
@@ -135,10 +144,10 @@ pub(super) struct Run<O: Output> {
 
 /// What an event passes: whose sockets they are, what is to be said of its packet, who waits for it,
 /// who wants to see it.
-type Chain<O> = Owned<Remarks<Watched<Selected<O>>>>;
+pub(super) type Chain<O> = Owned<Remarks<Watched<Selected<O>>>>;
 
 /// Puts everything before the output that the options ask for.
-fn chain<O: Output>(
+pub(super) fn chain<O: Output>(
     options: &mut ReadOptions,
     output: O,
     finder: Option<Finder>,
@@ -314,17 +323,8 @@ impl<O: Output> Run<O> {
         // What can not be recorded is no reason to end; and it has ended.
         let _ = self.parts.recording.map(|recording| recording.finish(feed));
         let (chain, totals) = self.pipeline.finish();
-        let mut output = chain.into_inner().into_inner().into_inner().into_output();
-        let truncated = self.unread.first().map(ToString::to_string);
-        let dropped = feed.dropped();
-        let end = Summary { totals: &totals, dropped, truncated: truncated.as_deref() };
-        output.finish(&end).map_err(CliError::Output)?;
-        if !feed.is_live() {
-            self.unread.iter().for_each(error::unread);
-        }
-        saved?;
-        let found = if self.unread.is_empty() { Found::Nothing } else { Found::Unread };
-        Ok(Ran { output, found })
+        let ran = conclude(chain, &totals, &self.unread, feed)?;
+        saved.map(|()| ran)
     }
 }
 
@@ -337,26 +337,44 @@ fn pipeline<S: Sink>(sink: S, limits: &Limits, finder: Option<&Finder>) -> Pipel
     pipeline
 }
 
+/// Everything was read: what the output says at its end, and what could not be read.
+pub(super) fn conclude<O: Output>(
+    chain: Chain<O>,
+    totals: &Totals,
+    unread: &[CaptureError],
+    feed: &Feed,
+) -> Result<Ran<O>, CliError> {
+    let mut output = chain.into_inner().into_inner().into_inner().into_output();
+    let truncated = unread.first().map(ToString::to_string);
+    let end = Summary { totals, dropped: feed.dropped(), truncated: truncated.as_deref() };
+    output.finish(&end).map_err(CliError::Output)?;
+    if !feed.is_live() {
+        unread.iter().for_each(error::unread);
+    }
+    let found = if unread.is_empty() { Found::Nothing } else { Found::Unread };
+    Ok(Ran { output, found })
+}
+
 /// When a run ends by itself.
-struct Ends {
+pub(super) struct Ends {
     stop: Stop,
     deadline: Option<Instant>,
 }
 
 impl Ends {
-    fn new(stop: Stop) -> Self {
+    pub(super) fn new(stop: Stop) -> Self {
         let deadline = stop.duration.and_then(|after| Instant::now().checked_add(after));
         Self { stop, deadline }
     }
 
     /// Enough packets, bytes or files.
-    fn have_come(&self, packets: u64, bytes: u64, files: u64) -> bool {
+    pub(super) fn have_come(&self, packets: u64, bytes: u64, files: u64) -> bool {
         self.stop.packets.is_some_and(|limit| packets >= limit)
             || self.stop.bytes.is_some_and(|limit| bytes >= limit)
             || self.stop.files.is_some_and(|limit| files > limit)
     }
 
-    fn is_late(&self) -> bool {
+    pub(super) fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
@@ -392,7 +410,7 @@ pub(super) fn tell_match(
 }
 
 /// Set when the user, or the system, wants the run to end. Asked twice, it ends at once.
-fn catch_signals() -> Arc<AtomicBool> {
+pub(super) fn catch_signals() -> Arc<AtomicBool> {
     static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let stop = STOP.get_or_init(|| {
         let stop = Arc::new(AtomicBool::new(false));
@@ -437,7 +455,7 @@ impl Shown {
 }
 
 /// An output, behind the display filter if there is one.
-enum Selected<O> {
+pub(super) enum Selected<O> {
     All(O),
     Matching(Box<FilterSink<O>>),
 }
@@ -457,7 +475,7 @@ impl<O: Output> Selected<O> {
         }
     }
 
-    fn begin(&mut self, first: Option<Timestamp>) {
+    pub(super) fn begin(&mut self, first: Option<Timestamp>) {
         if let (Self::Matching(filter), Some(time)) = (&mut *self, first) {
             filter.set_first_time(time);
         }
@@ -478,6 +496,21 @@ impl<O: Output> Sink for Selected<O> {
         match self {
             Self::All(output) => output.event(cx, event),
             Self::Matching(filter) => apart(filter, cx, event),
+        }
+    }
+
+    fn later(&self) -> Later {
+        match self {
+            Self::All(output) => output.later(),
+            // It may ask for anything.
+            Self::Matching(_) => Later::Whole,
+        }
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        match self {
+            Self::All(output) => output.drafted(cx, event, draft),
+            Self::Matching(filter) => filter.event(cx, event),
         }
     }
 }

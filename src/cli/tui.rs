@@ -59,6 +59,7 @@ fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Foun
         // From there connections are saved.
         read: options.write.iter().cloned().collect(),
     };
+    run::say_unused(&options);
     let opened = run::open(feed, &options, keep)?;
     let Kept { recording, recorded, inputs, unsaved } = Kept::of(&opened, &options)?;
     if let Some(recorded) = recorded.as_ref().filter(|_| unsaved) {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::{Filter, FilterSink};
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::process::Owners;
 
 /// Passes events on, and looks at them with filters of its own.
@@ -56,6 +56,10 @@ impl<S: Sink> Watched<S> {
 }
 
 impl<S> Watched<S> {
+    const fn is_watching(&self) -> bool {
+        self.on_match.is_some() || self.stop_on.is_some()
+    }
+
     /// The sink within.
     pub const fn inner_mut(&mut self) -> &mut S {
         &mut self.sink
@@ -104,6 +108,15 @@ impl<S: Sink> Sink for Watched<S> {
             self.sink.event(cx, event)?;
         }
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn later(&self) -> Later {
+        // A filter may ask for anything.
+        if self.is_watching() { Later::Whole } else { self.sink.later() }
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.sink.drafted(cx, event, draft)
     }
 }
 

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::event::{Cx, Event, Handshake, Sink, Wants};
+use crate::event::{Cx, Event, Handshake, Later, Sink, Wants};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{FlowId, PacketNo};
 
@@ -170,6 +170,14 @@ impl<S: Sink> Sink for KeyWatch<S> {
             Event::Handshake(handshake) => self.handshake(cx, handshake),
             _ => self.sink.event(cx, event),
         }
+    }
+
+    fn later(&self) -> Later {
+        self.sink.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.sink.drafted(cx, event, draft)
     }
 }
 

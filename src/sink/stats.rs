@@ -48,7 +48,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Message, Sink, Wants};
+use crate::event::{Cx, Event, Later, Message, Sink, Wants};
 use crate::sink::numbers::is_last;
 use crate::sink::outlet::Outlet;
 use crate::sink::paint::Paint;
@@ -241,6 +241,10 @@ impl<W: Write, S: Select> Sink for StatsSink<W, S> {
             }
             _ => self.other(cx, event),
         }
+    }
+
+    fn later(&self) -> Later {
+        if self.select.needs_payload() { Later::Whole } else { Later::Facts }
     }
 }
 

@@ -25,6 +25,24 @@ pub fn event(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, event: &Event<'_>) {
     }
 }
 
+/// The line of an event whose connection has no number yet: [`numbered`] puts it in.
+pub fn draft(buf: &mut Vec<u8>, cx: &Cx<'_>, of: &Event<'_>) {
+    event(buf, UNNUMBERED, cx, of);
+}
+
+/// A [`draft`] with the number of its connection.
+pub fn numbered(buf: &mut Vec<u8>, no: ConnNo, draft: &[u8]) {
+    // No name of an event has a digit: the first one is the number.
+    let at = draft.iter().position(u8::is_ascii_digit).unwrap_or(draft.len());
+    let (before, rest) = draft.split_at_checked(at).unwrap_or((draft, &[]));
+    buf.extend_from_slice(before);
+    number(buf, no.0);
+    buf.extend_from_slice(rest.get(1..).unwrap_or(rest));
+}
+
+/// One digit.
+const UNNUMBERED: ConnNo = ConnNo(0);
+
 /// The line of a message.
 pub fn message(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, message: &Message<'_>) {
     begin_directed(buf, "{\"event\":\"message\",\"conn\":", no, cx, message.dir);
