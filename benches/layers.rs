@@ -22,6 +22,7 @@ use divan::{Bencher, black_box};
 use flate2::{Compress, Compression};
 use wstap::capture::PacketRecord;
 use wstap::event::{ConnInfo, Cx, DeflateSide, Event, Message, MessageKind, Payload, Sink, Wants};
+use wstap::filter::{Filter, FilterSink};
 use wstap::flow::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent, Table};
 use wstap::http::Http1;
 use wstap::limits::Limits;
@@ -230,6 +231,38 @@ fn messages(bencher: Bencher<'_, '_>, dir: Direction) {
     });
 }
 
+/// A text message as an output sees it.
+fn text_message(text: &str, origin: Origin) -> Message<'_> {
+    Message {
+        dir: Direction::ToServer,
+        no: MessageNo(1),
+        kind: MessageKind::Text,
+        len: text.len() as u64,
+        wire_len: text.len() as u64,
+        frames: 1,
+        compressed: false,
+        complete: true,
+        begin: origin,
+        payload: Payload::Text(text),
+        close_code: None,
+        close_reason: None,
+        notes: &[],
+    }
+}
+
+/// A display filter asked of one message: of numbers only, and of its text.
+#[divan::bench(args = ["len > 100 && dir == s2c", "text contains \"nowhere\""])]
+fn filter(bencher: Bencher<'_, '_>, expression: &str) {
+    let filter = Filter::parse(expression).expect("a filter");
+    let mut sink = FilterSink::new(filter, Count { payload: false, messages: 0 });
+    let text = "{\"type\":\"update\",\"price\":123456}".repeat(4);
+    let (conn, origin) = (conn(), Origin::default());
+    let message = text_message(&text, origin);
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
+        let _ = sink.event(&Cx { conn: &conn, origin }, black_box(&Event::Message(&message)));
+    });
+}
+
 /// A line of NDJSON for a text message, for JSON (a quote every few bytes) and for plain words.
 #[divan::bench(args = ["{\"type\":\"update\",\"price\":123456,\"symbol\":\"Zürich\"}", "plain words "])]
 fn json_line(bencher: Bencher<'_, '_>, part: &str) {
@@ -237,22 +270,7 @@ fn json_line(bencher: Bencher<'_, '_>, part: &str) {
     let mut sink = JsonSink::new(std::io::sink(), false);
     let conn = conn();
     let origin = Origin { time: Some(Timestamp(1_700_000_000_123_456_000)), ..Origin::default() };
-    let len = text.len() as u64;
-    let message = Message {
-        dir: Direction::ToServer,
-        no: MessageNo(1),
-        kind: MessageKind::Text,
-        len,
-        wire_len: len,
-        frames: 1,
-        compressed: false,
-        complete: true,
-        begin: origin,
-        payload: Payload::Text(&text),
-        close_code: None,
-        close_reason: None,
-        notes: &[],
-    };
+    let message = text_message(&text, origin);
     bencher.counter(BytesCount::new(text.len())).bench_local(|| {
         let _ = sink.event(&Cx { conn: &conn, origin }, black_box(&Event::Message(&message)));
     });

@@ -14,13 +14,15 @@
 mod common;
 
 use common::{Count, Profile, each_packet};
-use divan::counter::BytesCount;
+use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use wstap::event::Sink;
 use wstap::filter::{Filter, FilterSink};
 use wstap::limits::Limits;
 use wstap::pipeline::Pipeline;
+use wstap::sink::check::{CheckOptions, CheckSink, Format};
 use wstap::sink::json::JsonSink;
+use wstap::sink::stats::{StatsOptions, StatsSink};
 use wstap::sink::text::{TextOptions, TextSink};
 
 fn main() {
@@ -41,7 +43,7 @@ fn run<S: Sink>(bencher: Bencher<'_, '_>, profile: Profile, sink: impl Fn() -> S
         });
 }
 
-/// What `stats` does: payloads are not read.
+/// The way to the messages, which are counted: payloads are not read.
 #[divan::bench(args = Profile::ALL, sample_count = 10)]
 fn counted(bencher: Bencher<'_, '_>, profile: Profile) {
     run(bencher, profile, || Count { payload: false, messages: 0 });
@@ -51,6 +53,42 @@ fn counted(bencher: Bencher<'_, '_>, profile: Profile) {
 #[divan::bench(args = Profile::ALL, sample_count = 10)]
 fn read(bencher: Bencher<'_, '_>, profile: Profile) {
     run(bencher, profile, || Count { payload: true, messages: 0 });
+}
+
+/// `stats`.
+#[divan::bench(args = Profile::ALL, sample_count = 10)]
+fn stats(bencher: Bencher<'_, '_>, profile: Profile) {
+    run(bencher, profile, || StatsSink::new(std::io::sink(), StatsOptions::default()));
+}
+
+/// `check --json`.
+#[divan::bench(args = Profile::ALL, sample_count = 10)]
+fn check(bencher: Bencher<'_, '_>, profile: Profile) {
+    let options = CheckOptions { format: Format::Json, ..CheckOptions::default() };
+    run(bencher, profile, || CheckSink::new(std::io::sink(), options.clone()));
+}
+
+/// Into the store below the terminal UI.
+#[divan::bench(args = Profile::ALL, sample_count = 10)]
+fn store(bencher: Bencher<'_, '_>, profile: Profile) {
+    run(bencher, profile, || wstap::store::new().expect("a temporary file").0);
+}
+
+/// Every row of a store had again, with its payload.
+#[divan::bench(args = Profile::ALL, sample_count = 10)]
+fn replay(bencher: Bencher<'_, '_>, profile: Profile) {
+    let (writer, reader) = wstap::store::new().expect("a temporary file");
+    let mut pipeline = Pipeline::new(writer, Limits::default());
+    each_packet(profile.capture(), |record| {
+        let _ = pipeline.push(record);
+    });
+    let _ = pipeline.finish();
+    let snapshot = reader.snapshot();
+    bencher.counter(ItemsCount::new(snapshot.rows.len())).bench_local(|| {
+        for row in snapshot.rows.iter() {
+            black_box(reader.record(row, usize::MAX));
+        }
+    });
 }
 
 /// `print --json`.

@@ -37,6 +37,7 @@ pub use file::FileSource;
 pub use follow::FollowSource;
 pub use input::{Compression, Input, Progress};
 pub use interfaces::{InterfaceInfo, Traffic, interfaces, traffic};
+pub use live::open::check_filter;
 pub use live::{LiveOptions, LiveSource, Polled};
 pub use merge::MergeSource;
 pub use netns::Netns;
@@ -152,6 +153,7 @@ pub enum Source {
 }
 
 impl PacketSource for Source {
+    #[inline]
     fn next(&mut self) -> Result<Option<PacketRecord<'_>>, CaptureError> {
         match self {
             Self::File(source) => source.next(),

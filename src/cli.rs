@@ -17,6 +17,7 @@ mod feed;
 mod generate;
 mod guard;
 mod interfaces;
+mod load;
 mod options;
 mod print;
 mod progress;
@@ -24,10 +25,12 @@ mod run;
 mod save;
 mod screen;
 mod select;
+mod several;
 mod stats;
 mod tui;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -66,6 +69,7 @@ where
 
 /// From command to function.
 fn dispatch(args: Args) -> Result<Found, CliError> {
+    let terminal = screen::Screen::of_stdout().terminal && std::io::stdin().is_terminal();
     match args.command {
         Some(Command::Print(args)) => print::print(args),
         Some(Command::Check(args)) => check::check(args),
@@ -77,8 +81,8 @@ fn dispatch(args: Args) -> Result<Found, CliError> {
         Some(Command::Completions(args)) => generate::completions(&args),
         Some(Command::Man(args)) => generate::man(&args),
         Some(Command::Helper(args)) => guard::helper(&args),
-        None if args.print.read.names_no_source() => {
-            // Nothing to read was named: say what there is.
+        // Nothing to read was named, and nobody is there to be asked: say what there is.
+        None if args.print.read.names_no_source() && !terminal => {
             screen::put(&Args::command().render_long_help().to_string())?;
             Ok(Found::Nothing)
         }

@@ -107,6 +107,11 @@ impl<S: Sink> Conns<S> {
         &mut self.sink
     }
 
+    /// Working memory, to be lent and taken back.
+    pub(crate) const fn scratch_mut(&mut self) -> &mut Scratch {
+        &mut self.scratch
+    }
+
     /// What was not read.
     pub const fn unread(&self) -> Unread {
         self.unread
@@ -120,6 +125,10 @@ impl<S: Sink> Conns<S> {
         side: Side,
         event: StreamEvent<'_>,
     ) -> ControlFlow<()> {
+        let dir = conn.direction(side);
+        if let Stage::Ws(live) = &mut conn.stage {
+            return self.feed_session(live, dir, event);
+        }
         match mem::take(&mut conn.stage) {
             Stage::New => {
                 if let StreamEvent::Data { bytes, .. } = event
@@ -138,14 +147,8 @@ impl<S: Sink> Conns<S> {
                 self.after_probe(flow, conn, probe, verdict)
             }
             Stage::Http(http) => self.feed_http(flow, conn, http, side, event),
-            Stage::Ws(mut live) => {
-                let dir = conn.direction(side);
-                let flowing = self.feed_session(&mut live, dir, event);
-                conn.stage = Stage::Ws(live);
-                flowing
-            }
-            Stage::Ignored => {
-                conn.stage = Stage::Ignored;
+            stage @ (Stage::Ws(_) | Stage::Ignored) => {
+                conn.stage = stage;
                 ControlFlow::Continue(())
             }
         }
@@ -483,6 +486,10 @@ impl<S: Sink> Handler for Conns<S> {
             Stage::Ignored => Interest::Drop,
             _ => Interest::Keep,
         })
+    }
+
+    fn turn(&mut self, part: usize) {
+        self.scratch.turn(part);
     }
 
     #[inline]

@@ -38,7 +38,33 @@ pub trait Sink {
 
     /// Takes one event; `Break` ends the run (a closed pipe, enough seen).
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()>;
+
+    /// What it needs of a message or frame that happened on another thread and waited for its turn.
+    /// Asked once.
+    fn later(&self) -> Later {
+        Later::Whole
+    }
+
+    /// Takes a message or frame of which it made a draft ([`Later::Drafts`]); its payload is there no
+    /// more.
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, _draft: &[u8]) -> ControlFlow<()> {
+        self.event(cx, event)
+    }
 }
+
+/// What a sink needs of messages and frames that waited for their turn ([`crate::pipeline::shard`]).
+#[derive(Debug, Clone, Copy)]
+pub enum Later {
+    /// All of it.
+    Whole,
+    /// All but the payloads of data messages and frames.
+    Facts,
+    /// What this wrote when it happened, and all but the payload.
+    Drafts(Draft),
+}
+
+/// Writes, of a message or frame, what does not depend on the events before it.
+pub type Draft = fn(&mut Vec<u8>, &Cx<'_>, &Event<'_>);
 
 /// Which connection an event is of, and the packet that completed it.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +123,20 @@ pub struct Handshake {
     pub deflate: Option<DeflateAgreement>,
     /// What is to be said of it.
     pub notes: Vec<Note>,
+}
+
+impl Handshake {
+    /// Bytes of memory that it holds, near enough.
+    pub fn size(&self) -> usize {
+        let fields = |fields: &Fields| -> usize {
+            fields.0.iter().map(|f| f.name.len() + f.value.len() + size_of_val(f)).sum()
+        };
+        let request = self.request.as_ref();
+        let response = self.response.as_ref();
+        size_of::<Self>()
+            + request.map_or(0, |head| head.target.len() + fields(&head.fields))
+            + response.map_or(0, |head| head.reason.len() + fields(&head.fields))
+    }
 }
 
 /// Version of HTTP that carries the handshake.

@@ -23,7 +23,9 @@ use std::ops::ControlFlow;
 
 use crate::units::{FlowId, Origin, StreamNo};
 
+pub(crate) use key::FlowKey;
 pub use table::Table;
+pub(crate) use table::{PARTS, Part};
 
 /// What happens next in one direction of a TCP connection, in stream order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,10 @@ pub trait Handler {
         side: Side,
         event: StreamEvent<'_>,
     ) -> ControlFlow<(), Interest>;
+
+    /// What follows is of connections in this part of the table: nothing that one part is given may
+    /// depend on what another was, so that threads can have a part each.
+    fn turn(&mut self, _part: usize) {}
 
     /// Bytes of memory kept for the connection that [`Handler::shed`] can give back, about.
     fn weight(&self, _state: &Self::State) -> usize {

@@ -9,6 +9,7 @@
 //! - *Order*: segments in any order, with copies and overlaps, give the ordered stream; where some are
 //!   missing, never a wrong byte.
 //! - *Replay*: the same again gives the same.
+//! - *Threads*: several give what one gives.
 //! - *Output*: every NDJSON line is JSON, and no control character reaches a terminal.
 
 #![allow(clippy::panic, reason = "a panic is how a fuzz target tells of a broken law")]

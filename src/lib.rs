@@ -13,6 +13,10 @@
 //! Somebody's integration test can use it without the program: push packets into a
 //! [`pipeline::Pipeline`] (which has an example), and take events from a sink of one's own.
 //!
+//! Big files are read on as many threads as there are cores, with the same events in the same order
+//! ([`pipeline::shard`]). One thread it is for small files, for what is written while it is read
+//! (standard input, live capture, `-F`), with `-w` and `--stop-on`, and in `diff` and the terminal UI.
+//!
 //! Three troubles are never mixed. An *error* ends the reading ([`capture::CaptureError`]). A *note*
 //! says what is wrong with the traffic ([`note::NoteCode`]). *Loss* means that we lack bytes: it is said
 //! as such, never blamed on a peer, and rules whose evidence is missing stay silent.

@@ -28,6 +28,7 @@ mod span;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod usual;
 
 pub use fuzz::fuzz_decode;
 pub use skip::Skip;
@@ -140,7 +141,16 @@ impl Decoder {
 
     /// Takes one packet apart. The segment of a fragmented datagram comes with the packet that
     /// completes it, and is borrowed from the decoder.
+    #[inline]
     pub fn decode<'a>(&'a mut self, record: &PacketRecord<'a>) -> Decoded<'a> {
+        let Some(segment) = usual::segment(record) else { return self.descend(record) };
+        // The law of the short way, asserted wherever tests and fuzz targets come by.
+        debug_assert_eq!(self.descend(record), Decoded::Segment(segment));
+        Decoded::Segment(segment)
+    }
+
+    /// Goes through the layers one by one.
+    fn descend<'a>(&'a mut self, record: &PacketRecord<'a>) -> Decoded<'a> {
         let mut descent = Descent {
             fragments: &mut self.fragments,
             whole: &mut self.whole,

@@ -1,5 +1,5 @@
-//! The whole way of a packet, on one thread: decode, put in order, follow the connection, hand its
-//! events to the sink.
+//! The whole way of a packet: decode, put in order, follow the connection, hand its events to the
+//! sink. Here on one thread, in [`shard`] on several.
 //!
 //! Gets: [`PacketRecord`]s. Gives: events to a [`Sink`], and [`Totals`] at the end.
 //!
@@ -46,6 +46,7 @@
 //! ```
 
 mod keys;
+pub mod shard;
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -76,6 +77,17 @@ pub struct Totals {
     pub unread: Unread,
     /// Packets without a TCP segment, by reason, most harmful first.
     pub skipped: Vec<(Skip, u64)>,
+}
+
+impl Totals {
+    fn count(&mut self, record: &PacketRecord<'_>) {
+        self.packets += 1;
+        self.bytes += u64::from(record.orig_len);
+        if let Some(time) = record.time {
+            self.first_time = Some(self.first_time.map_or(time, |first| first.min(time)));
+            self.last_time = self.last_time.max(Some(time));
+        }
+    }
 }
 
 /// Packets in, events out.
@@ -133,13 +145,7 @@ impl<S: Sink> Pipeline<S> {
 
     /// Takes the next packet; `Break` when the sink has seen enough.
     pub fn push(&mut self, record: &PacketRecord<'_>) -> ControlFlow<()> {
-        let totals = &mut self.totals;
-        totals.packets += 1;
-        totals.bytes += u64::from(record.orig_len);
-        if let Some(time) = record.time {
-            totals.first_time = Some(totals.first_time.map_or(time, |first| first.min(time)));
-            totals.last_time = totals.last_time.max(Some(time));
-        }
+        self.totals.count(record);
         self.last = Origin { packet: record.no, time: record.time };
         match self.decoder.decode(record) {
             Decoded::Segment(segment) => {

@@ -28,6 +28,8 @@ pub struct Keep {
     /// Folders in which files are still to be made, changed or removed. Those for temporary files
     /// need not be named.
     pub write: Vec<PathBuf>,
+    /// Folders in which files are still to be made, and none be read.
+    pub make: Vec<PathBuf>,
     /// Files and folders that are still to be opened for reading.
     pub read: Vec<PathBuf>,
 }

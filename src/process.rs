@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ConnInfo, Cx, Event, Sink, Wants};
+use crate::event::{ConnInfo, Cx, Event, Later, Sink, Wants};
 
 pub use finder::Finder;
 #[cfg(target_os = "linux")]
@@ -122,23 +122,36 @@ impl<S: Sink> Sink for Owned<S> {
         self.sink.wants()
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Handshake(_) => self.handshake(cx, event),
-            Event::End(_) => {
-                let flow = self.sink.event(cx, event);
-                // Live, an answer may still come: its addresses are its own until the next SYN.
-                if self.finder.is_none() {
-                    self.owners.forget_told((cx.conn.client, cx.conn.server));
-                }
-                flow
-            }
+            Event::End(_) => self.end(cx, event),
             _ => self.sink.event(cx, event),
         }
+    }
+
+    fn later(&self) -> Later {
+        self.sink.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.sink.drafted(cx, event, draft)
     }
 }
 
 impl<S: Sink> Owned<S> {
+    #[inline(never)]
+    fn end(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        let flow = self.sink.event(cx, event);
+        // Live, an answer may still come: its addresses are its own until the next SYN.
+        if self.finder.is_none() {
+            self.owners.forget_told((cx.conn.client, cx.conn.server));
+        }
+        flow
+    }
+
+    #[inline(never)]
     fn handshake(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         let pair = (cx.conn.client, cx.conn.server);
         let ends = match &self.finder {

@@ -3,6 +3,7 @@
 //! Gets: [`Event`]s in order, and [`Summary`] at the end. Gives: bytes to a
 //! writer. Keeps: one output buffer, the numbers of open connections, and counters.
 
+pub(crate) mod address;
 pub mod check;
 pub mod escape;
 pub mod export;

@@ -18,6 +18,7 @@
 mod conns;
 mod reader;
 pub mod record;
+pub mod replay;
 mod row;
 pub mod seek;
 mod shelf;
@@ -54,6 +55,28 @@ struct Shared {
 struct Table {
     rows: Rows,
     conns: Conns,
+    /// How often everything was forgotten: numbers of rows and connections hold within one of them.
+    epoch: u64,
+}
+
+/// How much there is: has anything changed?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// How often everything was forgotten.
+    pub epoch: u64,
+    /// Rows.
+    pub rows: usize,
+    /// Connections.
+    pub conns: usize,
+}
+
+/// What stays when a store is cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Connections that are open, with their handshakes and without what was said on them.
+    Open,
+    /// None.
+    Nothing,
 }
 
 impl Shared {

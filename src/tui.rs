@@ -4,21 +4,25 @@
 //! [`app::App`] keeps, and the terminal as it was found.
 //!
 //! ```text
-//!  packets -> Pipeline<store::Writer> (loading thread)
+//!  packets -> a run into store::Writer (loading thread; the same run as that of any command)
 //!                   | rows, spool
 //!  keys -> action::of_key -> App::update -> Effect -> clipboard, files
 //!                               | &App
 //!                          view::draw -> terminal
+//!
+//!  rows, spool -> legs::Comparer (its own thread) -> crate::diff -> which connections are legs
 //! ```
 
 pub mod action;
 pub mod app;
+pub mod compare;
 pub mod cursor;
 pub mod detail;
 pub mod edit;
 pub mod export;
-pub mod feed;
+pub mod legs;
 pub mod load;
+pub mod pick;
 pub mod run;
 pub mod stats;
 pub mod svg;
@@ -27,5 +31,5 @@ pub mod text;
 pub mod theme;
 pub mod view;
 
-pub use feed::Packets;
-pub use run::{Ended, Session, TuiError, run};
+pub use pick::{Choice, Picker};
+pub use run::{Ended, Session, TuiError, choose, run};

@@ -168,7 +168,9 @@ impl Timestamp {
         let (days, second_of_day) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
         let (year, month, day) = civil(days);
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        let mut put = |at: usize, width: usize, mut value: i64| {
+        // In 32 bits, which divide faster.
+        let mut put = |at: usize, width: usize, value: i64| {
+            let mut value = u32::try_from(value).unwrap_or(0);
             for slot in text.iter_mut().skip(at).take(width).rev() {
                 *slot = b'0' + u8::try_from(value % 10).unwrap_or(0);
                 value /= 10;
@@ -206,6 +208,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
 pub struct Rfc3339([u8; 30]);
 
 impl Rfc3339 {
+    /// The text's bytes.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         // Only ASCII digits and separators were ever put in.

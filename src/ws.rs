@@ -13,6 +13,7 @@ pub mod handshake;
 use std::ops::ControlFlow;
 
 use crate::event::{ConnInfo, Cx, Event, Sink, Wants};
+use crate::flow::PARTS;
 use crate::limits::Limits;
 use crate::units::Origin;
 
@@ -62,8 +63,12 @@ pub struct Scratch {
     pub inflated: Vec<u8>,
     /// For compressed messages that stand alone.
     pub inflater: deflate::Shared,
-    /// Buffers of messages that are done, for those to come.
-    spare: Vec<Vec<u8>>,
+    /// Buffers of messages that are done, for those to come: of each part of the flow table its own. A
+    /// connection is weighed with the room that its buffers have, so who had them before must not
+    /// depend on how many threads there are.
+    spare: [Vec<Vec<u8>>; PARTS],
+    /// The part that is being worked for.
+    part: usize,
     currents: Boxes<half::Current>,
     opens: Boxes<message::Open>,
 }
@@ -98,19 +103,39 @@ impl<T> Boxes<T> {
 impl Scratch {
     /// Buffers above this size are given back to the system when their message is done.
     const KEEP: usize = 4 << 20;
-    /// Buffers kept for messages to come; more are only in use while more messages are open.
-    const SPARE: usize = 8;
+    /// The same for the buffers of messages in pieces, of which each part has some.
+    const KEEP_SPARE: usize = 2 << 20;
+    /// Buffers kept by a part for messages to come; more are only in use while more messages are open.
+    const SPARE: usize = 2;
+
+    /// What follows is of connections in this part of the flow table.
+    pub fn turn(&mut self, part: usize) {
+        self.part = part;
+    }
+
+    /// Changes what holds nothing between two segments for that of another: so that a thread that works
+    /// for several parts in turn needs it once.
+    pub fn swap(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.unmasked, &mut other.unmasked);
+        std::mem::swap(&mut self.inflated, &mut other.inflated);
+        std::mem::swap(&mut self.inflater, &mut other.inflater);
+        std::mem::swap(&mut self.currents, &mut other.currents);
+        std::mem::swap(&mut self.opens, &mut other.opens);
+    }
 
     /// An empty buffer for a message that comes in pieces.
     fn take(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
+        self.spare.get_mut(self.part).and_then(Vec::pop).unwrap_or_default()
     }
 
     /// A buffer that is no longer needed.
     fn put(&mut self, mut buffer: Vec<u8>) {
-        if (1..=Self::KEEP).contains(&buffer.capacity()) && self.spare.len() < Self::SPARE {
+        if let Some(spare) = self.spare.get_mut(self.part)
+            && (1..=Self::KEEP_SPARE).contains(&buffer.capacity())
+            && spare.len() < Self::SPARE
+        {
             buffer.clear();
-            self.spare.push(buffer);
+            spare.push(buffer);
         }
     }
 

@@ -22,14 +22,16 @@ use base64::Engine as _;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use sha1::Digest as _;
-use wstap::capture::{self, Input, Interface, InterfaceId, LinkType, PacketRecord, PcapngWriter};
+use wstap::capture::{
+    self, Input, Interface, InterfaceId, LinkType, PacketRecord, PacketSource as _, PcapngWriter,
+};
 use wstap::limits::Limits;
+use wstap::pipeline::Pipeline;
 use wstap::sink::escape::is_unsafe;
 use wstap::tui;
 use wstap::tui::action::{Action, Motion, View};
 use wstap::tui::app::App;
-use wstap::tui::feed::{Packets, load};
-use wstap::tui::load::Loading;
+use wstap::tui::load::Load;
 use wstap::tui::theme::Palette;
 use wstap::units::{FileOffset, PacketNo, Timestamp};
 
@@ -296,12 +298,15 @@ fn nothing_raw_is_drawn_in_the_terminal_ui() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(dir.path(), "ui\x1b]0;name\x07\u{202e}.pcapng", &evil_capture(b""));
     let (limits, inputs) = (Limits::default(), [Input::Path(path.clone())]);
-    let source = capture::open(&inputs, &limits, &capture::Options::default()).unwrap();
+    let mut source = capture::open(&inputs, &limits, &capture::Options::default()).unwrap();
     let (writer, reader) = wstap::store::new().unwrap();
-    let loading = Loading::default();
-    load(Packets::Files(Box::new(source)), writer, limits, &loading, None);
+    let mut pipeline = Pipeline::new(writer, limits);
+    while let Some(record) = source.next().unwrap() {
+        assert!(pipeline.push(&record).is_continue());
+    }
+    let (_, totals) = pipeline.finish();
     let mut app = App::new(reader, &path.to_string_lossy(), false, Palette::Dark).unwrap();
-    app.load = loading.now();
+    app.load = Load { packets: totals.packets, done: true, ..Load::default() };
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
     let mut evil = false;
     let mut look = |app: &mut App| {

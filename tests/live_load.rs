@@ -35,9 +35,34 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program, running.
 struct Wstap {
-    child: Child,
+    child: Running,
     lines: Receiver<Value>,
     complaints: Complaints,
+}
+
+/// It does not go on after a test that failed.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended mostly.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl std::ops::Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
 }
 
 /// What it wrote on standard error so far.
@@ -99,7 +124,7 @@ impl Wstap {
             }
         });
         let complaints = Complaints::of(child.stderr.take().unwrap());
-        Self { child, lines, complaints }
+        Self { child: Running(child), lines, complaints }
     }
 
     /// Connects until a handshake is seen: from then on nothing is missed. `None` where the program
@@ -464,7 +489,14 @@ fn in_a_process_of_its_own() {
     assert!(File::open(&secret).is_ok(), "before, root reads it");
     let output = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(output.path(), sudo.then_some(65_534), None).unwrap();
-    let left = give_up(&Keep { write: vec![output.path().to_owned()], read: Vec::new() }).unwrap();
+    let mine = tempfile::tempdir_in("/var/lib").unwrap();
+    std::os::unix::fs::chown(mine.path(), sudo.then_some(65_534), None).unwrap();
+    let keep = Keep {
+        write: vec![output.path().to_owned()],
+        make: vec![mine.path().to_owned()],
+        read: Vec::new(),
+    };
+    let left = give_up(&keep).unwrap();
     assert_eq!(left.user, if sudo { 65_534 } else { 0 });
     if !left.sandbox && !sudo {
         eprintln!("skipped: the kernel has no Landlock");
@@ -486,6 +518,11 @@ fn in_a_process_of_its_own() {
         );
     }
     // What is needed still goes.
+    let made = mine.path().join("saved.pcapng");
+    File::options().write(true).create_new(true).open(&made).unwrap();
+    if left.sandbox {
+        assert!(denied(File::open(&made)), "made, and not to be read");
+    }
     File::create(output.path().join("cap.pcapng")).unwrap();
     tempfile::tempfile().unwrap();
 }

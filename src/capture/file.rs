@@ -121,6 +121,7 @@ impl FileSource {
     }
 
     /// Finds the next record; its bytes are there until the next call.
+    #[inline]
     pub(super) fn advance(&mut self) -> Result<Option<RawRecord>, CaptureError> {
         let Some(format) = &mut self.format else { return Ok(None) };
         let begin = self.window.at();
@@ -139,15 +140,19 @@ impl FileSource {
                 self.format = None;
                 Ok(None)
             }
-            Err(halt) => {
-                let at = match format {
-                    Reader::Pcapng(reader) => reader.block_at(),
-                    Reader::Classic(_) | Reader::Snoop(_) => begin,
-                };
-                self.format = None;
-                Err(self.error(at, halt))
-            }
+            Err(halt) => Err(self.stopped(begin, halt)),
         }
+    }
+
+    /// Nothing can be read any more.
+    #[cold]
+    fn stopped(&mut self, begin: FileOffset, halt: Halt) -> CaptureError {
+        let at = match &self.format {
+            Some(Reader::Pcapng(reader)) => reader.block_at(),
+            _ => begin,
+        };
+        self.format = None;
+        self.error(at, halt)
     }
 
     /// Borrows a record just found.

@@ -28,6 +28,8 @@ pub struct InterfaceInfo {
     pub wireless: bool,
     /// Why it can not be opened; `None` when it can.
     pub problem: Option<String>,
+    /// What to run so that it can.
+    pub remedy: Option<String>,
 }
 
 /// All interfaces that can carry TCP: loopback first, then those in use, then the others.
@@ -100,12 +102,14 @@ fn devices() -> Result<Vec<::pcap::Device>, CaptureError> {
 fn inspect(device: ::pcap::Device) -> InterfaceInfo {
     let addresses = device.addresses.iter().map(|a| (a.addr, a.netmask.map(prefix_len))).collect();
     let flags = &device.flags;
+    let problem = live::try_open(&device.name).err();
     InterfaceInfo {
         up: flags.is_up(),
         running: flags.is_running(),
         loopback: flags.is_loopback(),
         wireless: flags.is_wireless(),
-        problem: live::try_open(&device.name).err().map(|error| error.to_string()),
+        remedy: problem.as_ref().and_then(CaptureError::hint),
+        problem: problem.map(|error| error.to_string()),
         description: device.desc,
         addresses,
         name: device.name,

@@ -31,6 +31,7 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
+  sudo wstap                            in a terminal: choose an interface, and watch
   wstap print capture.pcapng            what was said, one line an event
   wstap check capture.pcapng            what is wrong, and whose fault it is
   wstap diff proxied.pcapng             what a proxy between the two ends changed
@@ -151,6 +152,9 @@ pub(super) struct ReadArgs {
     pub(super) max_message: Option<usize>,
 
     /// Threads; the output does not depend on it
+    ///
+    /// By default as many as there are cores, and one for files under 4 MiB. Standard input, live
+    /// capture, -F, -w, --stop-on, diff and the terminal UI have one.
     #[arg(short = 'j', long, value_name = "N", help_heading = "Selection")]
     pub(super) jobs: Option<NonZeroUsize>,
 

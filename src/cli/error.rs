@@ -45,6 +45,12 @@ impl CliError {
         Self::Usage { message: message.into(), hint }
     }
 
+    /// In one line, harmless, with what to try.
+    pub(super) fn line(&self) -> String {
+        let hint = self.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        Escaped(&format!("{self}{hint}")).to_string()
+    }
+
     /// Prints it, and gives the exit status.
     pub(super) fn report(&self) -> ExitCode {
         complain(&lines(&self.to_string(), self.hint().as_deref()));

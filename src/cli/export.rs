@@ -16,7 +16,7 @@ use super::run::{Ran, run};
 use super::screen::complain;
 use super::select::Chosen;
 use crate::capture::{Input, InterfaceId, PcapngWriter, Rotation};
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::pipeline::Pipeline;
 use crate::process::Owners;
 use crate::sink::export::csv::Cells;
@@ -234,6 +234,7 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
         owners: Owners::default(),
         limits,
         keylog: None,
+        jobs: None,
     };
     copy(&second, &survey, target).map_err(|error| match error {
         Copy::Cli(error) => error,
@@ -313,6 +314,14 @@ impl<O: Sink> Sink for Kept<O> {
 
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         self.inner.event(cx, event)
+    }
+
+    fn later(&self) -> Later {
+        self.inner.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.inner.drafted(cx, event, draft)
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::error::CliError;
 use super::options::{From, ReadOptions};
 use crate::capture::{
-    self, CaptureError, FollowSource, Input, Interface, LiveSource, PacketRecord, PacketSource,
-    Polled, Progress, Source,
+    self, CaptureError, FollowSource, Input, Interface, Listener, LiveSource, PacketRecord,
+    PacketSource, Polled, Progress, Source,
 };
 
 /// How long a live capture may be silent before what is buffered is shown.
@@ -28,8 +28,10 @@ pub(super) enum Feed {
     },
     /// Interfaces.
     Live(Box<LiveSource>),
-    /// A file that is still being written, or a stream that may pause.
+    /// A file that is still being written.
     Followed(Box<FollowSource>),
+    /// A stream that may pause, while somebody watches and wants to do something.
+    Stream(Box<FollowSource>),
 }
 
 /// What comes next.
@@ -42,14 +44,26 @@ pub(super) enum Next<'a> {
     End,
 }
 
+/// Comments of ours tell of processes.
+fn learning(options: &ReadOptions) -> Listener {
+    let owners = options.owners.clone();
+    Listener(Arc::new(move |comment: &str| owners.read_comment(comment)))
+}
+
 impl Feed {
     /// Opens what the options name.
     pub(super) fn open(options: &ReadOptions) -> Result<Self, CliError> {
+        Self::listening(options, learning(options))
+    }
+
+    /// The same, with somebody else to be shown comments.
+    pub(super) fn listening(options: &ReadOptions, listener: Listener) -> Result<Self, CliError> {
+        let reading = capture::Options { listener: Some(listener), ..capture::Options::default() };
         let inputs = match &options.from {
             From::Inputs(inputs) => inputs,
             From::Live(live) => return Ok(Self::Live(Box::new(LiveSource::open(live)?))),
             From::Follow(path) => {
-                let source = FollowSource::open(path, &options.limits, &reading(options))?;
+                let source = FollowSource::open(path, &options.limits, &reading)?;
                 return Ok(Self::Followed(Box::new(source)));
             }
         };
@@ -59,16 +73,48 @@ impl Feed {
                 "pipe one in: tcpdump -U -w - | wstap -",
             ));
         }
-        let source = capture::open(inputs, &options.limits, &reading(options))?;
+        let source = capture::open(inputs, &options.limits, &reading)?;
         Ok(Self::Stored { source, streams: inputs.iter().any(streams) })
     }
 
+    /// The same for somebody who watches: waiting for a pipe must not keep him waiting.
+    pub(super) fn open_watched(options: &ReadOptions) -> Result<Self, CliError> {
+        let From::Inputs(inputs) = &options.from else { return Self::open(options) };
+        let [input] = inputs.as_slice() else { return Self::open(options) };
+        if !streams(input) || std::io::stdin().is_terminal() && *input == Input::Stdin {
+            return Self::open(options);
+        }
+        let limits = &options.limits;
+        let listener = Some(learning(options));
+        let reading = capture::Options { listener, ..capture::Options::default() };
+        let name = input.to_string();
+        let source = match input {
+            Input::Stdin => FollowSource::stream(&name, std::io::stdin(), limits, &reading),
+            Input::Path(path) => {
+                let file = std::fs::File::open(path)
+                    .map_err(|source| CaptureError::Open { input: input.clone(), source })?;
+                FollowSource::stream(&name, file, limits, &reading)
+            }
+        };
+        Ok(Self::Stream(Box::new(source)))
+    }
+
     /// The next packet. After an error it may be asked again: of several inputs each may have one.
+    #[inline]
     pub(super) fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        match self {
+            Self::Stored { source, .. } => Ok(source.next()?.map_or(Next::End, Next::Packet)),
+            _ => self.next_if_any(),
+        }
+    }
+
+    /// The next packet of those that come as they happen.
+    #[inline(never)]
+    fn next_if_any(&mut self) -> Result<Next<'_>, CaptureError> {
         Ok(match self {
-            Self::Stored { source, .. } => source.next()?.map_or(Next::End, Next::Packet),
+            Self::Stored { .. } => Next::Idle,
             Self::Live(source) => source.next_timeout(IDLE)?.into(),
-            Self::Followed(source) => source.next_timeout(IDLE)?.into(),
+            Self::Followed(source) | Self::Stream(source) => source.next_timeout(IDLE)?.into(),
         })
     }
 
@@ -76,7 +122,8 @@ impl Feed {
     /// else is left where it is, and true says so.
     pub(super) fn stop(&self) -> bool {
         match self {
-            Self::Stored { .. } => true,
+            // Whoever writes the stream may never do so again.
+            Self::Stored { .. } | Self::Stream(_) => true,
             Self::Live(source) => {
                 source.stop_handle().store(true, Ordering::Relaxed);
                 false
@@ -93,14 +140,14 @@ impl Feed {
         match self {
             Self::Stored { source, .. } => source.summary().interfaces,
             Self::Live(source) => source.summary().interfaces,
-            Self::Followed(source) => source.summary().interfaces,
+            Self::Followed(source) | Self::Stream(source) => source.summary().interfaces,
         }
     }
 
     /// Packets that the kernel had no room for; `None` where nobody counts.
     pub(super) fn dropped(&self) -> Option<u64> {
         match self {
-            Self::Stored { .. } | Self::Followed(_) => None,
+            Self::Stored { .. } | Self::Followed(_) | Self::Stream(_) => None,
             Self::Live(source) => Some(source.dropped()),
         }
     }
@@ -110,7 +157,7 @@ impl Feed {
         match self {
             Self::Stored { streams: true, .. } => Pace::EachPacket,
             Self::Stored { streams: false, .. } => Pace::Whenever,
-            Self::Live(_) | Self::Followed(_) => Pace::Often,
+            Self::Live(_) | Self::Followed(_) | Self::Stream(_) => Pace::Often,
         }
     }
 
@@ -118,13 +165,23 @@ impl Feed {
     pub(super) fn news(&mut self) -> Vec<String> {
         match self {
             Self::Live(source) => source.take_news(),
-            Self::Stored { .. } | Self::Followed(_) => Vec::new(),
+            Self::Stored { .. } | Self::Followed(_) | Self::Stream(_) => Vec::new(),
         }
     }
 
     /// Is it watched while it happens.
     pub(super) const fn is_live(&self) -> bool {
-        matches!(self, Self::Live(_) | Self::Followed(_))
+        matches!(self, Self::Live(_) | Self::Followed(_) | Self::Stream(_))
+    }
+
+    /// Packets come as they happen on this machine.
+    pub(super) const fn is_interface(&self) -> bool {
+        matches!(self, Self::Live(_))
+    }
+
+    /// All of it can be read again from where it came.
+    pub(super) const fn lasts(&self) -> bool {
+        matches!(self, Self::Stored { streams: false, .. })
     }
 
     /// How far the reading is.
@@ -155,13 +212,6 @@ impl<'a> std::convert::From<Polled<'a>> for Next<'a> {
             Polled::End => Self::End,
         }
     }
-}
-
-/// How files are read: comments of ours tell of processes.
-fn reading(options: &ReadOptions) -> capture::Options {
-    let owners = options.owners.clone();
-    let listener = capture::Listener(Arc::new(move |comment| owners.read_comment(comment)));
-    capture::Options { listener: Some(listener), ..capture::Options::default() }
 }
 
 /// Is it something that is written while it is read.

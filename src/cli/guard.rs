@@ -4,24 +4,26 @@
 //! Gets: options, the opened feed and file. Gives: the [`Finder`], or none. Keeps: nothing.
 
 use std::io::{BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Found;
 use super::args::HelperArgs;
 use super::error::CliError;
 use super::options::{From, ReadOptions};
 use super::screen::complain;
+use crate::privilege::Keep;
 use crate::process::{Finder, Owners};
 
-/// Starts the helper, where there is something local to look for, and gives up all privileges.
-pub(super) fn live(options: &ReadOptions) -> Result<Option<Finder>, CliError> {
+/// Starts the helper, where there is something local to look for, and gives up all privileges but what
+/// the options need and what is to be kept.
+pub(super) fn live(options: &ReadOptions, keep: Keep) -> Result<Option<Finder>, CliError> {
     let From::Live(live) = &options.from else { return Ok(None) };
     let finder = finder(live.netns.as_ref(), &options.owners);
     if let Some(path) = &options.write {
         // Not there yet where it is one of a set.
         let _ = crate::privilege::hand_over(path);
     }
-    give_up(options)?;
+    give_up(options, keep)?;
     Ok(finder)
 }
 
@@ -47,12 +49,16 @@ fn finder(_: Option<&crate::capture::Netns>, _: &Owners) -> Option<Finder> {
 }
 
 /// Back to the user who called sudo, without capabilities, in a sandbox.
-fn give_up(options: &ReadOptions) -> Result<(), CliError> {
-    let folder = |path: &PathBuf| path.parent().map_or_else(PathBuf::new, PathBuf::from);
+fn give_up(options: &ReadOptions, mut keep: Keep) -> Result<(), CliError> {
     let rotates = options.rotation.rotates();
-    let write = options.write.iter().filter(|_| rotates).map(folder).collect();
-    let keep = crate::privilege::Keep { write, read: options.keylog.iter().cloned().collect() };
+    keep.write.extend(options.write.iter().filter(|_| rotates).map(|path| folder_of(path)));
+    keep.read.extend(options.keylog.iter().cloned());
     crate::privilege::give_up(&keep).map(drop).map_err(CliError::Privilege)
+}
+
+/// The folder of a file; that of no name is the current one.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map_or_else(PathBuf::new, PathBuf::from)
 }
 
 /// The helper: answers until who asks is gone.

@@ -151,6 +151,7 @@ mod tests {
             loopback: true,
             wireless: false,
             problem: None,
+            remedy: None,
         }
     }
 

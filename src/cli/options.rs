@@ -1,6 +1,7 @@
 //! What was typed, made into what is used: checked once, then plain values.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) struct ReadOptions {
     pub(super) owners: Owners,
     pub(super) limits: Limits,
     pub(super) keylog: Option<PathBuf>,
+    /// Threads asked for.
+    pub(super) jobs: Option<NonZeroUsize>,
 }
 
 /// When a run ends by itself.
@@ -93,6 +96,7 @@ impl TryFrom<ReadArgs> for ReadOptions {
             owners: Owners::default(),
             limits,
             keylog: args.keylog,
+            jobs: args.jobs,
         })
     }
 }

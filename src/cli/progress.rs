@@ -16,6 +16,8 @@ pub(super) struct Bar {
     /// `None`: not to be shown.
     progress: Option<Progress>,
     begun: Instant,
+    /// Packets at which it looks again.
+    next: u64,
     shown: Option<ProgressBar>,
 }
 
@@ -25,13 +27,17 @@ impl Bar {
     pub(super) fn new(progress: Option<Progress>) -> Self {
         let quiet = io::stdout().is_terminal() || !io::stderr().is_terminal();
         let progress = progress.filter(|p| !quiet && p.total().is_some());
-        Self { progress, begun: Instant::now(), shown: None }
+        Self { progress, begun: Instant::now(), next: EVERY, shown: None }
     }
 
-    /// After each packet.
+    /// After each packet, or several.
     pub(super) fn tick(&mut self, packets: u64) {
         let Some(progress) = &self.progress else { return };
-        if !packets.is_multiple_of(EVERY) || self.begun.elapsed() < PATIENCE {
+        if packets < self.next {
+            return;
+        }
+        self.next = packets.saturating_add(EVERY);
+        if self.begun.elapsed() < PATIENCE {
             return;
         }
         let bar = self.shown.get_or_insert_with(|| new_bar(progress.total().unwrap_or(0)));

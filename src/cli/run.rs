@@ -17,10 +17,13 @@ use super::options::{ReadOptions, Stop};
 use super::progress::Bar;
 use super::save::Saver;
 use super::screen::complain;
+use super::several;
 use crate::capture::{CaptureError, PacketRecord};
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::filter::{FilterSink, Watched};
-use crate::pipeline::Pipeline;
+use crate::limits::Limits;
+use crate::pipeline::{Pipeline, Totals};
+use crate::privilege::Keep;
 use crate::process::{Finder, Owned};
 use crate::sink::escape::Escaped;
 use crate::sink::{Output, Remarks, Summary};
@@ -39,34 +42,17 @@ const OFTEN: Duration = Duration::from_millis(100);
 
 /// Reads everything that the options name into the output.
 pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
-    if options.keylog.is_some() {
-        complain("wstap: --keylog: TLS is not decrypted yet; its connections are only counted");
+    say_unused(&options);
+    let bell = if io::stderr().is_terminal() { "\x07" } else { "" };
+    let tell = tell_match(move |text| complain(&format!("{bell}wstap: {text}")));
+    if let Some(threads) = several::threads(&options) {
+        return several::run(options, output, threads, tell);
     }
-    let mut feed = Feed::open(&options)?;
-    // One file may lie where only root can write; the files of a set are made by the user.
-    let rotates = options.rotation.rotates();
-    let early = options.write.as_deref().filter(|_| !rotates);
-    let mut saver = early.map(|path| Saver::create(path, options.rotation, &feed)).transpose()?;
-    // Before any thread is started, and before anything that a stranger sent is looked at.
-    let finder = guard::live(&options)?;
-    if let Some(path) = options.write.as_deref().filter(|_| rotates) {
-        saver = Some(Saver::create(path, options.rotation, &feed)?);
-    }
-    let mut run = Run {
-        stop: catch_signals(),
-        ends: Ends::new(options.stop),
-        pipeline: Pipeline::new(
-            chain(&mut options, output, finder.clone(), saver.is_some()),
-            options.limits,
-        ),
-        saver,
-        shown: Shown::new(feed.pace()),
-        unread: Vec::new(),
-        packets: 0,
-    };
-    if let Some(finder) = finder {
-        run.pipeline.on_open(move |client, server| finder.expect((client, server)));
-    }
+    let opened = open(Feed::open(&options)?, &options, Keep::default())?;
+    let audience = OnStderr { live: opened.feed.is_live() };
+    let Opened { mut feed, saver, finder } = opened;
+    let parts = Parts { saver, finder, recording: None, stop: catch_signals() };
+    let mut run = Run::new(&mut options, parts, output, Box::new(audience), tell, feed.pace());
     let mut bar = Bar::new(feed.progress());
     while run.step(&mut feed)?.is_continue() {
         bar.tick(run.packets);
@@ -75,27 +61,98 @@ pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<
     run.finish(&mut feed)
 }
 
+/// Says which options have no use yet.
+pub(super) fn say_unused(options: &ReadOptions) {
+    if options.keylog.is_some() {
+        complain("wstap: --keylog: TLS is not decrypted yet; its connections are only counted");
+    }
+}
+
+/// A feed that was opened, the file of -w begun, and all privileges given up where it is live.
+pub(super) struct Opened {
+    pub(super) feed: Feed,
+    pub(super) saver: Option<Saver>,
+    pub(super) finder: Option<Finder>,
+}
+
+/// Begins the file of -w, and then gives up what is not needed any more.
+pub(super) fn open(feed: Feed, options: &ReadOptions, keep: Keep) -> Result<Opened, CliError> {
+    // One file may lie where only root can write; the files of a set are made by the user.
+    let rotates = options.rotation.rotates();
+    let early = options.write.as_deref().filter(|_| !rotates);
+    let mut saver = early.map(|path| Saver::create(path, options.rotation, &feed)).transpose()?;
+    // Before any thread is started, and before anything that a stranger sent is looked at.
+    let finder = guard::live(options, keep)?;
+    if let Some(path) = options.write.as_deref().filter(|_| rotates) {
+        saver = Some(Saver::create(path, options.rotation, &feed)?);
+    }
+    Ok(Opened { feed, saver, finder })
+}
+
+/// Who is told what happens beside the events.
+pub(super) trait Audience: Send {
+    /// Something happened to the capture.
+    fn news(&mut self, text: &str);
+    /// A part of the input can not be read; it goes on with the others.
+    fn unread(&mut self, error: &CaptureError);
+}
+
+struct OnStderr {
+    live: bool,
+}
+
+impl Audience for OnStderr {
+    fn news(&mut self, text: &str) {
+        let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+        complain(&format!("wstap: {time} {}", Escaped(text)));
+    }
+
+    /// Of what is not watched while it happens it is said at the end.
+    fn unread(&mut self, error: &CaptureError) {
+        if self.live {
+            error::unread(error);
+        }
+    }
+}
+
+/// What a run is made of, beside its options.
+pub(super) struct Parts {
+    /// The file of -w.
+    pub(super) saver: Option<Saver>,
+    /// A file of our own, for what can not be read again. Without it the run goes on.
+    pub(super) recording: Option<Saver>,
+    pub(super) finder: Option<Finder>,
+    /// Set when somebody wants the run to end.
+    pub(super) stop: Arc<AtomicBool>,
+}
+
 /// A run on its way.
-struct Run<O: Output> {
-    stop: Arc<AtomicBool>,
+pub(super) struct Run<O: Output> {
     ends: Ends,
+    limits: Limits,
     pipeline: Pipeline<Chain<O>>,
-    saver: Option<Saver>,
+    parts: Parts,
+    audience: Box<dyn Audience>,
     shown: Shown,
     unread: Vec<CaptureError>,
     packets: u64,
+    /// Of those, how many came before it was begun anew.
+    before: u64,
+    last: Option<Timestamp>,
+    looked: bool,
 }
 
 /// What an event passes: whose sockets they are, what is to be said of its packet, who waits for it,
 /// who wants to see it.
-type Chain<O> = Owned<Remarks<Watched<Selected<O>>>>;
+pub(super) type Chain<O> = Owned<Remarks<Watched<Selected<O>>>>;
 
 /// Puts everything before the output that the options ask for.
-fn chain<O: Output>(
+pub(super) fn chain<O: Output>(
     options: &mut ReadOptions,
     output: O,
     finder: Option<Finder>,
     saves: bool,
+    tell: impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static,
 ) -> Chain<O> {
     let owners = options.owners.clone();
     let selected = match options.display_filter.take() {
@@ -107,7 +164,7 @@ fn chain<O: Output>(
     };
     let mut watched = Watched::new(selected);
     if let Some(filter) = options.on_match.take() {
-        watched = watched.on_match(filter, &owners, tell_match());
+        watched = watched.on_match(filter, &owners, tell);
     }
     if let Some(filter) = options.stop_on.take() {
         watched = watched.stop_on(filter, &owners);
@@ -117,26 +174,57 @@ fn chain<O: Output>(
 }
 
 impl<O: Output> Run<O> {
+    /// Nothing read yet.
+    pub(super) fn new(
+        options: &mut ReadOptions,
+        parts: Parts,
+        output: O,
+        audience: Box<dyn Audience>,
+        tell: impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static,
+        pace: Pace,
+    ) -> Self {
+        let saves = parts.saver.is_some() || parts.recording.is_some();
+        let chain = chain(options, output, parts.finder.clone(), saves, tell);
+        Self {
+            ends: Ends::new(options.stop),
+            limits: options.limits.clone(),
+            pipeline: pipeline(chain, &options.limits, parts.finder.as_ref()),
+            parts,
+            audience,
+            shown: Shown::new(pace),
+            unread: Vec::new(),
+            packets: 0,
+            before: 0,
+            last: None,
+            looked: false,
+        }
+    }
+
     /// Takes what comes next; `Break` at the end.
-    fn step(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
-        let (bytes, files) = self.saver.as_ref().map_or((0, 0), |s| (s.bytes(), s.files()));
+    pub(super) fn step(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
+        self.looked = false;
+        let saver = self.parts.saver.as_ref();
+        let (bytes, files) = saver.map_or((0, 0), |s| (s.bytes(), s.files()));
         if self.ends.have_come(self.packets, bytes, files) {
             return Ok(ControlFlow::Break(()));
         }
-        if (self.ends.is_late() || self.stop.load(Ordering::Relaxed)) && feed.stop() {
+        let stop = self.ends.is_late() || self.parts.stop.load(Ordering::Relaxed);
+        if stop && feed.stop() {
             return Ok(ControlFlow::Break(()));
         }
-        if let Some(saver) = &mut self.saver {
+        if let Some(saver) = &mut self.parts.saver {
             saver.catch_up(feed)?;
         }
+        self.record(|recording| recording.catch_up(feed));
         let flow = match feed.next() {
             Ok(Next::Packet(record)) => self.packet(&record)?,
-            Ok(Next::Idle) => return self.look_around(feed),
+            Ok(Next::Idle) => {
+                self.last = None;
+                return self.look_around(feed);
+            }
             Ok(Next::End) => ControlFlow::Break(()),
             Err(error) => {
-                if feed.is_live() {
-                    error::unread(&error);
-                }
+                self.audience.unread(&error);
                 self.unread.push(error);
                 ControlFlow::Continue(())
             }
@@ -147,78 +235,154 @@ impl<O: Output> Run<O> {
     /// Reads a packet, then saves it with what is to be said of it.
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<ControlFlow<()>, CliError> {
         self.packets += 1;
+        self.last = record.time;
         if self.packets == 1 {
             self.selected().begin(record.time);
         }
         let flow = self.pipeline.push(record);
-        if let Some(saver) = &mut self.saver {
-            saver.packet(record, self.pipeline.sink_mut().inner_mut().take())?;
+        if self.parts.saver.is_some() || self.parts.recording.is_some() {
+            let comments = self.pipeline.sink_mut().inner_mut().take();
+            if let Some(saver) = &mut self.parts.saver {
+                saver.packet(record, &comments)?;
+            }
+            self.record(|recording| recording.packet(record, &comments));
         }
         Ok(flow)
     }
 
     /// Shows what has gathered, and says what happened meanwhile.
     fn look_around(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
+        self.looked = true;
         for news in feed.news() {
-            let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
-            complain(&format!("wstap: {time} {}", Escaped(&news)));
+            self.audience.news(&news);
         }
-        if let Some(saver) = &mut self.saver {
+        if let Some(saver) = &mut self.parts.saver {
             saver.drops(feed)?;
             saver.idle()?;
         }
+        self.record(|recording| {
+            recording.drops(feed)?;
+            recording.idle()
+        });
         Ok(self.selected().output().flush())
+    }
+
+    /// Does something with the recording. What can not be recorded is told, and is no reason to end.
+    fn record(&mut self, put: impl FnOnce(&mut Saver) -> Result<(), CliError>) {
+        let Some(recording) = &mut self.parts.recording else { return };
+        if let Err(error) = put(recording) {
+            self.parts.recording = None;
+            self.audience.news(&format!("no more is recorded: {}", error.line()));
+        }
+    }
+
+    /// Forgets everything, as if it began now; what is opened stays so.
+    pub(super) fn restart(mut self, feed: &Feed) -> Self {
+        self.record(|recording| recording.restart(feed));
+        let (chain, _) = self.pipeline.finish();
+        let pipeline = pipeline(chain, &self.limits, self.parts.finder.as_ref());
+        Self { pipeline, before: self.packets, ..self }
+    }
+
+    /// What is written to.
+    pub(super) fn output(&mut self) -> &mut O {
+        self.selected().output()
+    }
+
+    /// Packets since it was begun, anew or not.
+    pub(super) const fn packets(&self) -> u64 {
+        self.packets - self.before
+    }
+
+    /// Packets before the first one in the recording.
+    pub(super) const fn before_recording(&self) -> u64 {
+        if self.parts.recording.is_some() { self.before } else { 0 }
+    }
+
+    /// Did it just look around: a moment to tell how far it is.
+    pub(super) const fn was_shown(&self) -> bool {
+        self.looked
+    }
+
+    /// TCP connections among them.
+    pub(super) fn streams(&self) -> u64 {
+        self.pipeline.totals().tcp_streams
+    }
+
+    /// When the last packet was captured, while there are more at hand.
+    pub(super) const fn last(&self) -> Option<Timestamp> {
+        self.last
     }
 
     fn selected(&mut self) -> &mut Selected<O> {
         self.pipeline.sink_mut().inner_mut().inner_mut().inner_mut()
     }
 
-    fn finish(self, feed: &mut Feed) -> Result<Ran<O>, CliError> {
-        if let Some(saver) = self.saver {
-            saver.finish(feed)?;
-        }
+    pub(super) fn finish(self, feed: &mut Feed) -> Result<Ran<O>, CliError> {
+        let saved = self.parts.saver.map_or(Ok(()), |saver| saver.finish(feed));
+        // What can not be recorded is no reason to end; and it has ended.
+        let _ = self.parts.recording.map(|recording| recording.finish(feed));
         let (chain, totals) = self.pipeline.finish();
-        let mut output = chain.into_inner().into_inner().into_inner().into_output();
-        let truncated = self.unread.first().map(ToString::to_string);
-        let dropped = feed.dropped();
-        let end = Summary { totals: &totals, dropped, truncated: truncated.as_deref() };
-        output.finish(&end).map_err(CliError::Output)?;
-        if !feed.is_live() {
-            self.unread.iter().for_each(error::unread);
-        }
-        let found = if self.unread.is_empty() { Found::Nothing } else { Found::Unread };
-        Ok(Ran { output, found })
+        let ran = conclude(chain, &totals, &self.unread, feed)?;
+        saved.map(|()| ran)
     }
 }
 
+/// A pipeline whose new connections are looked for.
+fn pipeline<S: Sink>(sink: S, limits: &Limits, finder: Option<&Finder>) -> Pipeline<S> {
+    let mut pipeline = Pipeline::new(sink, limits.clone());
+    if let Some(finder) = finder.cloned() {
+        pipeline.on_open(move |client, server| finder.expect((client, server)));
+    }
+    pipeline
+}
+
+/// Everything was read: what the output says at its end, and what could not be read.
+pub(super) fn conclude<O: Output>(
+    chain: Chain<O>,
+    totals: &Totals,
+    unread: &[CaptureError],
+    feed: &Feed,
+) -> Result<Ran<O>, CliError> {
+    let mut output = chain.into_inner().into_inner().into_inner().into_output();
+    let truncated = unread.first().map(ToString::to_string);
+    let end = Summary { totals, dropped: feed.dropped(), truncated: truncated.as_deref() };
+    output.finish(&end).map_err(CliError::Output)?;
+    if !feed.is_live() {
+        unread.iter().for_each(error::unread);
+    }
+    let found = if unread.is_empty() { Found::Nothing } else { Found::Unread };
+    Ok(Ran { output, found })
+}
+
 /// When a run ends by itself.
-struct Ends {
+pub(super) struct Ends {
     stop: Stop,
     deadline: Option<Instant>,
 }
 
 impl Ends {
-    fn new(stop: Stop) -> Self {
+    pub(super) fn new(stop: Stop) -> Self {
         let deadline = stop.duration.and_then(|after| Instant::now().checked_add(after));
         Self { stop, deadline }
     }
 
     /// Enough packets, bytes or files.
-    fn have_come(&self, packets: u64, bytes: u64, files: u64) -> bool {
+    pub(super) fn have_come(&self, packets: u64, bytes: u64, files: u64) -> bool {
         self.stop.packets.is_some_and(|limit| packets >= limit)
             || self.stop.bytes.is_some_and(|limit| bytes >= limit)
             || self.stop.files.is_some_and(|limit| files > limit)
     }
 
-    fn is_late(&self) -> bool {
+    pub(super) fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 
-/// Says on standard error what matched, a bell with it where somebody may hear it.
-fn tell_match() -> impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static {
-    let bell = if io::stderr().is_terminal() { "\x07" } else { "" };
+/// Says what matched; not more often than somebody can hear it.
+pub(super) fn tell_match(
+    mut say: impl FnMut(&str) + Send + 'static,
+) -> impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static {
     let mut last: Option<Instant> = None;
     let mut silent: u64 = 0;
     move |cx, event| {
@@ -241,12 +405,12 @@ fn tell_match() -> impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static {
         };
         let (conn, packet) = (cx.conn, cx.origin.packet);
         let ends = format!("{} > {}", conn.client, conn.server);
-        complain(&format!("{bell}wstap: match: {what} of {ends}, packet {packet}{more}"));
+        say(&format!("match: {what} of {ends}, packet {packet}{more}"));
     }
 }
 
 /// Set when the user, or the system, wants the run to end. Asked twice, it ends at once.
-fn catch_signals() -> Arc<AtomicBool> {
+pub(super) fn catch_signals() -> Arc<AtomicBool> {
     static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let stop = STOP.get_or_init(|| {
         let stop = Arc::new(AtomicBool::new(false));
@@ -291,7 +455,7 @@ impl Shown {
 }
 
 /// An output, behind the display filter if there is one.
-enum Selected<O> {
+pub(super) enum Selected<O> {
     All(O),
     Matching(Box<FilterSink<O>>),
 }
@@ -311,7 +475,7 @@ impl<O: Output> Selected<O> {
         }
     }
 
-    fn begin(&mut self, first: Option<Timestamp>) {
+    pub(super) fn begin(&mut self, first: Option<Timestamp>) {
         if let (Self::Matching(filter), Some(time)) = (&mut *self, first) {
             filter.set_first_time(time);
         }
@@ -327,10 +491,32 @@ impl<O: Output> Sink for Selected<O> {
         }
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         match self {
             Self::All(output) => output.event(cx, event),
+            Self::Matching(filter) => apart(filter, cx, event),
+        }
+    }
+
+    fn later(&self) -> Later {
+        match self {
+            Self::All(output) => output.later(),
+            // It may ask for anything.
+            Self::Matching(_) => Later::Whole,
+        }
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        match self {
+            Self::All(output) => output.drafted(cx, event, draft),
             Self::Matching(filter) => filter.event(cx, event),
         }
     }
+}
+
+/// The filter's way by itself, so that the way without one stays short enough to be inlined.
+#[inline(never)]
+fn apart<O: Output>(filter: &mut FilterSink<O>, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+    filter.event(cx, event)
 }

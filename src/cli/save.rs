@@ -46,13 +46,14 @@ impl Saver {
     pub(super) fn packet(
         &mut self,
         record: &PacketRecord<'_>,
-        comments: Vec<String>,
+        comments: &[String],
     ) -> Result<(), CliError> {
         if usize::try_from(record.interface.0).is_ok_and(|place| place < self.described) {
-            return self.write(record, &comments);
+            return self.write(record, comments);
         }
         let bytes = record.bytes.to_vec();
         let record = PacketRecord { bytes: &[], ..*record };
+        let comments = comments.to_vec();
         self.held = Some(Held { record, bytes, comments });
         Ok(())
     }
@@ -81,6 +82,12 @@ impl Saver {
         let now = jiff::Timestamp::now().as_nanosecond();
         let now = Timestamp(i64::try_from(now).unwrap_or(i64::MAX));
         self.files.dropped(&feed.interfaces(), now).map_err(|source| self.failed(source))
+    }
+
+    /// Begins the one file anew, without what was in it.
+    pub(super) fn restart(&mut self, feed: &Feed) -> Result<(), CliError> {
+        *self = Self::create(&self.path, Rotation::default(), feed)?;
+        Ok(())
     }
 
     /// Bytes written, over all files.

@@ -1,48 +1,142 @@
-//! `wstap FILE`, `wstap -i IFACE` in a terminal: the terminal UI.
+//! `wstap FILE`, `wstap -i IFACE`, `wstap` in a terminal: the terminal UI.
+
+use std::path::PathBuf;
 
 use super::Found;
 use super::args::PrintArgs;
 use super::error::CliError;
+use super::feed::Feed;
+use super::guard::folder_of;
+use super::load;
 use super::options::{From, ReadOptions};
+use super::run::{self, Opened};
+use super::save::Saver;
 use super::screen::complain;
-use crate::capture::{self, Input, LiveSource};
+use crate::capture::{Input, Rotation};
+use crate::privilege::Keep;
+use crate::tui::pick::Offer;
+use crate::tui::tape::{FOLDER, Recorded, Tape};
 use crate::tui::theme::Palette;
-use crate::tui::{Ended, Packets, Session, run};
+use crate::tui::{Ended, Picker, Session, TuiError};
 
 /// Opens what was named, and shows it.
 pub(super) fn tui(args: PrintArgs) -> Result<Found, CliError> {
+    if args.read.names_no_source() {
+        return choose(&args);
+    }
     let filter = args.read.display_filter.clone();
     let options = ReadOptions::try_from(args.read)?;
-    let name = options.from.name();
-    let (packets, inputs) = match options.from {
-        From::Live(live) => (Packets::Live(Box::new(LiveSource::open(&live)?)), Vec::new()),
-        From::Follow(_) => {
-            return Err(CliError::usage(
-                "the terminal UI does not follow a growing file",
-                "wstap print -F FILE does",
-            ));
-        }
-        From::Inputs(inputs) => {
-            let source =
-                Box::new(capture::open(&inputs, &options.limits, &capture::Options::default())?);
-            let file = |input: &Input| match input {
-                Input::Path(path) => std::fs::metadata(path).is_ok_and(|data| data.is_file()),
-                Input::Stdin => false,
-            };
-            if inputs.iter().all(file) {
-                (Packets::Files(source), inputs)
-            } else {
-                (Packets::Pipe(source), Vec::new())
-            }
-        }
-    };
+    let feed = Feed::open_watched(&options)?;
+    show(feed, options, filter)
+}
+
+/// Nothing was named: lets somebody choose interfaces, until they can be opened.
+fn choose(args: &PrintArgs) -> Result<Found, CliError> {
     let palette = Palette::from_environment();
-    let session = Session { packets, name, inputs, limits: options.limits, palette, filter };
-    match run(session).map_err(|error| CliError::usage(error.to_string(), "try wstap print"))? {
+    let mut picker = Picker::new(Offer::now()?, palette, args.read.capture_filter.as_deref());
+    loop {
+        let Some(choice) = crate::tui::choose(&mut picker).map_err(failed)? else {
+            return Ok(Found::Nothing);
+        };
+        let mut read = args.read.clone();
+        (read.interfaces, read.capture_filter) = (choice.interfaces, choice.filter);
+        let filter = read.display_filter.clone();
+        let options = ReadOptions::try_from(read)?;
+        match Feed::open_watched(&options) {
+            Ok(feed) => return show(feed, options, filter),
+            Err(error) => picker.warn(&error.line()),
+        }
+    }
+}
+
+/// Shows what was opened.
+fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Found, CliError> {
+    let live = feed.is_interface();
+    let folders = if live { folders(&options) } else { Vec::new() };
+    let keep = Keep {
+        write: vec![PathBuf::from(FOLDER)],
+        make: folders.clone(),
+        // From there connections are saved.
+        read: options.write.iter().cloned().collect(),
+    };
+    run::say_unused(&options);
+    let opened = run::open(feed, &options, keep)?;
+    let Kept { recording, recorded, inputs, unsaved } = Kept::of(&opened, &options)?;
+    if let Some(recorded) = recorded.as_ref().filter(|_| unsaved) {
+        // On the screen that is there again after a kill that nobody could do anything about.
+        complain(&format!("wstap: recording to {}", recorded.path().display()));
+    }
+    let tape = Tape { inputs, before: 0, folders, limits: options.limits.clone() };
+    let session = Session {
+        name: options.from.name(),
+        live,
+        tape,
+        recorded,
+        unsaved,
+        owners: options.owners.clone(),
+        palette: Palette::from_environment(),
+        filter,
+        load: Box::new(move |writer, loading| {
+            load::load(opened, recording, options, writer, loading);
+        }),
+    };
+    match crate::tui::run(session).map_err(failed)? {
         Ended::Signal(Some(path)) => {
             complain(&format!("wstap: what was captured is in {}", path.display()));
             Ok(Found::Unread)
         }
         _ => Ok(Found::Nothing),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn failed(error: TuiError) -> CliError {
+    CliError::usage(error.to_string(), "try wstap print")
+}
+
+/// The folders in which somebody who watches a live capture may save files: where he is, and where -w
+/// writes. Not the root, in which everything is.
+fn folders(options: &ReadOptions) -> Vec<PathBuf> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let written = options.write.as_deref().map(folder_of);
+    let mut folders: Vec<PathBuf> =
+        [here.clone()].into_iter().chain(written.map(|folder| here.join(folder))).collect();
+    folders.dedup();
+    folders.retain(|folder| folder.parent().is_some());
+    folders
+}
+
+/// Where packets are kept, so that they can be read again.
+struct Kept {
+    /// What writes the file of our own.
+    recording: Option<Saver>,
+    recorded: Option<Recorded>,
+    inputs: Vec<Input>,
+    /// They are nowhere else.
+    unsaved: bool,
+}
+
+impl Kept {
+    fn of(opened: &Opened, options: &ReadOptions) -> Result<Self, CliError> {
+        let nowhere = Self { recording: None, recorded: None, inputs: Vec::new(), unsaved: false };
+        if let From::Inputs(inputs) = &options.from
+            && opened.feed.lasts()
+        {
+            return Ok(Self { inputs: inputs.clone(), ..nowhere });
+        }
+        if let Some(path) = options.write.as_ref().filter(|_| !options.rotation.rotates()) {
+            return Ok(Self { inputs: vec![Input::Path(path.clone())], ..nowhere });
+        }
+        let recorded = Recorded::new().map_err(|error| failed(error.into()))?;
+        let path = recorded.path().to_owned();
+        let recording = Saver::create(&path, Rotation::default(), &opened.feed)?;
+        // What is followed, or saved in a set, is there without us.
+        let elsewhere = matches!(options.from, From::Follow(_)) || options.write.is_some();
+        Ok(Self {
+            recording: Some(recording),
+            recorded: Some(recorded),
+            inputs: vec![Input::Path(path)],
+            unsaved: !elsewhere,
+        })
     }
 }

@@ -250,6 +250,14 @@ impl Collector {
         }
     }
 
+    /// With room for so many bytes of payloads. They serve to show what differs, and to tell which
+    /// message became which; what is equal is told by hashes.
+    #[must_use]
+    pub const fn keeping(mut self, bytes: usize) -> Self {
+        self.budget.bytes = bytes;
+        self
+    }
+
     /// What was gathered.
     pub fn finish(self) -> Collected {
         self.collected

@@ -76,6 +76,7 @@ fn one_answer(client: &Leg, server: &Leg, found: &mut Found) {
         _ => return,
     };
     found.push(Alteration {
+        numbers: [None; 2],
         code: NoteCode::StatusChanged,
         dir: Direction::ToClient,
         what: "response".to_owned(),
@@ -104,6 +105,7 @@ pub(crate) fn not_forwarded(client: &Leg, found: &mut Found) {
         None => "The request was not sent on, nor answered.".to_owned(),
     };
     found.push(Alteration {
+        numbers: [None; 2],
         code: NoteCode::NotForwarded,
         dir: Direction::ToServer,
         what: "request".to_owned(),
@@ -138,6 +140,7 @@ fn request_line(before: &RequestHead, after: &RequestHead, found: &mut Found) {
         let what = if same_method { "target" } else { "method or target" };
         let why = if origin_form { " (absolute form to origin form)" } else { "" };
         found.push(Alteration {
+            numbers: [None; 2],
             code: NoteCode::TargetRewritten,
             dir: Direction::ToServer,
             what: "request".to_owned(),
@@ -182,6 +185,7 @@ fn version(what: &str, dir: Direction, before: &str, after: &str, found: &mut Fo
     // RFC 9110 section 2.5: an intermediary sends its own version. One below 1.1 can not upgrade.
     let expected = is_h2(from) || is_h2(to) || to == "1.1";
     found.push(Alteration {
+        numbers: [None; 2],
         code: NoteCode::VersionChanged,
         dir,
         what: what.to_owned(),
@@ -211,6 +215,7 @@ fn status_line(before: &ResponseHead, after: &ResponseHead, found: &mut Found) -
         |r: &ResponseHead| r.status == 101 || is_h2(&r.version) && (200..300).contains(&r.status);
     let expected = opens(before) && opens(after);
     found.push(Alteration {
+        numbers: [None; 2],
         code: NoteCode::StatusChanged,
         dir: Direction::ToClient,
         what: "response".to_owned(),
@@ -250,6 +255,7 @@ fn key(client: &Leg, server: &Leg, found: &mut Found) {
         (NoteCode::KeyRegenerated, true, text)
     };
     found.push(Alteration {
+        numbers: [None; 2],
         code,
         dir: Direction::ToServer,
         what: "sec-websocket-key".to_owned(),
@@ -298,6 +304,7 @@ fn accept(client: &Leg, server: &Leg, found: &mut Found) {
         (NoteCode::AcceptRegenerated, true, text.into())
     };
     found.push(Alteration {
+        numbers: [None; 2],
         code,
         dir: Direction::ToClient,
         what: "sec-websocket-accept".to_owned(),
@@ -386,6 +393,7 @@ impl Side<'_> {
         let why = if self.own_answer { "part of the proxy's own answer" } else { why };
         let text = sentence(&spelled, change, from, to, why);
         found.push(Alteration {
+            numbers: [None; 2],
             code,
             dir: self.dir,
             what: name.to_owned(),
@@ -543,6 +551,7 @@ impl Side<'_> {
 
     fn whole_head(&self, before: String, after: String, text: String) -> Alteration {
         Alteration {
+            numbers: [None; 2],
             code: NoteCode::HeaderChanged,
             dir: self.dir,
             what: self.what().to_owned(),

@@ -10,10 +10,12 @@
 mod fate;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use super::Found;
 use super::align;
 use super::collect::{Leg, Msg};
+use super::cut::human_ns;
 use crate::event::{EndHow, MessageKind};
 use crate::units::{Direction, Timestamp};
 
@@ -32,6 +34,21 @@ pub struct Counts {
     pub unknown: u64,
 }
 
+impl Counts {
+    /// `6 same, 1 changed, 0 lost, 0 injected`
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "{} same, {} changed, {} lost, {} injected",
+            self.same, self.changed, self.lost, self.injected
+        );
+        if self.unknown > 0 {
+            // Writing to a String does not fail.
+            let _ = write!(text, ", {} not to be told", self.unknown);
+        }
+        text
+    }
+}
+
 /// Nanoseconds that the proxy added; `None` when the capture does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delays {
@@ -43,6 +60,23 @@ pub struct Delays {
     pub p99: Option<i64>,
     /// The longest.
     pub max: Option<i64>,
+}
+
+impl Delays {
+    /// `handshake 2.00 µs, messages p50 ...`; `None` when nothing is known.
+    pub fn text(&self) -> Option<String> {
+        let named = [
+            ("handshake", self.handshake),
+            ("messages p50", self.p50),
+            ("p99", self.p99),
+            ("max", self.max),
+        ];
+        let parts: Vec<String> = named
+            .iter()
+            .filter_map(|(name, ns)| Some(format!("{name} {}", human_ns((*ns)?))))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
 }
 
 /// How the times of two legs compare.

@@ -36,6 +36,8 @@ pub enum MatchedBy {
     Payload,
     /// One handshake within the other and no other candidate.
     Time,
+    /// Nothing but somebody's word ([`super::compare_chosen`]).
+    Chosen,
 }
 
 impl MatchedBy {
@@ -46,6 +48,7 @@ impl MatchedBy {
             Self::Headers => "headers",
             Self::Payload => "payload",
             Self::Time => "time",
+            Self::Chosen => "chosen",
         }
     }
 }

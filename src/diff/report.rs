@@ -23,11 +23,11 @@ mod style;
 mod table;
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::cut::human_ns;
-use super::{Alteration, Leg, Pair, Report};
+use super::way::Ways;
+use super::{Alteration, Pair, Report};
 use crate::note::NoteCode;
 use crate::units::Direction;
 use style::{Paint, Tone};
@@ -57,6 +57,7 @@ impl Report {
             paint: Paint { color: options.color },
             width: options.width.max(40),
             all: options.all,
+            ways: Ways::of(self),
             out,
         };
         page.clock()?;
@@ -71,6 +72,7 @@ struct Page<'a, W> {
     paint: Paint,
     width: usize,
     all: bool,
+    ways: Ways,
     out: &'a mut W,
 }
 
@@ -102,8 +104,9 @@ impl<W: Write> Page<'_, W> {
         let mut groups: Vec<Vec<usize>> = Vec::new();
         let mut known: HashMap<Vec<(NoteCode, Direction, &str)>, usize> = HashMap::new();
         for (at, pair) in report.pairs.iter().enumerate() {
-            let plain =
-                !self.all && pair.server.is_some() && !pair.alterations.iter().any(of_message);
+            let plain = !self.all
+                && pair.server.is_some()
+                && !pair.alterations.iter().any(Alteration::of_message);
             let group = plain.then(|| *known.entry(signature(pair)).or_insert(groups.len()));
             match group.and_then(|group| groups.get_mut(group)) {
                 Some(group) => group.push(at),
@@ -121,24 +124,17 @@ impl<W: Write> Page<'_, W> {
     fn pair(&mut self, at: usize) -> io::Result<()> {
         let report = self.report;
         let Some(pair) = report.pairs.get(at) else { return Ok(()) };
-        let Some(client) = report.leg(pair.client) else { return Ok(()) };
-        let server = pair.server.and_then(|at| report.leg(at));
-        let title = match server {
-            Some(_) => {
-                format!("Pair {}, matched by {}", at.saturating_add(1), pair.matched_by.name())
-            }
-            None => format!("Pair {}, not forwarded", at.saturating_add(1)),
-        };
+        let title = format!("Pair {}, {}", at.saturating_add(1), pair.heading());
         writeln!(self.out, "{}", self.paint.tone(Tone::Title, &title))?;
         let why = style::wrap(&pair.why, self.width.saturating_sub(2));
         for line in why.iter().filter(|line| !line.is_empty()) {
             writeln!(self.out, "  {}", self.paint.tone(Tone::Faint, line))?;
         }
-        self.way(pair, client, server)?;
+        self.way(pair)?;
         writeln!(self.out)?;
-        table::heads(self.out, self.paint, self.width, client, server, &pair.alterations)?;
+        table::heads(self.out, self.paint, self.width, &report.heads(pair))?;
         self.meanings(&pair.alterations)?;
-        if pair.server.is_some() && !pair.alterations.iter().all(of_message) {
+        if pair.server.is_some() && !pair.alterations.iter().all(Alteration::of_message) {
             writeln!(self.out)?;
         }
         self.messages(pair)?;
@@ -146,28 +142,14 @@ impl<W: Write> Page<'_, W> {
     }
 
     /// The way, drawn: the legs of the pair, and where it goes on before and behind.
-    fn way(&mut self, pair: &Pair, client: &Leg, server: Option<&Leg>) -> io::Result<()> {
-        let report = self.report;
-        let before = report.pairs.iter().find(|p| p.server == Some(pair.client));
-        let behind = pair.server.and_then(|s| report.pairs.iter().find(|p| p.client == s));
-        let near = if before.is_some() { "proxy" } else { "client" };
-        let far = if behind.is_some_and(|p| p.server.is_some()) { "proxy" } else { "server" };
-        let capture = |leg: &Leg| {
-            let name = report.captures.get(leg.capture).filter(|_| report.captures.len() > 1);
-            let file = name.map(|name| name.rsplit('/').next().unwrap_or(name));
-            file.map_or(String::new(), |file| format!(" of {}", style::escape(file)))
-        };
-        writeln!(self.out, "  {near} {}", client.client)?;
-        let from = format!("connection {}{}", client.no, capture(client));
-        self.hop(4, &format!("proxy {}", client.server), &from)?;
-        match server {
-            Some(server) => {
-                let from =
-                    format!("connection {}{}, from {}", server.no, capture(server), server.client);
-                self.hop(6, &format!("{far} {}", server.server), &from)
+    fn way(&mut self, pair: &Pair) -> io::Result<()> {
+        for (n, hop) in self.ways.hops(self.report, &[pair]).iter().enumerate() {
+            match n {
+                0 => writeln!(self.out, "  {}", hop.name())?,
+                _ => self.hop(2 + 2 * n, &hop.name(), &style::escape(&hop.remark))?,
             }
-            None => self.hop(6, "nowhere", ""),
         }
+        Ok(())
     }
 
     fn hop(&mut self, indent: usize, to: &str, remark: &str) -> io::Result<()> {
@@ -185,7 +167,7 @@ impl<W: Write> Page<'_, W> {
     /// What the changes in the heads mean, the unexpected first.
     fn meanings(&mut self, alterations: &[Alteration]) -> io::Result<()> {
         for expected in [false, true] {
-            let list = alterations.iter().filter(|a| a.expected == expected && !of_message(a));
+            let list = alterations.iter().filter(|a| a.expected == expected && !a.of_message());
             for alteration in list {
                 self.meaning(alteration)?;
             }
@@ -213,17 +195,9 @@ impl<W: Write> Page<'_, W> {
         if pair.server.is_none() {
             return Ok(());
         }
-        let c = pair.counts;
-        let mut line = format!(
-            "  Messages: {} same, {} changed, {} lost, {} injected",
-            c.same, c.changed, c.lost, c.injected
-        );
-        if c.unknown > 0 {
-            let _ = write!(line, ", {} not to be told", c.unknown);
-        }
-        writeln!(self.out, "{line}")?;
+        writeln!(self.out, "  Messages: {}", pair.counts.text())?;
         self.delays(pair)?;
-        let list = pair.alterations.iter().filter(|a| of_message(a));
+        let list = pair.alterations.iter().filter(|a| a.of_message());
         let (mut shown, mut hidden) = (0_usize, 0_u64);
         for alteration in list {
             if !self.all && shown >= MESSAGES {
@@ -247,17 +221,8 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn delays(&mut self, pair: &Pair) -> io::Result<()> {
-        let d = pair.delays;
-        let named =
-            [("handshake", d.handshake), ("messages p50", d.p50), ("p99", d.p99), ("max", d.max)];
-        let parts: Vec<String> = named
-            .iter()
-            .filter_map(|(name, ns)| Some(format!("{name} {}", human_ns((*ns)?))))
-            .collect();
-        if parts.is_empty() {
-            return Ok(());
-        }
-        let text = format!("Delay added by the proxy: {}", parts.join(", "));
+        let Some(text) = pair.delays.text() else { return Ok(()) };
+        let text = format!("Delay added by the proxy: {text}");
         for line in style::wrap(&text, self.width.saturating_sub(2)) {
             writeln!(self.out, "  {line}")?;
         }
@@ -383,7 +348,7 @@ impl<W: Write> Page<'_, W> {
         if all().any(|a| a.expected) {
             marks.push("~ any correct proxy may do this".to_owned());
         }
-        if all().any(of_message) {
+        if all().any(Alteration::of_message) {
             marks.push("c2s 3: the client's third message, s2c: the server's".to_owned());
         }
         let explain = format!("wstap explain {}: what it means and what to do", example.code);
@@ -394,20 +359,6 @@ impl<W: Write> Page<'_, W> {
         }
         Ok(())
     }
-}
-
-/// Is it an alteration of a message, not of a head?
-fn of_message(alteration: &Alteration) -> bool {
-    matches!(
-        alteration.code,
-        NoteCode::MessageLost
-            | NoteCode::MessageChanged
-            | NoteCode::MessageInjected
-            | NoteCode::MessageReordered
-            | NoteCode::Refragmented
-            | NoteCode::Recompressed
-            | NoteCode::CloseChanged
-    )
 }
 
 fn signature(pair: &Pair) -> Vec<(NoteCode, Direction, &str)> {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::{Filter, FilterSink};
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::process::Owners;
 
 /// Passes events on, and looks at them with filters of its own.
@@ -56,6 +56,10 @@ impl<S: Sink> Watched<S> {
 }
 
 impl<S> Watched<S> {
+    const fn is_watching(&self) -> bool {
+        self.on_match.is_some() || self.stop_on.is_some()
+    }
+
     /// The sink within.
     pub const fn inner_mut(&mut self) -> &mut S {
         &mut self.sink
@@ -64,6 +68,18 @@ impl<S> Watched<S> {
     /// The sink within.
     pub fn into_inner(self) -> S {
         self.sink
+    }
+}
+
+impl<S: Sink> Watched<S> {
+    /// Tells who waits for it; gives true where the run ends with this event.
+    #[cold]
+    fn watch(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<(), bool> {
+        let stop = self.stop_on.as_mut().is_some_and(|stop_on| stop_on.event(cx, event).is_break());
+        if let Some(on_match) = &mut self.on_match {
+            on_match.event(cx, event)?;
+        }
+        ControlFlow::Continue(stop)
     }
 }
 
@@ -81,16 +97,26 @@ impl<S: Sink> Sink for Watched<S> {
         })
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        let stop = self.stop_on.as_mut().is_some_and(|stop_on| stop_on.event(cx, event).is_break());
-        if let Some(on_match) = &mut self.on_match {
-            on_match.event(cx, event)?;
+        let mut stop = false;
+        if self.stop_on.is_some() || self.on_match.is_some() {
+            stop = self.watch(cx, event)?;
         }
         // Frames that only a filter asked for are no use to the sink.
         if self.wants.frames || !matches!(event, Event::Frame(_)) {
             self.sink.event(cx, event)?;
         }
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn later(&self) -> Later {
+        // A filter may ask for anything.
+        if self.is_watching() { Later::Whole } else { self.sink.later() }
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.sink.drafted(cx, event, draft)
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Both ends of a TCP connection, the same whichever way a segment goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FlowKey {
+pub(crate) struct FlowKey {
     /// The lesser address and the greater one. IPv4 stands as IPv4-mapped IPv6.
     addrs: [u128; 2],
     /// Their ports.
@@ -27,7 +27,7 @@ impl Hash for FlowKey {
 impl FlowKey {
     /// The key of a segment, and whether its sender comes first in it. Both ends may have one
     /// address (loopback): then the ports order them.
-    pub(super) fn new(src: &SocketAddr, dst: &SocketAddr) -> (Self, bool) {
+    pub(crate) fn new(src: &SocketAddr, dst: &SocketAddr) -> (Self, bool) {
         let (from, to) = ((number(src), src.port()), (number(dst), dst.port()));
         if from <= to {
             (Self { addrs: [from.0, to.0], ports: [from.1, to.1] }, true)
@@ -38,7 +38,7 @@ impl FlowKey {
 
     /// A number below `n` that depends on nothing but the key.
     #[expect(clippy::cast_possible_truncation, reason = "a hash folds")]
-    pub(super) fn spread(&self, n: usize) -> usize {
+    pub(crate) fn spread(&self, n: usize) -> usize {
         let [addr, other] = self.addrs.map(|addr| (addr ^ (addr >> 64)) as u64);
         let [port, other_port] = self.ports.map(u64::from);
         let folded = addr ^ other.rotate_left(32) ^ (port << 16) ^ (other_port << 40);

@@ -17,7 +17,7 @@ use crate::units::{FlowId, Origin, PacketNo, StreamNo, Timestamp};
 
 /// Parts of the table, by a number made of the key alone. Budgets hold for each part, so what is
 /// dropped does not depend on how the parts are spread over threads.
-pub(super) const PARTS: usize = 16;
+pub(crate) const PARTS: usize = 16;
 
 /// Bytes above which one connection's share of the memory is more than its due.
 const HEAVY: usize = 1 << 20;
@@ -37,12 +37,13 @@ pub struct Table<H: Handler> {
     parts: Vec<Part<H::State>>,
     limits: Limits,
     streams: u64,
-    /// The connection of the segment pushed last.
-    current: Option<FlowId>,
+    /// The part of the segment pushed last.
+    turn: usize,
 }
 
+/// Connections of the same [`FlowKey::spread`]. Nothing that happens in one part depends on another.
 #[derive(Debug)]
-struct Part<T> {
+pub(crate) struct Part<T> {
     /// Places in `flows` by the key found there: 4 bytes each, so that the index stays in the cache.
     index: HashTable<u32>,
     hasher: RandomState,
@@ -54,6 +55,8 @@ struct Part<T> {
     weight: usize,
     /// The last segment's connection: most segments are followed by one of the same.
     last: Option<(FlowKey, u32)>,
+    /// The connection of the segment pushed last.
+    current: Option<FlowId>,
     swept: Option<Timestamp>,
 }
 
@@ -67,6 +70,7 @@ impl<T> Default for Part<T> {
             closed: VecDeque::new(),
             weight: 0,
             last: None,
+            current: None,
             swept: None,
         }
     }
@@ -100,15 +104,19 @@ enum Phase {
     Closed,
 }
 
+/// Is what a connection keeps the same after a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Nobody was told of anything, and nothing came: a mere acknowledgement.
+    Same,
+    /// It may be other than before.
+    Other,
+}
+
 impl<H: Handler> Table<H> {
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            parts: (0..PARTS).map(|_| Part::default()).collect(),
-            limits,
-            streams: 0,
-            current: None,
-        }
+        Self { parts: (0..PARTS).map(|_| Part::default()).collect(), limits, streams: 0, turn: 0 }
     }
 
     /// TCP connections seen so far.
@@ -117,64 +125,110 @@ impl<H: Handler> Table<H> {
     }
 
     /// The connection of the segment pushed last.
-    pub const fn current(&self) -> Option<FlowId> {
-        self.current
+    pub fn current(&self) -> Option<FlowId> {
+        self.parts.get(self.turn)?.current
     }
 
     /// Takes the next segment of the capture.
     pub fn push(&mut self, segment: &Segment<'_>, handler: &mut H) -> ControlFlow<()> {
         let (key, src_first) = FlowKey::new(&segment.src, &segment.dst);
-        let Some(part) = self.parts.get_mut(key.spread(PARTS)) else {
-            return ControlFlow::Continue(());
-        };
-        part.sweep(segment.origin, &self.limits, handler)?;
-        let found = match part.last {
-            Some((last, at)) if last == key => Some(at),
-            _ => part.find(&key),
-        };
-        let at = match found {
-            Some(at) if !part.flow(at).is_some_and(|f| f.is_reused_by(segment, src_first)) => at,
-            found => {
-                if let Some(at) = found {
-                    part.remove(at, Finish::Reused, segment.origin, handler)?;
-                }
-                let stream = StreamNo(self.streams);
-                self.streams += 1;
-                part.insert(Flow::new(segment, key, src_first, stream))
-            }
-        };
-        part.last = Some((key, at));
-        let Some(flow) = part.flow(at) else { return ControlFlow::Continue(()) };
-        let was = flow.phase;
-        self.current = Some(flow.info.id);
-        flow.push(segment, src_first, &self.limits, handler)?;
-        let closed = flow.phase == Phase::Closed && was != Phase::Closed;
-        let id = flow.info.id;
-        part.weigh(at, handler);
-        if closed {
-            part.retire(at, id);
+        let turn = key.spread(PARTS);
+        if turn != self.turn {
+            self.turn = turn;
+            handler.turn(turn);
         }
-        if part.weight_beside(at) > self.limits.kept_bytes / PARTS {
-            return part.shed(at, segment.origin, &self.limits, handler);
-        }
-        ControlFlow::Continue(())
+        let Some(part) = self.parts.get_mut(turn) else { return ControlFlow::Continue(()) };
+        let streams = &mut self.streams;
+        part.push(segment, (key, src_first), &self.limits, handler, |_, _| {
+            let stream = StreamNo(*streams);
+            *streams += 1;
+            stream
+        })
     }
 
     /// The capture is over: flushes every connection, in the order of their first packets.
     pub fn finish(&mut self, origin: Origin, handler: &mut H) -> ControlFlow<()> {
-        let mut open: Vec<Flow<H::State>> = self
-            .parts
-            .iter_mut()
-            .flat_map(|part| std::mem::take(part).flows)
-            .flatten()
-            .filter(|flow| flow.phase == Phase::Open)
+        let parts = self.parts.iter().enumerate();
+        let mut open: Vec<(FlowId, usize, u32)> = parts
+            .flat_map(|(turn, part)| part.open().map(move |(id, at)| (id, turn, at)))
             .collect();
-        open.sort_unstable_by_key(|flow| flow.info.id);
-        open.into_iter().try_for_each(|mut flow| flow.finish(Finish::CaptureEnd, origin, handler))
+        open.sort_unstable();
+        open.into_iter().try_for_each(|(_, turn, at)| match self.parts.get_mut(turn) {
+            Some(part) => part.finish(at, origin, handler),
+            None => ControlFlow::Continue(()),
+        })
     }
 }
 
 impl<T: Default> Part<T> {
+    /// Takes the next segment of those that have its [`FlowKey`] spread to this part. A connection that
+    /// begins is given the number that `number` says; it is told the handler, and the place of the
+    /// connection, which no other has while it is open.
+    pub(crate) fn push<H: Handler<State = T>>(
+        &mut self,
+        segment: &Segment<'_>,
+        (key, src_first): (FlowKey, bool),
+        limits: &Limits,
+        handler: &mut H,
+        number: impl FnOnce(&mut H, u32) -> StreamNo,
+    ) -> ControlFlow<()> {
+        self.sweep(segment.origin, limits, handler)?;
+        let found = match self.last {
+            Some((last, at)) if last == key => Some(at),
+            _ => self.find(&key),
+        };
+        let at = match found {
+            Some(at) if !self.flow(at).is_some_and(|f| f.is_reused_by(segment, src_first)) => at,
+            found => {
+                if let Some(at) = found {
+                    self.remove(at, Finish::Reused, segment.origin, handler)?;
+                }
+                let stream = number(handler, self.next_place());
+                self.insert(Flow::new(segment, key, src_first, stream))
+            }
+        };
+        self.last = Some((key, at));
+        let Some(flow) = self.flow(at) else { return ControlFlow::Continue(()) };
+        let (was, id) = (flow.phase, flow.info.id);
+        let flowing = flow.push(segment, src_first, limits, handler);
+        let closed = flow.phase == Phase::Closed && was != Phase::Closed;
+        self.current = Some(id);
+        let kept = flowing?;
+        if kept == Kept::Other || closed {
+            self.weigh(at, handler);
+        }
+        if closed {
+            self.retire(at, id);
+        }
+        let budget = limits.kept_bytes / PARTS;
+        if self.weight > budget && self.weight_beside(at) > budget {
+            return self.shed(at, segment.origin, limits, handler);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The connections that are open: who they are, and their places.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (FlowId, u32)> + '_ {
+        let flows = (0u32..).zip(&self.flows);
+        flows.filter_map(|(at, flow)| {
+            let flow = flow.as_ref().filter(|flow| flow.phase == Phase::Open)?;
+            Some((flow.info.id, at))
+        })
+    }
+
+    /// The capture is over: flushes the connection at this place.
+    pub(crate) fn finish<H: Handler<State = T>>(
+        &mut self,
+        at: u32,
+        origin: Origin,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        match self.flow(at) {
+            Some(flow) => flow.finish(Finish::CaptureEnd, origin, handler),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
     fn flow(&mut self, at: u32) -> Option<&mut Flow<T>> {
         self.flows.get_mut(at as usize)?.as_mut()
     }
@@ -197,17 +251,24 @@ impl<T: Default> Part<T> {
         }
     }
 
+    /// Where the next connection will stand.
+    fn next_place(&self) -> u32 {
+        self.free
+            .last()
+            .copied()
+            .unwrap_or_else(|| u32::try_from(self.flows.len()).unwrap_or(u32::MAX))
+    }
+
     fn insert(&mut self, flow: Flow<T>) -> u32 {
-        let key = flow.key;
-        let at = if let Some(at) = self.free.pop() {
-            if let Some(slot) = self.flows.get_mut(at as usize) {
-                *slot = Some(flow);
+        let (key, at) = (flow.key, self.next_place());
+        match self.free.pop() {
+            Some(free) => {
+                if let Some(slot) = self.flows.get_mut(free as usize) {
+                    *slot = Some(flow);
+                }
             }
-            at
-        } else {
-            self.flows.push(Some(flow));
-            u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
-        };
+            None => self.flows.push(Some(flow)),
+        }
         let Self { index, hasher, flows, .. } = self;
         index.insert_unique(hasher.hash_one(key), at, |at| {
             let flow = flows.get(*at as usize).and_then(Option::as_ref);
@@ -394,10 +455,10 @@ impl<T: Default> Flow<T> {
         src_first: bool,
         limits: &Limits,
         handler: &mut H,
-    ) -> ControlFlow<()> {
+    ) -> ControlFlow<(), Kept> {
         self.last = segment.origin;
         if self.phase != Phase::Open {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Kept::Same);
         }
         let flags = segment.flags;
         let side = if src_first == self.a_is_first { Side::A } else { Side::B };
@@ -412,10 +473,13 @@ impl<T: Default> Flow<T> {
             Side::B => (b, a),
         };
         if flags.has(TcpFlags::RST) && !half.plausible(segment.seq) {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Kept::Same);
         }
         let mut interest = Interest::Keep;
+        let came = !segment.payload.is_empty() || segment.cut > 0;
+        let mut kept = if came { Kept::Other } else { Kept::Same };
         let mut give = |from: Side, event: StreamEvent<'_>| -> ControlFlow<()> {
+            kept = Kept::Other;
             if interest == Interest::Keep {
                 interest = handler.stream(info, state, from, event)?;
             }
@@ -434,7 +498,7 @@ impl<T: Default> Flow<T> {
             // most (section 3.5.3).
             half.acknowledged(seq);
             reset.get_or_insert((side, segment.origin));
-        } else if fin || !segment.payload.is_empty() || segment.cut > 0 {
+        } else if fin || came {
             let piece = Piece {
                 origin: segment.origin,
                 seq,
@@ -454,12 +518,14 @@ impl<T: Default> Flow<T> {
         }
         let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
-            return self.ignore();
+            self.ignore();
+            return ControlFlow::Continue(Kept::Other);
         }
         if reset_is_due || self.a.is_ended() && self.b.is_ended() {
-            return self.finish(Finish::Tcp, segment.origin, handler);
+            self.finish(Finish::Tcp, segment.origin, handler)?;
+            return ControlFlow::Continue(Kept::Other);
         }
-        ControlFlow::Continue(())
+        ControlFlow::Continue(kept)
     }
 
     /// What is kept of it beyond its own size.
@@ -494,17 +560,17 @@ impl<T: Default> Flow<T> {
             Turns { half: a, peer: b, side: Side::A }.shed(now, &mut give)?;
         }
         if interest == Interest::Drop {
-            return self.ignore();
+            self.ignore();
+            return ControlFlow::Continue(());
         }
         handler.shed(info, state, what, now)
     }
 
-    fn ignore(&mut self) -> ControlFlow<()> {
+    fn ignore(&mut self) {
         self.phase = Phase::Ignored;
         self.a.drop_held();
         self.b.drop_held();
         self.state = T::default();
-        ControlFlow::Continue(())
     }
 
     fn finish<H: Handler<State = T>>(

@@ -660,7 +660,7 @@ fn over_the_budget_the_longest_idle_lose_first_what_is_spare_and_then_the_rest()
     // Of one part: the key alone tells which.
     let part = |port: u16| {
         let (a, b) = ((std::net::Ipv4Addr::LOCALHOST, port), (std::net::Ipv4Addr::LOCALHOST, 80));
-        key::FlowKey::new(&a.into(), &b.into()).0.spread(16)
+        FlowKey::new(&a.into(), &b.into()).0.spread(16)
     };
     let mut ports = (10_000..).filter(|port| part(*port) == part(10_000));
     let mut next = || ports.next().unwrap();

@@ -1,17 +1,21 @@
 //! From a file's bytes to what a user or a script reads.
 
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 
-use crate::capture::{Compression, FileSource, Options, PacketSource};
+use crate::capture::{Compression, FileSource, Options, PacketRecord, PacketSource};
 use crate::limits::Limits;
-use crate::pipeline::Pipeline;
+use crate::pipeline::shard::{self, Intake, Sizes};
+use crate::pipeline::{Pipeline, Totals};
 use crate::sink::escape::is_unsafe;
 use crate::sink::json::JsonSink;
 use crate::sink::paint::Paint;
+use crate::sink::stats::{StatsOptions, StatsSink};
 use crate::sink::text::{TextOptions, TextSink, TimeFormat, Verbosity};
 use crate::sink::{Output, Summary};
 
-/// The bytes as a capture file: read in different pieces, printed in all ways.
+/// The bytes as a capture file: read in different pieces, on several threads, printed in all ways.
 pub(super) fn pipeline(data: &[u8]) {
     let (json, format) = run(data, usize::MAX, JsonSink::new(Vec::new(), true));
     let json = json.into_inner();
@@ -22,6 +26,15 @@ pub(super) fn pipeline(data: &[u8]) {
     if format == other && Compression::of(data).is_none() {
         assert_eq!(String::from_utf8_lossy(&json), String::from_utf8_lossy(&again.into_inner()));
     }
+    let several = run_on_several(data, JsonSink::new(Vec::new(), true)).into_inner();
+    assert_eq!(String::from_utf8_lossy(&json), String::from_utf8_lossy(&several));
+    let counted = || {
+        let options = StatsOptions { json: true, ..StatsOptions::default() };
+        StatsSink::new(Vec::new(), options)
+    };
+    let one = run(data, usize::MAX, counted()).0.into_inner();
+    let several = run_on_several(data, counted()).into_inner();
+    assert_eq!(String::from_utf8_lossy(&one), String::from_utf8_lossy(&several));
     for (paint, verbosity, width) in [
         (Paint::Plain, Verbosity::Normal, Some(80)),
         (Paint::Colour, Verbosity::Verbose, None),
@@ -36,7 +49,48 @@ pub(super) fn pipeline(data: &[u8]) {
 
 /// Reads the capture to its end into a sink; gives it back, and what the file was taken for.
 fn run<S: Output>(data: &[u8], piece: usize, sink: S) -> (S, String) {
-    let limits = Limits {
+    let limits = limits();
+    let mut pipeline = Pipeline::new(sink, limits.clone());
+    let mut reading = Reading::of(data, piece, &limits);
+    while let Some(record) = reading.next() {
+        assert!(pipeline.push(&record).is_continue(), "a Vec takes everything");
+    }
+    let format = reading.format();
+    (finish(pipeline.finish(), reading), format)
+}
+
+/// The same on several threads, in pieces of any size.
+fn run_on_several<S: Output>(data: &[u8], sink: S) -> S {
+    let limits = limits();
+    let chance = data.iter().fold(7_usize, |sum, b| sum.wrapping_mul(31) ^ usize::from(*b));
+    let sizes = Sizes {
+        batch_bytes: 1 + chance % 5000,
+        batch_segments: 1 + chance % 37,
+        log_bytes: 1 + chance % 3001,
+        kept_bytes: 1 + chance % 9001,
+    };
+    let threads = NonZeroUsize::MIN.saturating_add(1 + chance % 3);
+    let mut reading = Reading::of(data, usize::MAX, &limits);
+    let fetch = |intake: &mut Intake| match reading.next() {
+        Some(record) => {
+            intake.packet(&record);
+            ControlFlow::Continue(())
+        }
+        None => ControlFlow::Break(()),
+    };
+    let run = shard::run_in(sizes, sink, &limits, threads, fetch, |_, _| {});
+    finish(run, reading)
+}
+
+fn finish<S: Output>((mut sink, totals): (S, Totals), reading: Reading) -> S {
+    let truncated = reading.truncated;
+    let summary = Summary { totals: &totals, dropped: None, truncated: truncated.as_deref() };
+    assert!(sink.finish(&summary).is_ok(), "a Vec takes everything");
+    sink
+}
+
+fn limits() -> Limits {
+    Limits {
         record_bytes: 1 << 16,
         message_bytes: 1 << 16,
         inflate_bytes: 1 << 17,
@@ -45,36 +99,42 @@ fn run<S: Output>(data: &[u8], piece: usize, sink: S) -> (S, String) {
         kept_bytes: 1 << 18,
         notes: 8,
         ..Limits::default()
-    };
-    let reader = Pieces(io::Cursor::new(data.to_vec()), piece);
-    let mut pipeline = Pipeline::new(sink, limits.clone());
-    let mut truncated = None;
-    let mut format = String::new();
-    // Small: what it costs to clear a large buffer is not worth it here.
-    let options = Options { buffer_bytes: 1 << 12, ..Options::default() };
-    match FileSource::from_reader("fuzz", reader, &limits, &options) {
-        Ok(mut source) => {
-            loop {
-                match source.next() {
-                    // A compressed bomb has no end that is worth waiting for.
-                    Ok(Some(record)) if record.no.0 <= 20_000 => {
-                        assert!(pipeline.push(&record).is_continue(), "a Vec takes everything");
-                    }
-                    Ok(_) => break,
-                    Err(error) => {
-                        truncated = Some(error.to_string());
-                        break;
-                    }
-                }
-            }
-            format = format!("{:?}", source.summary().format);
-        }
-        Err(error) => truncated = Some(error.to_string()),
     }
-    let (mut sink, totals) = pipeline.finish();
-    let summary = Summary { totals: &totals, dropped: None, truncated: truncated.as_deref() };
-    assert!(sink.finish(&summary).is_ok(), "a Vec takes everything");
-    (sink, format)
+}
+
+/// A capture being read.
+struct Reading {
+    source: Option<FileSource>,
+    truncated: Option<String>,
+}
+
+impl Reading {
+    fn of(data: &[u8], piece: usize, limits: &Limits) -> Self {
+        let reader = Pieces(io::Cursor::new(data.to_vec()), piece);
+        // Small: what it costs to clear a large buffer is not worth it here.
+        let options = Options { buffer_bytes: 1 << 12, ..Options::default() };
+        match FileSource::from_reader("fuzz", reader, limits, &options) {
+            Ok(source) => Self { source: Some(source), truncated: None },
+            Err(error) => Self { source: None, truncated: Some(error.to_string()) },
+        }
+    }
+
+    /// A compressed bomb has no end that is worth waiting for.
+    fn next(&mut self) -> Option<PacketRecord<'_>> {
+        match self.source.as_mut()?.next() {
+            Ok(record) => record.filter(|record| record.no.0 <= 20_000),
+            Err(error) => {
+                self.truncated = Some(error.to_string());
+                None
+            }
+        }
+    }
+
+    fn format(&self) -> String {
+        self.source
+            .as_ref()
+            .map_or_else(String::new, |source| format!("{:?}", source.summary().format))
+    }
 }
 
 fn check_json(lines: &[u8]) {

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::event::{Cx, Event, Handshake, Sink, Wants};
+use crate::event::{Cx, Event, Handshake, Later, Sink, Wants};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{FlowId, PacketNo};
 
@@ -146,20 +146,38 @@ impl<S> KeyWatch<S> {
     }
 }
 
+impl<S: Sink> KeyWatch<S> {
+    /// Passes a handshake on, with a note where its key was used before.
+    #[inline(never)]
+    fn handshake(&mut self, cx: &Cx<'_>, handshake: &Handshake) -> ControlFlow<()> {
+        let Some(note) = self.judge(cx, handshake) else {
+            return self.sink.event(cx, &Event::Handshake(handshake));
+        };
+        let mut noted = handshake.clone();
+        noted.notes.push(note);
+        self.sink.event(cx, &Event::Handshake(&noted))
+    }
+}
+
 impl<S: Sink> Sink for KeyWatch<S> {
     fn wants(&self) -> Wants {
         self.sink.wants()
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        if let Event::Handshake(handshake) = event
-            && let Some(note) = self.judge(cx, handshake)
-        {
-            let mut noted = (*handshake).clone();
-            noted.notes.push(note);
-            return self.sink.event(cx, &Event::Handshake(&noted));
+        match event {
+            Event::Handshake(handshake) => self.handshake(cx, handshake),
+            _ => self.sink.event(cx, event),
         }
-        self.sink.event(cx, event)
+    }
+
+    fn later(&self) -> Later {
+        self.sink.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        self.sink.drafted(cx, event, draft)
     }
 }
 

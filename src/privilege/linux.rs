@@ -18,7 +18,7 @@ use super::{Keep, Left, PrivilegeError};
 /// # Errors
 /// When a privilege that is there can not be given up.
 pub fn give_up(keep: &Keep) -> Result<Left, PrivilegeError> {
-    let nobody = keep.write.is_empty() && !has_landlock();
+    let nobody = keep.write.is_empty() && keep.make.is_empty() && !has_landlock();
     become_user(nobody, CapabilitySet::empty())?;
     let sandbox = enter_sandbox(keep)?;
     Ok(Left { user: Uid::effective().as_raw(), sandbox })
@@ -157,7 +157,10 @@ fn enter_sandbox(keep: &Keep) -> Result<bool, PrivilegeError> {
     let temporary = [(std::env::temp_dir(), writing)];
     let read = keep.read.iter().map(|path| (path.clone(), reading));
     let write = keep.write.iter().map(|path| (folder(path), writing));
-    for (path, access) in system.chain(terminal).chain(temporary).chain(read).chain(write) {
+    let making = AccessFs::MakeReg | AccessFs::WriteFile | AccessFs::Truncate;
+    let make = keep.make.iter().map(|path| (folder(path), making));
+    let rest = read.chain(write).chain(make);
+    for (path, access) in system.chain(terminal).chain(temporary).chain(rest) {
         // What is not there need not be allowed.
         let Ok(fd) = PathFd::new(&path) else { continue };
         // Of a file only what a file can be asked.

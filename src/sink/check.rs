@@ -14,7 +14,7 @@ mod text;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::sink::outlet::Outlet;
 use crate::sink::paint::Paint;
 use crate::sink::text::Verbosity;
@@ -134,6 +134,10 @@ impl<W: Write> Sink for CheckSink<W> {
             }
             None => ControlFlow::Continue(()),
         }
+    }
+
+    fn later(&self) -> Later {
+        Later::Facts
     }
 }
 

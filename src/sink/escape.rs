@@ -50,6 +50,10 @@ impl fmt::Display for Escaped<'_> {
 /// Appends as much of the text, escaped, as fits into so many columns; true when all of it did.
 /// Otherwise the last column holds `…`. Looks at no more of the text than it shows.
 pub fn cut(out: &mut String, text: &str, columns: usize) -> bool {
+    let looked_at = text.as_bytes().get(..columns.saturating_add(1)).unwrap_or(text.as_bytes());
+    if looked_at.iter().all(|b| matches!(b, b' '..=b'~')) {
+        return cut_ascii(out, text, columns);
+    }
     let begin = out.len();
     let mut width: usize = 0;
     // Where to cut back to, so that the ellipsis has its column.
@@ -70,6 +74,19 @@ pub fn cut(out: &mut String, text: &str, columns: usize) -> bool {
         }
     }
     true
+}
+
+/// Text of which as much as can be shown is one column for each byte.
+fn cut_ascii(out: &mut String, text: &str, columns: usize) -> bool {
+    if text.len() <= columns {
+        out.push_str(text);
+        return true;
+    }
+    if let Some(shown) = columns.checked_sub(1) {
+        out.push_str(text.get(..shown).unwrap_or_default());
+        out.push('…');
+    }
+    false
 }
 
 /// Columns that text takes when shown escaped.

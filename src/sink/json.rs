@@ -18,10 +18,11 @@ pub mod write;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::process::Owners;
 use crate::sink::outlet::Outlet;
 use crate::sink::{Numbers, Output, Summary, Tally};
+use crate::units::ConnNo;
 
 /// Writes NDJSON.
 #[derive(Debug)]
@@ -56,6 +57,15 @@ impl<W: Write> JsonSink<W> {
     pub fn into_inner(self) -> W {
         self.out.into_inner()
     }
+
+    /// Counts the event, and tells the number of its connection.
+    fn count(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ConnNo {
+        self.tally.count(event);
+        let no = self.numbers.of(cx.conn.key, event);
+        // Behind a filter their handshakes need not come by.
+        self.tally.connections = self.numbers.given();
+        no
+    }
 }
 
 impl<W: Write> Sink for JsonSink<W> {
@@ -64,10 +74,7 @@ impl<W: Write> Sink for JsonSink<W> {
     }
 
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        self.tally.count(event);
-        let no = self.numbers.of(cx.conn.key, event);
-        // Behind a filter their handshakes need not come by.
-        self.tally.connections = self.numbers.given();
+        let no = self.count(cx, event);
         match event {
             Event::Handshake(handshake) => {
                 let ends = self.owners.of(&cx.conn.key);
@@ -79,6 +86,16 @@ impl<W: Write> Sink for JsonSink<W> {
             }
             other => line::event(self.out.buf(), no, cx, other),
         }
+        self.out.line_done()
+    }
+
+    fn later(&self) -> Later {
+        Later::Drafts(line::draft)
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        let no = self.count(cx, event);
+        line::numbered(self.out.buf(), no, draft);
         self.out.line_done()
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::note::Note;
 use crate::process::{MARK, Owners};
 use crate::sink::notes_of;
@@ -41,6 +41,22 @@ impl<S> Remarks<S> {
         self.sink
     }
 
+    /// Gathers what is to be said at this event.
+    #[cold]
+    fn gather(&mut self, cx: &Cx<'_>, event: &Event<'_>) {
+        let Some(owners) = &self.owners else { return };
+        let ends = match event {
+            Event::Handshake(_) => owners.of(&cx.conn.key),
+            _ => owners.take_late(&cx.conn.key),
+        };
+        if let Some(ends) = ends {
+            self.comments.extend(ends.comments(cx.conn).map(cut));
+        }
+        for note in notes_of(event) {
+            self.remark(note);
+        }
+    }
+
     fn remark(&mut self, note: &Note) {
         if self.comments.len() < COMMENTS {
             let Note { code, blame, text, .. } = note;
@@ -65,20 +81,23 @@ impl<S: Sink> Sink for Remarks<S> {
         self.sink.wants()
     }
 
+    #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        if let Some(owners) = &self.owners {
-            let ends = match event {
-                Event::Handshake(_) => owners.of(&cx.conn.key),
-                _ => owners.take_late(&cx.conn.key),
-            };
-            if let Some(ends) = ends {
-                self.comments.extend(ends.comments(cx.conn).map(cut));
-            }
-            for note in notes_of(event) {
-                self.remark(note);
-            }
+        if self.owners.is_some() {
+            self.gather(cx, event);
         }
         self.sink.event(cx, event)
+    }
+
+    fn later(&self) -> Later {
+        self.sink.later()
+    }
+
+    fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, draft: &[u8]) -> ControlFlow<()> {
+        if self.owners.is_some() {
+            self.gather(cx, event);
+        }
+        self.sink.drafted(cx, event, draft)
     }
 }
 

@@ -24,6 +24,7 @@ pub trait Select {
 pub struct Everything;
 
 impl Select for Everything {
+    #[inline]
     fn selects(&mut self, _: &Cx<'_>, _: &Event<'_>) -> bool {
         true
     }

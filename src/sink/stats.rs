@@ -40,6 +40,7 @@ pub mod pings;
 pub mod row;
 pub mod series;
 pub mod side;
+mod table;
 mod text;
 pub mod totals;
 
@@ -47,7 +48,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Message, Sink, Wants};
+use crate::event::{Cx, Event, Later, Message, Sink, Wants};
 use crate::sink::numbers::is_last;
 use crate::sink::outlet::Outlet;
 use crate::sink::paint::Paint;
@@ -119,7 +120,7 @@ pub struct StatsSink<W, S = Everything> {
     tally: Tally,
     open: Open,
     totals: Totals,
-    table: text::Table,
+    table: table::Table,
 }
 
 impl<W: Write> StatsSink<W> {
@@ -136,7 +137,7 @@ impl<W: Write, S: Select> StatsSink<W, S> {
         options.inflate = inflated;
         Self {
             out: Outlet::new(writer),
-            table: text::Table::new(&options),
+            table: table::Table::new(&options),
             options,
             select,
             inflated,
@@ -151,9 +152,22 @@ impl<W: Write, S: Select> StatsSink<W, S> {
         self.out.into_inner()
     }
 
+    /// Takes a message: the way of nearly all events.
     #[inline]
-    fn message(&mut self, place: usize, message: &Message<'_>, cx: &Cx<'_>) {
+    fn message(&mut self, cx: &Cx<'_>, event: &Event<'_>, message: &Message<'_>) {
+        let place = self.open.place(cx);
+        let selected = self.select.selects(cx, event);
         let Some(row) = self.open.row(place) else { return };
+        row.last = cx.origin;
+        if !selected {
+            return;
+        }
+        row.selected = true;
+        if !message.notes.is_empty() {
+            row.noted(message.notes);
+            self.totals.noted(message.notes);
+        }
+        self.tally.count(event);
         row.sides[message.dir].add(message, self.inflated);
         self.totals.series.add(message.dir, cx.origin.time);
         if message.kind.is_control() {
@@ -169,27 +183,10 @@ impl<W: Write, S: Select> StatsSink<W, S> {
         }
     }
 
-    fn over(&mut self, row: &Row) -> ControlFlow<()> {
-        if !row.selected {
-            return ControlFlow::Continue(());
-        }
-        self.totals.add(row);
-        if self.options.json {
-            json::connection(self.out.buf(), row);
-        } else {
-            self.table.add(self.out.buf(), row);
-        }
-        self.out.line_done()
-    }
-}
-
-impl<W: Write, S: Select> Sink for StatsSink<W, S> {
-    fn wants(&self) -> Wants {
-        Wants { frames: false, payload: self.inflated }
-    }
-
-    fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        let (place, last) = (self.open.place(cx), is_last(event));
+    /// Takes anything but a message.
+    #[inline(never)]
+    fn other(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        let place = self.open.place(cx);
         let selected = self.select.selects(cx, event);
         if let Some(row) = self.open.row(place) {
             row.last = cx.origin;
@@ -208,14 +205,46 @@ impl<W: Write, S: Select> Sink for StatsSink<W, S> {
         }
         if selected {
             self.tally.count(event);
-            if let Event::Message(message) = event {
-                self.message(place, message, cx);
-            }
         }
-        if last && let Some(row) = self.open.close(cx.conn.key) {
-            return self.over(&row);
+        if is_last(event)
+            && let Some(row) = self.open.close(cx.conn.key)
+        {
+            return self.over(row);
         }
         ControlFlow::Continue(())
+    }
+
+    fn over(&mut self, row: Box<Row>) -> ControlFlow<()> {
+        if !row.selected {
+            return ControlFlow::Continue(());
+        }
+        self.totals.add(&row);
+        if self.options.json {
+            json::connection(self.out.buf(), &row);
+        } else {
+            self.table.add(self.out.buf(), row);
+        }
+        self.out.line_done()
+    }
+}
+
+impl<W: Write, S: Select> Sink for StatsSink<W, S> {
+    fn wants(&self) -> Wants {
+        Wants { frames: false, payload: self.inflated }
+    }
+
+    fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Message(message) => {
+                self.message(cx, event, message);
+                ControlFlow::Continue(())
+            }
+            _ => self.other(cx, event),
+        }
+    }
+
+    fn later(&self) -> Later {
+        if self.select.needs_payload() { Later::Whole } else { Later::Facts }
     }
 }
 
@@ -232,7 +261,7 @@ impl<W: Write, S: Select> Output for StatsSink<W, S> {
     fn finish(&mut self, end: &Summary<'_>) -> io::Result<()> {
         for row in self.open.rest() {
             // The outlet remembers a failure, and tells it below.
-            let _ = self.over(&row);
+            let _ = self.over(row);
         }
         let buf = self.out.buf();
         if self.options.json {
@@ -307,9 +336,9 @@ impl Open {
     }
 
     /// Connections without an end, by number.
-    fn rest(&mut self) -> Vec<Row> {
-        let rows = std::mem::take(self).rows.into_iter().flatten();
-        let mut rest: Vec<Row> = rows.map(|row| *row).collect();
+    #[expect(clippy::vec_box, reason = "boxed they are kept, and handed on")]
+    fn rest(&mut self) -> Vec<Box<Row>> {
+        let mut rest: Vec<Box<Row>> = std::mem::take(self).rows.into_iter().flatten().collect();
         rest.sort_by_key(|row| row.no);
         rest
     }

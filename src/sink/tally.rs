@@ -30,6 +30,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts one event.
+    #[inline]
     pub fn count(&mut self, event: &Event<'_>) {
         match event {
             Event::Handshake(handshake) => {

@@ -34,7 +34,7 @@ use crate::units::Timestamp;
 
 pub use clock::TimeFormat;
 pub(crate) use close_code::close_code_name;
-pub(crate) use count::{bytes as byte_count, counted, grouped};
+pub(crate) use count::{bytes as byte_count, counted, grouped, push_bytes};
 pub(crate) use summary::{lines as summary_lines, seen};
 pub(crate) use wrap::{Wrap, wrap};
 

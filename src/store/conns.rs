@@ -116,6 +116,18 @@ impl Conn {
         }
     }
 
+    /// The same connection with nothing said on it yet, under another number.
+    #[must_use]
+    pub fn emptied(&self, no: ConnNo) -> Self {
+        let mut conn = Self::new(self.info.clone(), no, self.first);
+        conn.opening.clone_from(&self.opening);
+        if let Some(opening) = &conn.opening {
+            let notes = Arc::clone(opening);
+            conn.count(&notes.notes);
+        }
+        conn
+    }
+
     /// When it began: its first packet, as far as that is known.
     pub fn begin(&self) -> Option<Timestamp> {
         let opening = self.opening.as_ref();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::record::{self, HEAD, Head, Record};
 use super::row::Row;
 use super::spool::Spool;
-use super::{Conns, Rows, Shared};
+use super::{Conns, Rows, Shared, Size};
 use crate::units::Timestamp;
 
 /// What there was at one moment. Costs a counter a chunk; never changes.
@@ -15,9 +15,16 @@ pub struct Snapshot {
     pub rows: Rows,
     /// The connections, in the order of their first events.
     pub conns: Conns,
+    /// How often everything was forgotten before.
+    pub epoch: u64,
 }
 
 impl Snapshot {
+    /// How much it has.
+    pub const fn size(&self) -> Size {
+        Size { epoch: self.epoch, rows: self.rows.len(), conns: self.conns.len() }
+    }
+
     /// When the first of what is shown happened.
     pub fn first_time(&self) -> Option<Timestamp> {
         let first = self.conns.iter().next().and_then(super::Conn::begin);
@@ -39,13 +46,13 @@ impl Reader {
     /// What there is now.
     pub fn snapshot(&self) -> Snapshot {
         let table = self.shared.table();
-        Snapshot { rows: table.rows.clone(), conns: table.conns.clone() }
+        Snapshot { rows: table.rows.clone(), conns: table.conns.clone(), epoch: table.epoch }
     }
 
-    /// Rows and connections there are now: has anything changed?
-    pub fn size(&self) -> (usize, usize) {
+    /// How much there is now.
+    pub fn size(&self) -> Size {
         let table = self.shared.table();
-        (table.rows.len(), table.conns.len())
+        Size { epoch: table.epoch, rows: table.rows.len(), conns: table.conns.len() }
     }
 
     /// The beginning of a row's payload, and whether it is text; `None` where a row has none.

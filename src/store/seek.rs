@@ -12,11 +12,12 @@ use std::time::Duration;
 use memchr::memmem;
 
 use super::record;
+use super::replay::with_event;
 use super::spool::Window;
 use super::{Conn, Reader, Row, RowKind, Shelf, Snapshot};
-use crate::event::{Cx, Event, Gap, Message, MessageKind, Payload};
+use crate::event::{Cx, Event};
 use crate::filter::{Filter, Opening, Subject, Unknown};
-use crate::units::{MessageNo, Origin};
+use crate::process::{Ends, Owners};
 
 /// What to look for.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +30,10 @@ pub struct Query {
     pub no_heartbeats: bool,
     /// Bytes to be found in the payload.
     pub needle: Option<Arc<Needle>>,
+    /// Rows before this one only; `None`: those that still come too.
+    pub until: Option<usize>,
+    /// Where the processes at the ends of connections are known.
+    pub owners: Owners,
 }
 
 /// What a search looks for.
@@ -113,8 +118,10 @@ impl Query {
             return Some(false);
         }
         let filtered = self.filter.as_ref().map_or(Some(true), |filter| {
+            let ends = self.ends(conn, filter);
             with_event(row, conn, None, |cx, event, unknown| {
-                filter.decide_without_payload(&subject(cx, event, conn, snapshot, unknown))
+                let subject = subject(cx, event, conn, snapshot, unknown);
+                filter.decide_without_payload(&Subject { process: ends.as_ref(), ..subject })
             })
         });
         match (filtered, &self.needle) {
@@ -135,9 +142,21 @@ impl Query {
         }
         let Some(filter) = &self.filter else { return true };
         let Some(record) = record::read(bytes, usize::MAX) else { return false };
+        let ends = self.ends(conn, filter);
         with_event(row, conn, record.message(), |cx, event, _| {
-            filter.matches(&subject(cx, event, conn, snapshot, Unknown::default()))
+            let subject = subject(cx, event, conn, snapshot, Unknown::default());
+            filter.matches(&Subject { process: ends.as_ref(), ..subject })
         })
+    }
+
+    /// The processes at a connection's ends, where the filter asks for them.
+    fn ends(&self, conn: &Conn, filter: &Filter) -> Option<Ends> {
+        filter.needs().process.then(|| self.owners.of(&conn.info.key)).flatten()
+    }
+
+    /// Rows to be looked at, of so many.
+    fn of(&self, rows: usize) -> usize {
+        self.until.map_or(rows, |until| until.min(rows))
     }
 }
 
@@ -154,49 +173,6 @@ fn subject<'a>(
         first_time: snapshot.first_time(),
         unknown,
         ..Subject::new(cx, event)
-    }
-}
-
-/// The event that a row stands for; of a message what the row knows of it, if nothing better is
-/// given.
-fn with_event<R>(
-    row: &Row,
-    conn: &Conn,
-    message: Option<Message<'_>>,
-    ask: impl FnOnce(&Cx<'_>, &Event<'_>, Unknown) -> R,
-) -> R {
-    let origin = Origin { packet: row.packet(), time: row.time() };
-    let cx = Cx { conn: &conn.info, origin };
-    let known = Unknown::default();
-    let gap = Gap { dir: row.dir(), bytes: row.len().into() };
-    match (row.kind(), &conn.opening, &conn.end) {
-        (RowKind::Handshake, Some(handshake), _) => ask(&cx, &Event::Handshake(handshake), known),
-        (RowKind::End, _, Some(end)) => ask(&cx, &Event::End(end), known),
-        (RowKind::Message(kind), _, _) => {
-            let unknown = Unknown { payload: true, notes: true, close: true, frames: true };
-            let message = message.unwrap_or_else(|| of_row(row, kind));
-            ask(&cx, &Event::Message(&message), unknown)
-        }
-        // A stray frame is none of the events that a row can stand for but this: it has bytes.
-        _ => ask(&cx, &Event::Gap(gap), known),
-    }
-}
-
-fn of_row(row: &Row, kind: MessageKind) -> Message<'static> {
-    Message {
-        dir: row.dir(),
-        no: MessageNo(row.no().into()),
-        kind,
-        len: row.len().into(),
-        wire_len: row.wire_len().into(),
-        frames: 1,
-        compressed: row.compressed(),
-        complete: row.complete(),
-        begin: Origin::default(),
-        payload: Payload::Skipped,
-        close_code: None,
-        close_reason: None,
-        notes: &[],
     }
 }
 
@@ -288,14 +264,19 @@ impl Shared {
 
     fn run(&self) {
         let mut window = Window::default();
+        let mut epoch = 0;
         while !self.stop.load(Ordering::Acquire) {
             let (turn, query, from) = {
                 let state = self.lock();
                 (state.turn, state.query.clone(), state.found.looked_at)
             };
             let snapshot = query.as_ref().map(|_| self.reader.snapshot());
+            if let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.epoch != epoch) {
+                // At its places there is something else now.
+                (window, epoch) = (Window::default(), snapshot.epoch);
+            }
             match (query, snapshot) {
-                (Some(query), Some(snapshot)) if snapshot.rows.len() > from => {
+                (Some(query), Some(snapshot)) if query.of(snapshot.rows.len()) > from => {
                     self.look(turn, &query, &snapshot, from, &mut window);
                 }
                 (query, _) => self.wait(turn, query.is_some()),
@@ -323,7 +304,8 @@ impl Shared {
     ) {
         let mut hits = Vec::new();
         let mut since = std::time::Instant::now();
-        for (at, row) in (from..).zip(snapshot.rows.iter_from(from)) {
+        let end = query.of(snapshot.rows.len());
+        for (at, row) in (from..end).zip(snapshot.rows.iter_from(from)) {
             if let Some(conn) = snapshot.conns.get(row.conn()) {
                 let selected = query.by_row(row, conn, snapshot).unwrap_or_else(|| {
                     window
@@ -336,7 +318,7 @@ impl Shared {
             }
             let done = at + 1;
             let late = done % 64 == 0 && since.elapsed() > PAUSE;
-            if done % BATCH == 0 || late || done == snapshot.rows.len() {
+            if done % BATCH == 0 || late || done == end {
                 since = std::time::Instant::now();
                 if !self.hand_over(turn, &mut hits, done) {
                     return;
@@ -360,13 +342,15 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::MessageKind;
+    use crate::store::Keep;
     use crate::store::testing::Play;
     use crate::units::Direction;
 
     fn found(play: &Play, query: Query) -> Vec<u32> {
         let seeker = Seeker::new(play.reader.clone()).unwrap();
         seeker.ask(Some(query));
-        let all = play.reader.size().0;
+        let all = play.reader.size().rows;
         while seeker.found().looked_at < all {
             std::thread::yield_now();
         }
@@ -421,6 +405,74 @@ mod tests {
         assert!(Needle::hex("6").is_err());
         assert!(Needle::hex("+f").is_err());
         assert!(Needle::pattern("(").unwrap_err().contains("unclosed"));
+    }
+
+    #[test]
+    fn a_process_that_becomes_known_is_found() {
+        use std::ops::ControlFlow;
+
+        use crate::event::{Sink, Wants};
+        use crate::process::Owned;
+        use crate::units::Origin;
+
+        struct Deaf;
+
+        impl Sink for Deaf {
+            fn wants(&self) -> Wants {
+                Wants::ALL
+            }
+
+            fn event(&mut self, _: &Cx<'_>, _: &Event<'_>) -> ControlFlow<()> {
+                ControlFlow::Continue(())
+            }
+        }
+
+        let play = play();
+        let owners = Owners::default();
+        let query = || Query { owners: owners.clone(), ..filter("process == node") };
+        // The handshake goes by, then a comment tells.
+        let conn = Play::info(2);
+        let opening = play.reader.snapshot().conns.get(1).unwrap().opening.clone().unwrap();
+        let cx = Cx { conn: &conn, origin: Origin::default() };
+        let mut owned = Owned::new(Deaf, owners.clone(), None);
+        assert!(owned.event(&cx, &Event::Handshake(&opening)).is_continue());
+        assert_eq!(found(&play, query()), [0_u32; 0]);
+        let ends = format!("({} > {})", conn.client, conn.server);
+        owners.read_comment(&format!("wstap: server process node[7] {ends} node a.js"));
+        assert_eq!(found(&play, query()), [1, 3, 4]);
+    }
+
+    #[test]
+    fn after_everything_was_forgotten_the_new_rows_are_found() {
+        let mut play = play();
+        let before = play.reader.spool().len();
+        assert_eq!(found(&play, filter("text contains \"ell\"")), [3]);
+        play.writer.clear(Keep::Open);
+        assert!(before > 0 && play.reader.spool().is_empty());
+        let snapshot = play.reader.snapshot();
+        assert_eq!((snapshot.rows.len(), snapshot.conns.len(), snapshot.epoch), (0, 1, 1));
+        let open = snapshot.conns.get(0).unwrap();
+        assert_eq!((open.no.0, open.target(), open.messages()), (1, "/b", 0));
+        play.text(2, Direction::ToServer, "well");
+        assert_eq!(found(&play, filter("text contains \"ell\"")), [0]);
+        assert_eq!(play.reader.snapshot().conns.get(0).unwrap().messages(), 1);
+        play.writer.clear(Keep::Nothing);
+        assert_eq!(play.reader.snapshot().conns.len(), 0);
+        play.text(2, Direction::ToServer, "unseen");
+        assert!(play.reader.snapshot().conns.get(0).unwrap().opening.is_none());
+    }
+
+    #[test]
+    fn rows_after_the_last_that_is_wanted_are_left_alone() {
+        let mut play = play();
+        let query = Query { until: Some(7), ..filter("kind == text") };
+        play.text(2, Direction::ToServer, "more");
+        let seeker = Seeker::new(play.reader.clone()).unwrap();
+        seeker.ask(Some(query));
+        while seeker.found().looked_at < 7 {
+            std::thread::yield_now();
+        }
+        assert_eq!(seeker.found().rows.iter().copied().collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]

@@ -63,6 +63,15 @@ impl Spool {
         Some(at)
     }
 
+    /// Forgets everything, and gives the disk back. Only for who appends: whoever still asks for a
+    /// record gets none, or another one.
+    pub fn clear(&self) {
+        let mut state = self.lock();
+        // What can not be cut off is overwritten.
+        let _ = self.file.set_len(0);
+        *state = State::default();
+    }
+
     /// Bytes kept.
     pub fn len(&self) -> u64 {
         self.lock().end()

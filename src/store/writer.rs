@@ -14,7 +14,7 @@ use foldhash::fast::{FixedState, RandomState};
 use super::conns::worst;
 use super::record::{self, FrameMeta};
 use super::row::{Parts, Row, RowKind};
-use super::{Conn, Shared};
+use super::{Conn, Keep, Rows, Shared};
 use crate::event::{
     Cx, End, Event, Frame, Gap, Handshake, Message, MessageKind, Opcode, Outcome, Sink, Wants,
 };
@@ -85,6 +85,27 @@ const KEEP_ALIVES: [&[u8]; 12] = [
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, open: HashMap::default(), legs: HashMap::default(), scratch: Vec::new() }
+    }
+
+    /// Forgets all rows, and the connections that are over; numbers begin anew.
+    pub fn clear(&mut self, keep: Keep) {
+        if keep == Keep::Nothing {
+            self.open.clear();
+        }
+        self.legs.clear();
+        let mut open: Vec<&mut Active> = self.open.values_mut().collect();
+        open.sort_unstable_by_key(|active| active.index);
+        let mut table = self.shared.table();
+        let old = std::mem::take(&mut table.conns);
+        for active in open {
+            let index = u32::try_from(table.conns.len()).unwrap_or(u32::MAX);
+            let Some(conn) = old.get(active.index as usize) else { continue };
+            table.conns.push(conn.emptied(ConnNo(u64::from(index) + 1)));
+            active.index = index;
+        }
+        table.rows = Rows::default();
+        table.epoch += 1;
+        self.shared.spool.clear();
     }
 
     fn handshake(&mut self, cx: &Cx<'_>, handshake: &Handshake) {

@@ -56,6 +56,16 @@ pub enum Action {
     Heartbeats,
     /// All connections, or only that of the selected row.
     Scope,
+    /// Shows the frames of a message, or hides them.
+    Frames,
+    /// Compares two messages.
+    Compare,
+    /// What the selected alteration means.
+    Explain,
+    /// To one of the two messages that are compared: 0 the left one, 1 the right one.
+    Side(usize),
+    /// Compares the legs anew.
+    Again,
     /// Sorts by the next column.
     Sort,
     /// Sorts the other way round.
@@ -72,6 +82,14 @@ pub enum Action {
     SaveConnections,
     /// Ends loading; what came so far stays.
     StopLoading,
+    /// The screen stands still, or shows again what comes.
+    Pause,
+    /// The list begins now.
+    Clear,
+    /// Everything begins now.
+    Restart,
+    /// What is known of the capture: drops, interfaces, files.
+    Capture,
     /// Other colours.
     Theme,
     /// The pane gets the whole screen, or gives it back.
@@ -107,12 +125,22 @@ pub enum View {
     Sequence,
     /// Numbers.
     Statistics,
+    /// What a proxy altered between its legs.
+    Legs,
+    /// Two messages beside each other; from another view only.
+    Compare,
 }
 
 impl View {
-    /// In the order of their keys.
-    pub const ALL: [Self; 5] =
-        [Self::Connections, Self::Messages, Self::Handshake, Self::Sequence, Self::Statistics];
+    /// Those with a tab, in the order of their keys.
+    pub const ALL: [Self; 6] = [
+        Self::Connections,
+        Self::Messages,
+        Self::Handshake,
+        Self::Sequence,
+        Self::Statistics,
+        Self::Legs,
+    ];
 
     /// Its title.
     pub const fn title(self) -> &'static str {
@@ -122,6 +150,17 @@ impl View {
             Self::Handshake => "Handshake",
             Self::Sequence => "Sequence",
             Self::Statistics => "Statistics",
+            Self::Legs => "Legs",
+            Self::Compare => "Compare",
+        }
+    }
+
+    /// The same where there is less room.
+    pub const fn short(self) -> &'static str {
+        match self {
+            Self::Connections => "Conns",
+            Self::Statistics => "Stats",
+            other => other.title(),
         }
     }
 }
@@ -190,6 +229,12 @@ pub enum Place {
     Detail,
     /// In the handshake.
     Handshake,
+    /// Where interfaces are chosen.
+    Interfaces,
+    /// In the legs of a proxy.
+    Legs,
+    /// In two messages compared.
+    Compare,
 }
 
 /// A row of the table of keys.
@@ -353,6 +398,13 @@ pub const KEYS: &[Binding] = &[
         "statistics of the marked connections, or all",
     ),
     key(
+        &[Key::char('d'), Key::char('6'), Key::plain(KeyCode::F(12))],
+        EVERYWHERE,
+        Action::Show(View::Legs),
+        "Legs",
+        "legs: what a proxy altered, of two marked connections or of the selected one",
+    ),
+    key(
         &[Key::char('/'), Key::plain(KeyCode::F(7))],
         EVERYWHERE,
         Action::Filter,
@@ -368,8 +420,14 @@ pub const KEYS: &[Binding] = &[
     ),
     key(&[Key::char('n')], EVERYWHERE, Action::NextFound, "", "next place found"),
     key(&[Key::char('N')], EVERYWHERE, Action::PrevFound, "", "place found before"),
-    key(&[Key::char(']')], EVERYWHERE, Action::NextNote, "", "next row with a note"),
-    key(&[Key::char('[')], EVERYWHERE, Action::PrevNote, "", "row with a note before"),
+    key(
+        &[Key::char(']')],
+        EVERYWHERE,
+        Action::NextNote,
+        "",
+        "next row with a note; next difference",
+    ),
+    key(&[Key::char('[')], EVERYWHERE, Action::PrevNote, "", "the one before"),
     key(
         &[Key::ctrl('g'), Key::char('#')],
         EVERYWHERE,
@@ -390,7 +448,7 @@ pub const KEYS: &[Binding] = &[
         EVERYWHERE,
         Action::Move(M::Left),
         "",
-        "left: fold, byte back",
+        "left: fold (a message's frames too), byte back",
     ),
     key(
         &[Key::plain(KeyCode::Right), Key::char('l')],
@@ -432,7 +490,7 @@ pub const KEYS: &[Binding] = &[
         EVERYWHERE,
         Action::Enter,
         "",
-        "in: messages of a connection, detail of a message, unfold",
+        "in: messages of a connection, detail of a message, what an alteration means; unfold",
     ),
     key(
         &[Key::plain(KeyCode::Esc), Key::plain(KeyCode::Backspace)],
@@ -457,6 +515,28 @@ pub const KEYS: &[Binding] = &[
         "Mark",
         "mark; marked connections are shown, counted and saved together",
     ),
+    key(
+        &[Key::char('e')],
+        &[P::Legs],
+        Action::Explain,
+        "Explain",
+        "what the alteration means, and what to do",
+    ),
+    key(
+        &[Key::char('<')],
+        &[P::Legs, P::Compare],
+        Action::Side(0),
+        "Left",
+        "to the message on the left (of the client leg) in the list of messages",
+    ),
+    key(
+        &[Key::char('>')],
+        &[P::Legs, P::Compare],
+        Action::Side(1),
+        "Right",
+        "to the message on the right (of the server leg)",
+    ),
+    key(&[Key::char('r')], &[P::Legs], Action::Again, "", "compare anew, with what came since"),
     key(&[Key::char('M')], EVERYWHERE, Action::ClearMarks, "", "take all marks away"),
     key(&[Key::char('s')], &[P::Connections], Action::Sort, "Sort", "sort by the next column"),
     key(&[Key::char('r')], &[P::Connections], Action::Reverse, "", "sort the other way round"),
@@ -490,7 +570,7 @@ pub const KEYS: &[Binding] = &[
     ),
     key(
         &[Key::char('p')],
-        &[P::Messages, P::Detail],
+        &[P::Messages, P::Detail, P::Compare],
         Action::Payload,
         "Payload",
         "payload as JSON or text, hex, or as on the wire",
@@ -553,11 +633,53 @@ pub const KEYS: &[Binding] = &[
         "save the payload to a file",
     ),
     key(
+        &[Key::char('=')],
+        &[P::Messages],
+        Action::Compare,
+        "Compare",
+        "compare two marked messages, or the marked one and the selected one",
+    ),
+    key(
+        &[Key::char('+'), Key::char('-')],
+        &[P::Messages],
+        Action::Frames,
+        "",
+        "show the frames of a message that came in several, or hide them",
+    ),
+    key(
         &[Key::char('S'), Key::plain(KeyCode::F(9))],
         EVERYWHERE,
         Action::SaveConnections,
         "",
         "save the marked connections (or this one) as pcapng",
+    ),
+    key(
+        &[Key::char('P')],
+        EVERYWHERE,
+        Action::Pause,
+        "",
+        "pause: the screen stands still, what comes is held; again: go on",
+    ),
+    key(
+        &[Key::ctrl('l')],
+        EVERYWHERE,
+        Action::Clear,
+        "",
+        "clear the list: it begins now; the recording keeps everything",
+    ),
+    key(
+        &[Key::ctrl('r')],
+        EVERYWHERE,
+        Action::Restart,
+        "",
+        "restart: list and recording begin now",
+    ),
+    key(
+        &[Key::char('i')],
+        EVERYWHERE,
+        Action::Capture,
+        "",
+        "the capture: packets, drops, interfaces, files",
     ),
     key(&[Key::ctrl('x')], EVERYWHERE, Action::StopLoading, "", "stop loading or capturing"),
     key(
@@ -569,6 +691,42 @@ pub const KEYS: &[Binding] = &[
     ),
     key(&[Key::char(':')], EVERYWHERE, Action::Command, "", "type a command; :help lists them"),
     key(&[Key::ctrl('z')], EVERYWHERE, Action::Suspend, "", "back to the shell; fg returns"),
+    key(
+        &[Key::plain(KeyCode::Enter)],
+        &[P::Interfaces],
+        Action::Enter,
+        "Start",
+        "start: capture on the marked interfaces, or on this one",
+    ),
+    key(
+        &[Key::char(' ')],
+        &[P::Interfaces],
+        Action::Mark,
+        "Mark",
+        "mark an interface, or a port: only what goes to and from marked ports is captured",
+    ),
+    key(
+        &[Key::plain(KeyCode::Tab)],
+        &[P::Interfaces],
+        Action::NextPane,
+        "Ports",
+        "from the interfaces to the ports on which something listens, and back",
+    ),
+    key(
+        &[Key::char('/'), Key::char('f')],
+        &[P::Interfaces],
+        Action::Filter,
+        "Filter",
+        "type a capture filter (BPF): tcp port 8088 and host 10.0.0.7",
+    ),
+    key(
+        &[Key::char('A')],
+        &[P::Interfaces],
+        Action::ClearFilter,
+        "",
+        "take the capture filter away, and the marks of ports",
+    ),
+    key(&[Key::plain(KeyCode::Esc)], &[P::Interfaces], Action::Quit, "", "leave"),
     key(
         &[Key::char('q'), Key::plain(KeyCode::F(10)), Key::ctrl('c')],
         EVERYWHERE,
@@ -587,7 +745,14 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("write", "FILE", "save the selected payload"),
     ("copy", "WHAT", "payload, row, field, curl or websocat"),
     ("sort", "COLUMN", "sort the connections: no, client, server, path, messages, bytes, notes"),
+    ("legs", "", "what a proxy altered between its legs"),
+    ("diff", "", "the same"),
+    ("compare", "ROW ROW", "two messages beside each other"),
     ("explain", "CODE", "what a note means"),
+    ("pause", "", "the screen stands still, what comes is held; again: go on"),
+    ("clear", "", "the list begins now; the recording keeps everything"),
+    ("restart", "", "list and recording begin now"),
+    ("capture", "", "packets, drops, interfaces, files"),
     ("stop", "", "stop loading or capturing"),
     ("help", "", "all keys"),
     ("quit", "", "quit; quit! does not ask"),

@@ -10,9 +10,12 @@
 
 mod act;
 mod conns;
+mod legs;
 mod list;
+mod live;
 mod mouse;
 mod prompt;
+mod unfold;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -23,17 +26,21 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 pub use conns::{Column, ConnList};
+pub use legs::LegsView;
 pub use list::{MessageList, Scope, Times};
 pub use prompt::{Kind, Prompt};
+pub use unfold::Part;
 
 use super::action::{Action, Motion, Place, View};
+use super::compare::Compare;
 use super::cursor::Cursor;
 use super::detail::{Detail, Mode};
-use super::load::Load;
+use super::load::{Load, Order};
 use super::stats::Stats;
 use super::theme::{Palette, Theme};
 use crate::filter::Filter;
 use crate::note::Severity;
+use crate::process::{Ends, Owners};
 use crate::store::seek::{Needle, Query, Seeker};
 use crate::store::{Conn, Reader, Snapshot};
 
@@ -51,6 +58,8 @@ pub enum Effect {
     SaveAll(PathBuf),
     /// No more packets.
     StopLoading,
+    /// A wish of the loading thread.
+    Order(Order),
     /// To the shell, until it says otherwise.
     Suspend,
     /// The end.
@@ -99,8 +108,12 @@ pub enum Overlay {
     Help(usize),
     /// What a note means; the first line shown.
     Explain(crate::note::NoteCode, usize),
+    /// What is known of the capture; the first line shown.
+    Capture(usize),
     /// Shall it end, although something is not saved?
     Quit,
+    /// Shall it begin anew, although something is not saved?
+    Restart,
 }
 
 /// What a search looks for.
@@ -131,6 +144,12 @@ pub struct App {
     pub name: String,
     /// They come from an interface, and go on coming.
     pub live: bool,
+    /// Where the packets can be read again, where that is worth a word.
+    pub recorded: Option<PathBuf>,
+    /// The processes at the ends of connections.
+    pub owners: Owners,
+    /// The screen stands still: packets that had come by then.
+    pub paused: Option<u64>,
     /// How far loading is.
     pub load: Load,
     /// The store, for payloads.
@@ -149,6 +168,10 @@ pub struct App {
     pub handshake_at: Cursor,
     /// Numbers.
     pub stats: Stats,
+    /// The legs of a proxy.
+    pub legs: LegsView,
+    /// Two messages beside each other.
+    pub compare: Option<Compare>,
     /// Which pane has the keys.
     pub pane: Pane,
     /// That pane has the whole screen.
@@ -171,11 +194,19 @@ pub struct App {
     pub unsaved: bool,
     history: HashMap<Kind, Vec<String>>,
     current: Option<u32>,
+    /// The views that one goes back to, the nearest last.
+    came_from: Vec<View>,
     seeker: Seeker,
     searcher: Seeker,
     effects: Vec<Effect>,
     previews: RefCell<HashMap<u32, (Vec<u8>, bool)>>,
     dragging: bool,
+    /// News that were told.
+    told: usize,
+    /// The processes that the detail shows.
+    detail_ends: Ends,
+    /// What was known of processes when something was last looked for.
+    owners_seen: u64,
 }
 
 /// Previews kept: several screens of them.
@@ -193,6 +224,9 @@ impl App {
             theme: Theme::new(palette),
             name: super::text::clean(name),
             live,
+            recorded: None,
+            owners: Owners::default(),
+            paused: None,
             load: Load::default(),
             snapshot: reader.snapshot(),
             view: View::Connections,
@@ -201,6 +235,8 @@ impl App {
             detail: Detail::default(),
             handshake_at: Cursor::default(),
             stats: Stats::default(),
+            legs: LegsView::new(reader.clone())?,
+            compare: None,
             pane: Pane::List,
             zoom: false,
             split: 55,
@@ -213,11 +249,15 @@ impl App {
             unsaved: false,
             history: HashMap::new(),
             current: None,
+            came_from: Vec::new(),
             seeker: Seeker::new(reader.clone())?,
             searcher: Seeker::new(reader.clone())?,
             effects: Vec::new(),
             previews: RefCell::default(),
             dragging: false,
+            told: 0,
+            detail_ends: Ends::default(),
+            owners_seen: 0,
             reader,
         })
     }
@@ -234,6 +274,8 @@ impl App {
             (View::Messages, Pane::List) | (View::Sequence, _) => Place::Messages,
             (View::Messages, _) => Place::Detail,
             (View::Handshake, _) => Place::Handshake,
+            (View::Legs, _) => Place::Legs,
+            (View::Compare, _) => Place::Compare,
             (View::Statistics, _) => Place::Anywhere,
         }
     }
@@ -245,14 +287,13 @@ impl App {
 
     /// Takes what the store has now.
     pub fn refresh(&mut self) {
-        if self.reader.size() != (self.snapshot.rows.len(), self.snapshot.conns.len()) {
-            self.snapshot = self.reader.snapshot();
-        }
+        self.take_in();
         self.refresh_list();
         self.refresh_conns();
         if self.current.is_none() && !self.snapshot.conns.is_empty() {
             self.current = Some(0);
         }
+        self.refresh_legs();
         if self.view == View::Statistics {
             let marks = (!self.conns.marks.is_empty()).then_some(&self.conns.marks);
             self.stats.update(&self.snapshot, marks);
@@ -264,6 +305,7 @@ impl App {
     pub fn busy(&self) -> bool {
         !self.load.done
             || self.seeking()
+            || self.legs.progress().is_some()
             || self.view == View::Statistics && self.stats.looked_at() < self.snapshot.rows.len()
     }
 
@@ -299,18 +341,35 @@ impl App {
             Action::SaveConnections => self.open_save_connections(),
             Action::NextFound => self.go_found(true),
             Action::PrevFound => self.go_found(false),
+            Action::NextNote | Action::PrevNote
+                if matches!(self.view, View::Legs | View::Compare) =>
+            {
+                self.seek_difference(action == Action::NextNote);
+            }
             Action::NextNote => self.go_note(true),
             Action::PrevNote => self.go_note(false),
+            Action::Compare => self.compare_marked(),
+            Action::Frames => self.toggle_frames(),
+            Action::Explain => self.explain(),
+            Action::Side(side) => self.go_to_side(side),
+            Action::Again => self.compare_again(),
             Action::Times => self.list.times = self.list.times.next(),
             Action::Follow => self.toggle_follow(),
             Action::Heartbeats => self.toggle_heartbeats(),
             Action::Scope => self.toggle_scope(),
             Action::Sort => self.conns.next_column(),
             Action::Reverse => self.conns.reverse(),
-            Action::Payload => self.detail.next_mode(),
+            Action::Payload => match self.compare.as_mut().filter(|_| self.view == View::Compare) {
+                Some(compare) => compare.next_form(),
+                None => self.detail.next_mode(),
+            },
             Action::Unescape => self.detail.toggle_unescape(),
             Action::Copy(what) => self.copy(what),
             Action::StopLoading => self.stop(),
+            Action::Pause => self.pause(),
+            Action::Clear => self.clear(),
+            Action::Restart => self.restart(),
+            Action::Capture => self.overlay = Some(Overlay::Capture(0)),
             Action::Theme => self.set_theme(self.theme.palette.next()),
             Action::Zoom => self.zoom = !self.zoom && self.view == View::Messages,
             Action::Suspend => self.effects.push(Effect::Suspend),
@@ -341,7 +400,19 @@ impl App {
                 }
                 return;
             }
-            Some(Overlay::Help(top) | Overlay::Explain(_, top)) => top,
+            Some(Overlay::Restart) => {
+                match action {
+                    Action::Restart | Action::Accept | Action::Enter => self.begin_anew(),
+                    Action::SaveConnections => {
+                        self.overlay = None;
+                        self.open_prompt(Kind::SaveAll, "wstap.pcapng");
+                    }
+                    Action::Tick | Action::Mouse(_) => {}
+                    _ => self.overlay = None,
+                }
+                return;
+            }
+            Some(Overlay::Help(top) | Overlay::Explain(_, top) | Overlay::Capture(top)) => top,
             None => return,
         };
         match action {
@@ -360,7 +431,8 @@ impl App {
     }
 
     fn quit(&mut self) {
-        if self.unsaved && self.load.packets > 0 {
+        // How many packets there are is told only now and then.
+        if self.unsaved && (self.load.packets > 0 || !self.snapshot.rows.is_empty()) {
             self.overlay = Some(Overlay::Quit);
         } else {
             self.effects.push(Effect::Quit);
@@ -382,6 +454,10 @@ impl App {
             self.zoom = false;
         } else if self.pane != Pane::List && self.view == View::Messages {
             self.pane = Pane::List;
+        } else if let Some(view) = self.came_from.pop() {
+            let further = std::mem::take(&mut self.came_from);
+            self.show(view);
+            self.came_from = further;
         } else if self.view != View::Connections {
             self.show(View::Connections);
         } else if self.filter.is_some() {
@@ -410,7 +486,8 @@ impl App {
             (View::Messages, Pane::Body) if self.detail.mode == Mode::Body => {
                 self.detail.fold_json(None);
             }
-            (View::Messages | View::Statistics, _) => {}
+            (View::Messages | View::Statistics | View::Compare, _) => {}
+            (View::Legs, _) => self.enter_legs(),
             (View::Sequence, _) => self.show(View::Messages),
             (View::Handshake, _) => {
                 if let Some(conn) = self.current {
@@ -432,6 +509,7 @@ impl App {
     fn show(&mut self, view: View) {
         let before = self.view;
         self.view = view;
+        self.came_from.clear();
         self.zoom = false;
         self.pane = Pane::List;
         self.handshake_at = Cursor::default();
@@ -500,6 +578,8 @@ impl App {
                 top.step(motion, lines.saturating_sub(page).saturating_add(1), page);
                 top.top = top.at;
             }
+            (View::Legs, _) => self.step_legs(motion),
+            (View::Compare, _) => self.step_compare(motion),
             (View::Statistics, _) => {}
         }
     }
@@ -551,6 +631,8 @@ impl App {
             filter: self.filter.as_ref().map(|(_, filter)| Arc::clone(filter)),
             no_heartbeats: self.list.no_heartbeats,
             needle: None,
+            until: self.paused.map(|_| self.snapshot.rows.len()),
+            owners: self.owners.clone(),
         }
     }
 
@@ -559,10 +641,7 @@ impl App {
             Scope::All => return None,
             Scope::One(conn) => BTreeSet::from([conn]),
             Scope::Marked => self.conns.marks.clone(),
-            Scope::Ladder(conn) => {
-                let leg = self.snapshot.conns.get(conn as usize).and_then(|conn| conn.leg);
-                [conn].into_iter().chain(leg).collect()
-            }
+            Scope::Ladder(conn) => self.ladder(conn).into_iter().collect(),
         };
         Some(Arc::new(set))
     }
@@ -614,3 +693,5 @@ pub fn inner(area: Rect, header: u16) -> usize {
 mod pictures;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_legs;

@@ -74,6 +74,8 @@ pub struct Detail {
     pub highlight: Option<(Source, Range<usize>)>,
     /// JSON strings as they are meant.
     pub unescape: bool,
+    /// Which of its frames was pointed at from outside.
+    frame: Option<usize>,
     folded: BTreeSet<usize>,
     json_folded: BTreeSet<usize>,
 }
@@ -93,12 +95,32 @@ impl Detail {
         self.folded = self.folded_at_first();
         self.record = record;
         self.row = Some(at);
+        self.frame = None;
         self.json_folded.clear();
         self.highlight = None;
         self.hex_at = Cursor::default();
         self.body_at = Cursor::default();
         self.tree_at.at = self.tree_at.at.min(self.visible().count().saturating_sub(1));
         self.build_body(0);
+    }
+
+    /// Points at one of its frames, when it is another one than before.
+    pub fn show_frame(&mut self, frame: Option<usize>) {
+        if self.frame == frame {
+            return;
+        }
+        self.frame = frame;
+        let is_frame = |node: &&Node| node.name.starts_with("Frame ");
+        let Some(node) = frame.and_then(|n| self.tree.nodes.iter().filter(is_frame).nth(n)) else {
+            return;
+        };
+        let (fold, place) = (node.fold, node.place.clone());
+        if let Some(fold) = fold {
+            self.folded.remove(&fold);
+        }
+        let at = self.visible().position(|node| node.fold == fold);
+        self.tree_at.at = at.unwrap_or(self.tree_at.at);
+        self.point(place);
     }
 
     /// Nothing is shown.

@@ -1,17 +1,26 @@
-//! How far loading is, between the thread that loads and the one that draws.
+//! How far loading is, and what is wished of it: between the thread that loads and the one that draws.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Load {
     /// Packets read.
     pub packets: u64,
+    /// Packets that were numbered before the first one in the recording.
+    pub before: u64,
     /// TCP connections in them.
     pub streams: u64,
     /// Part of the input that is read, 0 to 1; `None` where it has no known end.
     pub fraction: Option<f64>,
+    /// Packets that the kernel had no room for; `None` where nobody counts.
+    pub dropped: Option<u64>,
+    /// How long ago the packet was captured that is read now, where that is worth a word.
+    pub lag: Option<Duration>,
+    /// What happened to the capture, with the time of day: drops, interfaces that go and come.
+    pub news: Arc<Vec<String>>,
     /// Nothing more comes.
     pub done: bool,
     /// It ended because somebody wanted it to.
@@ -22,12 +31,26 @@ pub struct Load {
     pub skipped: Vec<(String, u64)>,
 }
 
+/// What is wished of the loading thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The list begins now; connections that are open stay.
+    Clear,
+    /// Everything begins now, the recording too.
+    Restart,
+}
+
 /// Both ends of it. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Loading {
     load: Arc<Mutex<Load>>,
+    order: Arc<Mutex<Option<Order>>>,
     stop: Arc<AtomicBool>,
+    bell: Arc<AtomicBool>,
 }
+
+/// News remembered.
+const NEWS: usize = 1000;
 
 impl Loading {
     /// How far it is now.
@@ -40,6 +63,18 @@ impl Loading {
         change(&mut self.lock());
     }
 
+    /// Tells what happened to the capture, with the time of day.
+    pub fn news(&self, text: &str) {
+        let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+        let line = super::text::clean(&format!("{time} {text}"));
+        let mut load = self.lock();
+        let news = Arc::make_mut(&mut load.news);
+        if news.len() >= NEWS {
+            news.remove(0);
+        }
+        news.push(line);
+    }
+
     /// Ends it soon.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -48,6 +83,31 @@ impl Loading {
     /// Is it to end?
     pub fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Set when it is to end.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Wishes something; the last wish counts.
+    pub fn order(&self, order: Order) {
+        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
+    }
+
+    /// What was wished and not done yet; taken once.
+    pub fn take_order(&self) -> Option<Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Somebody is to be called.
+    pub fn ring(&self) {
+        self.bell.store(true, Ordering::Relaxed);
+    }
+
+    /// Was he called? Taken once.
+    pub fn take_bell(&self) -> bool {
+        self.bell.swap(false, Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Load> {

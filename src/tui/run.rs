@@ -3,12 +3,13 @@
 //! Gets: a [`Session`]. Gives: a screen, until somebody leaves. Keeps: nothing behind, but the
 //! recording of what was captured and never saved, when it was ended from outside.
 
+use std::fmt;
 use std::io::{self, Stdout, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crossterm::event::{
@@ -23,31 +24,45 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::action::{self, Action, Mouse};
+use super::action::{self, Action, Mouse, Place};
 use super::app::{App, Effect};
-use super::feed::{self, Packets};
 use super::load::Loading;
+use super::pick::{self, Choice, Offer, Picker};
 use super::tape::{self, Recorded, Tape, Wanted};
 use super::theme::Palette;
 use super::view;
-use crate::capture::Input;
-use crate::limits::Limits;
+use crate::process::Owners;
+use crate::store::{Size, Writer};
+
+/// Fills a store, tells how far it is, and does what is wished meanwhile.
+pub type Load = Box<dyn FnOnce(Writer, &Loading) + Send>;
 
 /// What is shown.
-#[derive(Debug)]
 pub struct Session {
-    /// Where packets come from.
-    pub packets: Packets,
-    /// What that is called.
+    /// Fills the store, on a thread of its own.
+    pub load: Load,
+    /// What the packets come from.
     pub name: String,
-    /// The files, where they can be read again.
-    pub inputs: Vec<Input>,
-    /// The budgets.
-    pub limits: Limits,
+    /// That is an interface.
+    pub live: bool,
+    /// Where the packets can be read again.
+    pub tape: Tape,
+    /// A file of it that is ours, and goes when nobody wants to save it.
+    pub recorded: Option<Recorded>,
+    /// The packets would be lost with it.
+    pub unsaved: bool,
+    /// The processes at the ends of connections.
+    pub owners: Owners,
     /// Colours.
     pub palette: Palette,
     /// A display filter to begin with.
     pub filter: Option<String>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session {{ name: {:?}, tape: {:?} }}", self.name, self.tape)
+    }
 }
 
 /// Why the UI can not go on.
@@ -88,45 +103,31 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// When there is no terminal, or no temporary file.
 pub fn run(session: Session) -> Result<Ended, TuiError> {
     let (writer, reader) = crate::store::new()?;
-    let once = session.packets.once();
-    let (tape, recorded) = match once.then(Tape::new).transpose()? {
-        Some((tape, recorded)) => (Some(tape), Some(recorded)),
-        None => (None, None),
-    };
-    let mut app = App::new(reader, &session.name, session.packets.live(), session.palette)?;
-    app.unsaved = once;
+    let mut app = App::new(reader, &session.name, session.live, session.palette)?;
+    let recorded = session.recorded;
+    app.recorded = recorded.as_ref().map(|recorded| recorded.path().to_owned());
+    app.unsaved = session.unsaved;
+    app.owners = session.owners;
     if let Some(filter) = &session.filter {
         app.apply_filter(filter);
     }
     let loading = Loading::default();
-    let (packets, limits) = (session.packets, session.limits.clone());
-    let told = loading.clone();
+    let (load, told) = (session.load, loading.clone());
     // Never joined: a pipe that nobody writes to would never let go.
-    std::thread::Builder::new()
-        .name("load".into())
-        .spawn(move || feed::load(packets, writer, limits, &told, tape))?;
+    std::thread::Builder::new().name("load".into()).spawn(move || {
+        load(writer, &told);
+        // Also when it panicked, which was shown.
+        told.tell(|load| load.done = true);
+    })?;
     let signals = Signals::new()?;
-    let inputs = match &recorded {
-        Some(recorded) => vec![Input::Path(recorded.path().to_owned())],
-        None => session.inputs,
-    };
-    let mut screen = Screen::enter(recorded.as_ref().map(|r| r.path().to_owned()))?;
+    let mut screen = Screen::enter(app.recorded.clone().filter(|_| app.unsaved))?;
     let (sender, results) = channel();
-    let mut ui = Ui {
-        app,
-        loading,
-        inputs,
-        limits: session.limits,
-        recorded,
-        sender,
-        results,
-        drawn: None,
-        ended: false,
-    };
+    let mut ui =
+        Ui { app, loading, tape: session.tape, sender, results, drawn: None, ended: false };
     let result = ui.turn(&mut screen, &signals);
     drop(screen);
     let ended = result?;
-    if let Some(recorded) = &ui.recorded {
+    if let Some(recorded) = &recorded {
         match ended {
             Ended::Signal(_) if ui.app.unsaved && ui.app.load.packets > 0 => {
                 return Ok(Ended::Signal(Some(recorded.path().to_owned())));
@@ -137,7 +138,68 @@ pub fn run(session: Session) -> Result<Ended, TuiError> {
     Ok(ended)
 }
 
+/// Lets somebody choose what to capture on; `None` when he left. Starts no thread: those that run
+/// before privileges are given up would keep them.
+///
+/// # Errors
+/// When there is no terminal.
+pub fn choose(picker: &mut Picker) -> Result<Option<Choice>, TuiError> {
+    let came = Arc::new(AtomicBool::new(false));
+    for signal in SIGNALS {
+        signal_hook::flag::register(signal, Arc::clone(&came))?;
+    }
+    // Reading from a terminal that is gone never comes back to look at a flag.
+    let choosing = Choosing(Arc::new(AtomicBool::new(true)));
+    signal_hook::flag::register_conditional_shutdown(SIGHUP, 2, Arc::clone(&choosing.0))?;
+    let mut screen = Screen::enter(None)?;
+    let (mut counted, mut renewed) = (Instant::now(), Instant::now());
+    picker.count(crate::capture::traffic(), Duration::ZERO);
+    loop {
+        if came.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        if counted.elapsed() >= COUNT {
+            picker.count(crate::capture::traffic(), counted.elapsed());
+            counted = Instant::now();
+        }
+        if renewed.elapsed() >= RENEW
+            && let Ok(offer) = Offer::now()
+        {
+            picker.renew(offer);
+            renewed = Instant::now();
+        }
+        screen.terminal.draw(|frame| view::pick::draw(frame, picker))?;
+        if !event::poll(REST)? {
+            continue;
+        }
+        let typing = picker.typing();
+        let Some(action) = action_of(event::read()?, typing, Place::Interfaces) else { continue };
+        match picker.update(action) {
+            pick::Next::Stay => {}
+            pick::Next::Suspend => screen.suspend()?,
+            pick::Next::Leave => return Ok(None),
+            pick::Next::Start(choice) => return Ok(Some(choice)),
+        }
+    }
+}
+
+/// Somebody chooses: there is nothing to lose when the terminal goes.
+struct Choosing(Arc<AtomicBool>);
+
+impl Drop for Choosing {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Traffic is counted so often while somebody chooses.
+const COUNT: Duration = Duration::from_secs(1);
+/// And so often it is looked whether interfaces and ports came or went.
+const RENEW: Duration = Duration::from_secs(3);
 /// Signals that end the program.
+const SIGNALS: [std::ffi::c_int; 4] = [SIGTERM, SIGHUP, SIGINT, SIGQUIT];
+
+/// Waits for signals that end the program.
 struct Signals {
     came: Arc<AtomicBool>,
     /// Gone when nobody asks any more.
@@ -150,7 +212,7 @@ const UNHEARD: Duration = Duration::from_secs(1);
 impl Signals {
     fn new() -> io::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
+        for signal in SIGNALS {
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
         let asked = Arc::new(());
@@ -197,6 +259,14 @@ impl Screen {
         enter()?;
         Ok(Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? })
     }
+
+    /// To the shell, until it says otherwise.
+    fn suspend(&mut self) -> io::Result<()> {
+        leave();
+        signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+        enter()?;
+        self.terminal.clear()
+    }
 }
 
 impl Drop for Screen {
@@ -220,13 +290,11 @@ fn leave() {
 struct Ui {
     app: App,
     loading: Loading,
-    inputs: Vec<Input>,
-    limits: Limits,
-    recorded: Option<Recorded>,
+    tape: Tape,
     sender: Sender<Done>,
     results: Receiver<Done>,
     /// What there was to be seen when the screen was drawn last.
-    drawn: Option<(super::load::Load, (usize, usize))>,
+    drawn: Option<(super::load::Load, Size, u64)>,
     ended: bool,
 }
 
@@ -253,10 +321,13 @@ impl Ui {
                 dirty = true;
             }
             self.app.load = self.loading.now();
-            if let Some(reason) = self.recorded.as_ref().and_then(Recorded::failure) {
-                self.app.load.error.get_or_insert(format!("recording stopped: {reason}"));
+            if self.loading.take_bell() {
+                let mut out = io::stdout().lock();
+                out.write_all(b"\x07")?;
+                out.flush()?;
             }
-            let now = (self.app.load.clone(), self.app.reader.size());
+            let (size, owners) = (self.app.reader.size(), self.app.owners.version());
+            let now = (self.app.load.clone(), size, owners);
             if dirty || self.drawn.as_ref() != Some(&now) || self.app.seeking() {
                 self.app.refresh();
                 screen.terminal.draw(|frame| view::draw(frame, &mut self.app))?;
@@ -278,7 +349,8 @@ impl Ui {
     /// All events that are there: a held key must not run on after it was let go.
     fn events(&mut self) -> io::Result<()> {
         loop {
-            if let Some(action) = self.action(event::read()?) {
+            let (typing, place) = (self.app.typing(), self.app.place());
+            if let Some(action) = action_of(event::read()?, typing, place) {
                 self.app.update(action);
             }
             if !event::poll(Duration::ZERO)? {
@@ -289,48 +361,22 @@ impl Ui {
         }
     }
 
-    fn action(&self, event: Event) -> Option<Action> {
-        match event {
-            Event::Key(key) if key.kind == KeyEventKind::Release => None,
-            Event::Key(key) if self.app.typing() => action::of_typing(&key),
-            Event::Key(key) => action::of_key(&key, self.app.place()),
-            Event::Paste(text) => Some(Action::Paste(text)),
-            Event::Mouse(mouse) => {
-                let (x, y) = (mouse.column, mouse.row);
-                Some(Action::Mouse(match mouse.kind {
-                    MouseEventKind::Down(MouseButton::Left) => Mouse::Click(x, y),
-                    MouseEventKind::Drag(MouseButton::Left) => Mouse::Drag(x, y),
-                    MouseEventKind::Up(MouseButton::Left) => Mouse::Release,
-                    MouseEventKind::ScrollUp => Mouse::WheelUp(x, y),
-                    MouseEventKind::ScrollDown => Mouse::WheelDown(x, y),
-                    _ => return None,
-                }))
-            }
-            Event::Resize(..) => Some(Action::Tick),
-            Event::FocusGained | Event::FocusLost => None,
-        }
-    }
-
     fn effects(&mut self, screen: &mut Screen) -> Result<(), TuiError> {
         for effect in self.app.take_effects() {
             match effect {
                 Effect::Quit => self.ended = true,
                 Effect::StopLoading => self.loading.stop(),
+                Effect::Order(order) => self.loading.order(order),
                 Effect::Clipboard(text) => self.clipboard(&text)?,
-                Effect::Suspend => {
-                    leave();
-                    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
-                    enter()?;
-                    screen.terminal.clear()?;
-                }
+                Effect::Suspend => screen.suspend()?,
                 Effect::WriteFile(path, bytes) => {
                     let size = super::text::size(bytes.len() as u64);
-                    let shown = path.display().to_string();
+                    let folders = self.tape.folders.clone();
                     self.behind(false, move || {
-                        let file = std::fs::File::create_new(&path);
+                        let file = tape::create_new(&path);
                         match file.and_then(|mut file| file.write_all(&bytes)) {
-                            Ok(()) => Ok(format!("saved {size} to {shown}")),
-                            Err(error) => Err(format!("cannot write {shown}: {error}")),
+                            Ok(()) => Ok(format!("saved {size} to {}", path.display())),
+                            Err(error) => Err(tape::cannot_write(&path, &error, &folders)),
                         }
                     });
                 }
@@ -348,9 +394,10 @@ impl Ui {
     }
 
     fn save(&self, path: PathBuf, wanted: Vec<Wanted>, all: bool) {
-        let (inputs, limits) = (self.inputs.clone(), self.limits.clone());
+        let mut tape = self.tape.clone();
+        tape.before = self.app.load.before;
         self.behind(all, move || {
-            let packets = tape::save(&inputs, &wanted, &path, &limits)?;
+            let packets = tape.save(&wanted, &path)?;
             let packets = super::text::count(packets, "packet");
             Ok(format!("saved {packets} to {}", path.display()))
         });
@@ -379,5 +426,28 @@ impl Ui {
         let mut out = io::stdout().lock();
         write!(out, "\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text))?;
         out.flush()
+    }
+}
+
+/// What an event of the terminal does in a place.
+fn action_of(event: Event, typing: bool, place: Place) -> Option<Action> {
+    match event {
+        Event::Key(key) if key.kind == KeyEventKind::Release => None,
+        Event::Key(key) if typing => action::of_typing(&key),
+        Event::Key(key) => action::of_key(&key, place),
+        Event::Paste(text) => Some(Action::Paste(text)),
+        Event::Mouse(mouse) => {
+            let (x, y) = (mouse.column, mouse.row);
+            Some(Action::Mouse(match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => Mouse::Click(x, y),
+                MouseEventKind::Drag(MouseButton::Left) => Mouse::Drag(x, y),
+                MouseEventKind::Up(MouseButton::Left) => Mouse::Release,
+                MouseEventKind::ScrollUp => Mouse::WheelUp(x, y),
+                MouseEventKind::ScrollDown => Mouse::WheelDown(x, y),
+                _ => return None,
+            }))
+        }
+        Event::Resize(..) => Some(Action::Tick),
+        Event::FocusGained | Event::FocusLost => None,
     }
 }

@@ -4,41 +4,36 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::capture::{
-    self, Input, Interface, InterfaceId, PacketRecord, PacketSource as _, PcapngWriter,
-};
+use crate::capture::{self, Input, InterfaceId, PacketRecord, PacketSource as _, PcapngWriter};
 use crate::limits::Limits;
 use crate::packet::{Decoded, Decoder};
 use crate::store::Conn;
 use crate::units::PacketNo;
 
-/// A recording. Where it can not go on, it says so and the rest goes on without it.
-#[derive(Debug)]
-pub struct Tape {
-    writer: Option<PcapngWriter<BufWriter<File>>>,
-    described: usize,
-    held: Option<(PacketRecord<'static>, Vec<u8>)>,
-    failed: Arc<Mutex<Option<String>>>,
-}
-
 /// A file with a name, kept unless it is told to go: what crashes leave can be found.
 #[derive(Debug)]
 pub struct Recorded {
     path: PathBuf,
-    failed: Arc<Mutex<Option<String>>>,
 }
 
 impl Recorded {
+    /// An empty one in the directory of temporary files that is on disk.
+    ///
+    /// # Errors
+    /// When no file can be made.
+    pub fn new() -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("wstap-").suffix(".pcapng");
+        let file = builder.tempfile_in(FOLDER).or_else(|_| builder.tempfile())?;
+        let (_, path) = file.keep().map_err(|error| error.error)?;
+        Ok(Self { path })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Why nothing is recorded any more.
-    pub fn failure(&self) -> Option<String> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Removes the file.
@@ -48,57 +43,32 @@ impl Recorded {
     }
 }
 
-impl Tape {
-    /// A recording in the directory of temporary files that is on disk.
-    ///
-    /// # Errors
-    /// When no file can be made.
-    pub fn new() -> io::Result<(Self, Recorded)> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("wstap-").suffix(".pcapng");
-        let file = builder.tempfile_in("/var/tmp").or_else(|_| builder.tempfile())?;
-        let (file, path) = file.keep().map_err(|error| error.error)?;
-        let writer = PcapngWriter::new(BufWriter::with_capacity(1 << 18, file))?;
-        let failed = Arc::default();
-        let recorded = Recorded { path, failed: Arc::clone(&failed) };
-        Ok((Self { writer: Some(writer), described: 0, held: None, failed }, recorded))
-    }
+/// Where recordings and payloads wait: `/tmp` is often memory, which they are not to fill.
+pub const FOLDER: &str = "/var/tmp";
 
-    /// Records a packet, or keeps it until its interface can be described.
-    pub(super) fn packet(&mut self, record: &PacketRecord<'_>) {
-        if record.interface.0 as usize >= self.described {
-            self.held = Some((PacketRecord { bytes: &[], ..*record }, record.bytes.to_vec()));
-            return;
-        }
-        self.write(|writer| writer.write(record));
-    }
+/// A new file, which is written and not read: for more there may be no right.
+///
+/// # Errors
+/// When it exists, or can not be made.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).open(path)
+}
 
-    /// Describes new interfaces, and records the packet that waited for that.
-    pub(super) fn catch_up(&mut self, interfaces: impl FnOnce() -> Vec<Interface>) {
-        let Some((record, bytes)) = self.held.take() else { return };
-        let all = interfaces();
-        let described = std::mem::replace(&mut self.described, all.len());
-        self.write(|writer| {
-            for (place, interface) in all.iter().enumerate().skip(described) {
-                writer
-                    .interface(InterfaceId(u32::try_from(place).unwrap_or(u32::MAX)), interface)?;
-            }
-            writer.write(&PacketRecord { bytes: &bytes, ..record })
-        });
+/// Why a file can not be written; where only some folders can be written to, which.
+pub fn cannot_write(path: &Path, error: &io::Error, folders: &[PathBuf]) -> String {
+    let shown = path.display();
+    if error.kind() != io::ErrorKind::PermissionDenied || folders.is_empty() {
+        return format!("cannot write {shown}: {error}");
     }
-
-    /// Writes out what is buffered.
-    pub(super) fn flush(&mut self) {
-        self.write(PcapngWriter::flush);
+    if path
+        .parent()
+        .is_some_and(|parent| parent.as_os_str().is_empty() || folders.iter().any(|f| f == parent))
+    {
+        return format!("cannot write {shown}: the user who called wstap may not write there");
     }
-
-    fn write(&mut self, put: impl FnOnce(&mut PcapngWriter<BufWriter<File>>) -> io::Result<()>) {
-        let Some(writer) = &mut self.writer else { return };
-        if let Err(error) = put(writer) {
-            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-            self.writer = None;
-        }
-    }
+    let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    let folders = folders.join(" and ");
+    format!("cannot write {shown}: while capturing only in {folders}")
 }
 
 /// Which packets belong to a connection.
@@ -128,57 +98,83 @@ impl Wanted {
 /// Packets behind the end of a connection that may still be its own.
 const TAIL: u64 = 64;
 
-/// Writes the packets of connections to a new file; without any, all packets. Gives how many.
-///
-/// Packets of fragmented IP datagrams are left out, unless all are wanted.
-///
-/// # Errors
-/// One line that says what could not be read or written.
-pub fn save(from: &[Input], wanted: &[Wanted], to: &Path, limits: &Limits) -> Result<u64, String> {
-    let shown = to.display();
-    let cannot = |error: io::Error| format!("cannot write {shown}: {error}");
-    let file = File::create_new(to).map_err(cannot)?;
-    let mut writer = PcapngWriter::new(BufWriter::new(file)).map_err(cannot)?;
-    let options = capture::Options::default();
-    let mut source = capture::open(from, limits, &options).map_err(|error| error.to_string())?;
-    let mut decoder = Decoder::new(limits);
-    let mut described = 0;
-    let mut saved: u64 = 0;
-    loop {
-        let mut held = None;
-        match source.next() {
-            Ok(Some(record)) => {
-                let takes = wanted.is_empty()
-                    || match decoder.decode(&record) {
-                        Decoded::Segment(segment) => wanted
-                            .iter()
-                            .any(|wanted| wanted.takes(record.no, segment.src, segment.dst)),
-                        Decoded::Other(_) => false,
-                    };
-                if !takes {
-                    continue;
-                }
-                if (record.interface.0 as usize) < described {
-                    writer.write(&record).map_err(cannot)?;
-                } else {
-                    held = Some((PacketRecord { bytes: &[], ..record }, record.bytes.to_vec()));
-                }
-                saved += 1;
+/// Where packets are saved from.
+#[derive(Debug, Clone)]
+pub struct Tape {
+    /// The files.
+    pub inputs: Vec<Input>,
+    /// Packets that were numbered before the first one in them.
+    pub before: u64,
+    /// The only folders in which a file can be saved; none: anywhere.
+    pub folders: Vec<PathBuf>,
+    /// The budgets.
+    pub limits: Limits,
+}
+
+impl Tape {
+    /// Writes the packets of connections to a new file, with the comments on them; without any, all
+    /// packets. Gives how many.
+    ///
+    /// Packets of fragmented IP datagrams are left out, unless all are wanted.
+    ///
+    /// # Errors
+    /// One line that says what could not be read or written.
+    pub fn save(&self, wanted: &[Wanted], to: &Path) -> Result<u64, String> {
+        let cannot = |error: io::Error| cannot_write(to, &error, &self.folders);
+        let file = create_new(to).map_err(cannot)?;
+        let mut writer = PcapngWriter::new(BufWriter::new(file)).map_err(cannot)?;
+        let comments = Arc::<Mutex<Vec<String>>>::default();
+        let source = capture::open(&self.inputs, &self.limits, &self.reading(&comments));
+        let mut source = source.map_err(|error| error.to_string())?;
+        let mut decoder = Decoder::new(&self.limits);
+        let mut described = 0;
+        let mut saved: u64 = 0;
+        // A recording that still grows ends in the middle of a packet; what there is was saved.
+        while let Ok(Some(record)) = source.next() {
+            let comments = std::mem::take(&mut *lock(&comments));
+            let takes = wanted.is_empty()
+                || match decoder.decode(&record) {
+                    Decoded::Segment(segment) => {
+                        let no = PacketNo(record.no.0.saturating_add(self.before));
+                        wanted.iter().any(|wanted| wanted.takes(no, segment.src, segment.dst))
+                    }
+                    Decoded::Other(_) => false,
+                };
+            if !takes {
+                continue;
             }
-            // A recording that still grows ends in the middle of a packet; what there is was saved.
-            Ok(None) | Err(_) => break,
-        }
-        if let Some((record, bytes)) = held {
-            for (place, interface) in source.summary().interfaces.iter().enumerate().skip(described)
-            {
-                let id = InterfaceId(u32::try_from(place).unwrap_or(u32::MAX));
-                writer.interface(id, interface).map_err(cannot)?;
+            let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
+            saved += 1;
+            if (record.interface.0 as usize) < described {
+                writer.write_commented(&record, &comments).map_err(cannot)?;
+                continue;
+            }
+            // What the source lends is given back before it is asked for its interfaces.
+            let (record, bytes) = (PacketRecord { bytes: &[], ..record }, record.bytes.to_vec());
+            let interfaces = source.summary().interfaces;
+            for (id, interface) in (0..).zip(&interfaces).skip(described) {
+                writer.interface(InterfaceId(id), interface).map_err(cannot)?;
                 described += 1;
             }
-            writer.write(&PacketRecord { bytes: &bytes, ..record }).map_err(cannot)?;
+            let record = PacketRecord { bytes: &bytes, ..record };
+            writer.write_commented(&record, &comments).map_err(cannot)?;
         }
+        let mut inner = writer.finish(&source.summary().interfaces).map_err(cannot)?;
+        inner.flush().map_err(cannot)?;
+        Ok(saved)
     }
-    let mut inner = writer.finish(&source.summary().interfaces).map_err(cannot)?;
-    inner.flush().map_err(cannot)?;
-    Ok(saved)
+
+    /// Comments are listened to where they come right before their packet: of several inputs each
+    /// is read ahead.
+    fn reading(&self, comments: &Arc<Mutex<Vec<String>>>) -> capture::Options {
+        let listener = (self.inputs.len() == 1).then(|| {
+            let comments = Arc::clone(comments);
+            capture::Listener(Arc::new(move |text| lock(&comments).push(text.to_owned())))
+        });
+        capture::Options { listener, ..capture::Options::default() }
+    }
+}
+
+fn lock(comments: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
+    comments.lock().unwrap_or_else(PoisonError::into_inner)
 }

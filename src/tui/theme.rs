@@ -85,6 +85,8 @@ pub struct Theme {
     pub marked: Style,
     /// Bytes or text that were found or pointed at.
     pub highlight: Style,
+    /// What one of two has otherwise, upon the colour of its side.
+    pub differs: Style,
     /// From the client.
     pub to_server: Style,
     /// From the server.
@@ -133,6 +135,7 @@ impl Theme {
             selected_dim: Style::new().bg(c.selected_dim),
             marked: Style::new().fg(c.accent).add_modifier(Modifier::BOLD),
             highlight: Style::new().fg(c.highlight_text).bg(c.highlight),
+            differs: Style::new().add_modifier(Modifier::BOLD).add_modifier(Modifier::UNDERLINED),
             to_server: Style::new().fg(c.to_server),
             to_client: Style::new().fg(c.to_client),
             error: Style::new().fg(c.error).add_modifier(Modifier::BOLD),
@@ -165,6 +168,7 @@ impl Theme {
             selected_dim: text.add_modifier(Modifier::UNDERLINED),
             marked: bold,
             highlight: reversed,
+            differs: bold.add_modifier(Modifier::UNDERLINED),
             to_server: text,
             to_client: text,
             error: bold,

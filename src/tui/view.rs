@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ┌──────────────────────────────────────────────────────────────────────────┐
-//! │ wstap  1 Connections  2 Messages  3 Handshake  4 Sequence  5 Statistics   │ title
+//! │ wstap  1 Connections  2 Messages  3 Handshake  4 Sequence  5 Stats  6 Legs │ title
 //! │ / kind == text                                     12 of 1,204 messages   │ filter
 //! │┌ Messages ──────────────────────────────────────────────────────────────┐│
 //! ││ list                                                                    ││ main
@@ -13,11 +13,14 @@
 //! └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 
+mod compare;
 mod connections;
 mod detail;
 mod handshake;
+mod legs;
 mod messages;
 mod overlay;
+pub mod pick;
 mod prompt;
 mod sequence;
 mod statistics;
@@ -41,10 +44,17 @@ use crate::sink::escape;
 const TWO_PANES: u16 = 100;
 /// Fewer lines than this do not hold list and detail.
 const SPLIT: u16 = 14;
+/// The same for the legs of a proxy, and what is selected of them.
+const SPLIT_LEGS: u16 = 18;
 
 /// Draws everything.
 pub fn draw(frame: &mut Frame<'_>, app: &mut App) {
     app.areas = areas(app, frame.area());
+    if app.view == View::Legs {
+        // Whether there is a second pane depends on the lines.
+        app.lay_legs(usize::from(app.areas.list.width.saturating_sub(2)));
+        app.areas = areas(app, frame.area());
+    }
     settle(app);
     let areas = app.areas;
     title(frame, areas.title, app);
@@ -57,6 +67,8 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App) {
         View::Handshake => handshake::render(frame, areas.main, app),
         View::Sequence => sequence::render(frame, areas.list, app),
         View::Statistics => statistics::render(frame, areas.main, app),
+        View::Legs => legs::render(frame, areas, app),
+        View::Compare => compare::render(frame, areas.main, app),
     }
     filter(frame, areas.filter, app);
     bottom(frame, areas.bottom, app);
@@ -91,7 +103,15 @@ pub fn areas(app: &App, screen: Rect) -> Areas {
         }
         View::Messages => panes(app, &mut areas),
         View::Sequence => areas.list = main,
-        View::Handshake | View::Statistics => {}
+        View::Legs => {
+            areas.list = main;
+            if main.height >= SPLIT_LEGS && app.legs.altered() {
+                let [list, below] =
+                    Layout::vertical([Constraint::Fill(5), Constraint::Fill(2)]).areas(main);
+                (areas.list, areas.body) = (list, below);
+            }
+        }
+        View::Handshake | View::Statistics | View::Compare => {}
     }
     areas
 }
@@ -131,11 +151,12 @@ fn panes(app: &App, areas: &mut Areas) {
 
 /// Moves what is shown so that what is selected is seen.
 fn settle(app: &mut App) {
+    settle_comparisons(app);
     let rows = inner(app.areas.list, 1);
     let (listed, conns) = (app.listed(), app.conns.order.len());
     if app.view == View::Connections {
         app.conns.cursor.show(conns, rows);
-    } else {
+    } else if app.view != View::Legs {
         app.list.cursor.show(listed, rows);
     }
     let visible = app.detail.visible().count();
@@ -144,6 +165,25 @@ fn settle(app: &mut App) {
     let body = app.detail.body_len();
     app.detail.body_at.show(body, inner(app.areas.body, 0));
     detail::settle_hex(app);
+}
+
+/// The same where two things are compared.
+fn settle_comparisons(app: &mut App) {
+    let width = |area: Rect| usize::from(area.width.saturating_sub(2));
+    if app.view == View::Legs {
+        app.settle_legs(inner(app.areas.list, 0));
+        // What is selected may be another line now.
+        app.show_difference();
+        if let Some(compare) = &mut app.legs.shown {
+            compare.set_width(width(app.areas.body));
+        }
+    }
+    if let (View::Compare, Some(compare)) = (app.view, &mut app.compare) {
+        compare.set_width(width(app.areas.main));
+        let len = compare.lines().len();
+        let height = inner(app.areas.main, 0);
+        compare.at.show(len, height.saturating_sub(compare::head_lines(compare, height)));
+    }
 }
 
 /// ` wstap  1 Connections  2 Messages …                     capture.pcapng`
@@ -156,7 +196,11 @@ fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
     }
     let used: usize = spans.iter().map(|span| escape::width(&span.content)).sum();
     let free = usize::from(area.width).saturating_sub(used + 2);
-    let state = if app.live && !app.load.done { "● live  " } else { "" };
+    let state = match (app.paused, app.live && !app.load.done) {
+        (Some(_), _) => "PAUSED  ",
+        (None, true) => "● live  ",
+        (None, false) => "",
+    };
     if free > 4 {
         let whole = format!("{state}{}", app.name);
         // Of a path that does not fit, the end tells more.
@@ -172,7 +216,11 @@ fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
 
 fn tabs(width: u16) -> impl Iterator<Item = (View, String)> {
     View::ALL.into_iter().zip(1..).map(move |(view, n)| {
-        let title = if width < 72 { view.title().get(..4).unwrap_or("") } else { view.title() };
+        let title = match width {
+            ..72 => view.title().get(..4).unwrap_or(""),
+            72..92 => view.short(),
+            _ => view.title(),
+        };
         (view, format!(" {n} {title} "))
     })
 }
@@ -197,6 +245,7 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
     }
     let theme = &app.theme;
     let right = summary(app);
+    let alarm = app.paused.is_some() || app.load.lag.is_some() || app.load.dropped > Some(0);
     let width = usize::from(area.width);
     let left = width.saturating_sub(escape::width(&right) + 2);
     let (text, style) = match &app.filter {
@@ -206,7 +255,7 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
     };
     let line = Line::from(vec![
         Span::styled(fit(&text, left), style),
-        Span::styled(format!(" {right} "), theme.dim),
+        Span::styled(format!(" {right} "), if alarm { theme.warning } else { theme.dim }),
     ]);
     frame.render_widget(Paragraph::new(line), area);
 }
@@ -215,6 +264,15 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
 fn summary(app: &App) -> String {
     let mut parts: Vec<String> = Vec::new();
     let all = app.snapshot.rows.len();
+    if let Some(held) = app.held() {
+        parts.push(format!("PAUSED, {} held", count(held, "packet")));
+    }
+    if let Some(dropped) = app.load.dropped.filter(|n| *n > 0) {
+        parts.push(format!("{} dropped", thousands(dropped)));
+    }
+    if let Some(lag) = app.load.lag {
+        parts.push(format!("{:.1} s behind", lag.as_secs_f64()));
+    }
     if app.view == View::Connections {
         let (shown, conns) = (app.conns.order.len(), app.snapshot.conns.len());
         parts.push(if shown == conns {
@@ -223,7 +281,7 @@ fn summary(app: &App) -> String {
             format!("{} of {}", thousands(shown as u64), count(conns as u64, "connection"))
         });
     } else if app.list.found.is_some() {
-        let listed = thousands(app.listed() as u64);
+        let listed = thousands(app.list.rows(all) as u64);
         parts.push(format!("{listed} of {}", count(all as u64, "row")));
     } else {
         parts.push(count(all as u64, "row"));
@@ -244,12 +302,20 @@ fn summary(app: &App) -> String {
     if app.seeking() {
         parts.push("searching".to_owned());
     }
+    let stale = app.shown_legs().is_some_and(|legs| legs.rows < all);
+    if let Some(progress) = legs::progress(app).filter(|_| legs::wanted(app)) {
+        parts.push(progress);
+    } else if app.view == View::Legs && stale {
+        parts.push("r: with what came since".to_owned());
+    }
     if let (false, Some(fraction)) = (app.load.done, app.load.fraction) {
         parts.push(format!("loading {:.0} %", fraction * 100.0));
     } else if !app.load.done && !app.live {
         parts.push(format!("loading, {}", count(app.load.packets, "packet")));
     } else if app.load.stopped {
         parts.push("stopped".to_owned());
+    } else if app.live && app.load.done {
+        parts.push("ended".to_owned());
     }
     parts.join(" · ")
 }
@@ -269,12 +335,23 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
         frame.render_widget(Paragraph::new(Span::styled(text, theme.bar.patch(theme.error))), area);
         return;
     }
+    let line = keys_bar(theme, area.width, app.place(), |_| true);
+    frame.render_widget(Paragraph::new(line).style(theme.bar), area);
+}
+
+/// The keys that matter in a place, as many as there is room for.
+fn keys_bar<'a>(
+    theme: &Theme,
+    width: u16,
+    place: Place,
+    counts: impl Fn(&Action) -> bool,
+) -> Line<'a> {
     let mut spans = Vec::new();
-    let mut left = usize::from(area.width);
-    let place = app.place();
+    let mut left = usize::from(width);
     // What counts here alone matters more than what counts everywhere; views have numbers above.
     let here = KEYS.iter().filter(|key| key.places.contains(&place) && place != Place::Anywhere);
-    let all = KEYS.iter().filter(|key| key.places.contains(&Place::Anywhere));
+    let all =
+        KEYS.iter().filter(|key| key.places.contains(&Place::Anywhere) && counts(&key.action));
     let (views, rest): (Vec<_>, Vec<_>) =
         all.partition(|key| matches!(key.action, Action::Show(_)));
     let (help, rest): (Vec<_>, Vec<_>) =
@@ -290,7 +367,7 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
         spans.push(Span::styled(format!(" {name}"), theme.key));
         spans.push(Span::styled(format!(" {} ", binding.bar), theme.bar));
     }
-    frame.render_widget(Paragraph::new(Line::from(spans)).style(theme.bar), area);
+    Line::from(spans)
 }
 
 /// A pane's border, with a title; strong when it has the keys.

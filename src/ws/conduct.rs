@@ -10,13 +10,15 @@ use crate::ws::rules::{Notes, Place};
 
 /// The conduct of one side.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Conduct {
-    last_key: Option<[u8; 4]>,
-    keys_reused: u64,
-    keys_zero: u64,
+    /// [`word`] of the key of the frame before. It and the Close are asked for at every frame.
+    last_key: u64,
     close: Option<Origin>,
     /// Bytes were lost since: what follows may be of a later connection between the same ports.
     lost_since_close: bool,
+    keys_reused: u64,
+    keys_zero: u64,
 }
 
 impl Conduct {
@@ -35,13 +37,13 @@ impl Conduct {
     /// Would nothing be said of a frame with this key.
     #[inline]
     pub(super) fn is_fresh(&self, mask: Option<[u8; 4]>) -> bool {
-        mask.is_none_or(|key| key != [0; 4] && Some(key) != self.last_key)
+        mask.is_none_or(|key| key != [0; 4] && word(mask) != self.last_key)
     }
 
     /// Takes note of the key of a frame that need not be judged.
     #[inline]
-    pub(super) const fn keep_key(&mut self, mask: Option<[u8; 4]>) {
-        self.last_key = mask;
+    pub(super) fn keep_key(&mut self, mask: Option<[u8; 4]>) {
+        self.last_key = word(mask);
     }
 
     /// Has this side sent a Close.
@@ -56,15 +58,15 @@ impl Conduct {
     }
 
     /// Whole frames may be missing here.
-    pub(super) const fn lost(&mut self) {
-        self.last_key = None;
+    pub(super) fn lost(&mut self) {
+        self.last_key = word(None);
         self.lost_since_close = self.close.is_some();
     }
 
     /// RFC 6455 section 5.3: a fresh key for every frame, that others can not predict. Told once,
     /// and counted.
     fn judge_key(&mut self, mask: Option<[u8; 4]>, place: Place, notes: &mut Notes, budget: usize) {
-        let before = std::mem::replace(&mut self.last_key, mask);
+        let before = std::mem::replace(&mut self.last_key, word(mask));
         let Some(key) = mask else { return };
         let [a, b, c, d] = key;
         if key == [0; 4] {
@@ -74,7 +76,7 @@ impl Conduct {
                     format!("{place} has the masking key 00000000: it is not masked in effect");
                 notes.push(place.note(NoteCode::MaskZero, text), budget);
             }
-        } else if before == mask {
+        } else if before == word(mask) {
             self.keys_reused += 1;
             if self.keys_reused == 1 {
                 let text = format!(
@@ -113,4 +115,11 @@ impl Conduct {
             notes.push(Note::new(NoteCode::MaskReused, blame, text), budget);
         }
     }
+}
+
+/// A masking key, or that there is none, as one number: kept and compared in one piece, where an
+/// `Option` of an array would be written and read in pieces that do not match.
+#[inline]
+fn word(key: Option<[u8; 4]>) -> u64 {
+    key.map_or(0, |key| 1 << 32 | u64::from(u32::from_le_bytes(key)))
 }

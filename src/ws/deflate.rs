@@ -252,8 +252,12 @@ fn run(
     out: &mut Vec<u8>,
 ) -> (usize, Outcome) {
     let mut run = Run { stream, before, out, len: 0, limit, ended: false };
-    if let Err(outcome) = run.feed(data) {
-        return (run.len, outcome);
+    match run.feed(data) {
+        Ok(()) => {}
+        // How much zlib gave before it found that out depends on the room it had, which other
+        // connections may have left behind.
+        Err(Outcome::Corrupt) => return (0, Outcome::Corrupt),
+        Err(outcome) => return (run.len, outcome),
     }
     // A final block at the very end: there is nothing for the tail to complete.
     if run.ended {

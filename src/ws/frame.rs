@@ -104,6 +104,15 @@ pub struct Desync {
     pub missing: u64,
 }
 
+/// A whole frame at the front, when it is all there.
+#[inline]
+pub fn whole<'a>(input: &mut &'a [u8]) -> Option<(Header, &'a [u8])> {
+    let (header, rest) = Header::split(input)?;
+    let (payload, rest) = rest.split_at_checked(usize::try_from(header.len).ok()?)?;
+    *input = rest;
+    Some((header, payload))
+}
+
 /// Takes frames apart, whatever the cuts.
 #[derive(Debug, Clone, Default)]
 pub struct Decoder {
@@ -137,13 +146,7 @@ impl Decoder {
     /// A whole frame at the front, when it is all there and nothing of it came before.
     #[inline]
     pub fn whole<'a>(&self, input: &mut &'a [u8]) -> Option<(Header, &'a [u8])> {
-        if !self.is_between_frames() {
-            return None;
-        }
-        let (header, rest) = Header::split(input)?;
-        let (payload, rest) = rest.split_at_checked(usize::try_from(header.len).ok()?)?;
-        *input = rest;
-        Some((header, payload))
+        if self.is_between_frames() { whole(input) } else { None }
     }
 
     /// `n` bytes are missing from the capture here.

@@ -13,45 +13,49 @@ use crate::ws::close::{CloseBody, code_fault};
 use crate::ws::conduct::Conduct;
 use crate::ws::deflate::{Inflater, Loss};
 use crate::ws::ending::{CloseSeen, Unanswered};
-use crate::ws::frame::{Decoder, Header, Part};
+use crate::ws::frame::{Decoder, Header, Part, whole};
 use crate::ws::message::{Counter, Head, Open};
 use crate::ws::resync::{FLUSHED, Finder, Search, Shape, prior};
 use crate::ws::rules::{Notes, Place, Rsv1, is_plain, judge};
 use crate::ws::session::{Common, Setup};
 use crate::ws::{Out, mask};
 
-/// A direction.
+/// A direction; what each segment asks for comes first: with many connections it is the cache lines
+/// that cost.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Half {
-    dir: Direction,
-    stage: Stage,
     decoder: Decoder,
-    /// Where the frame at hand, or its header's first byte, came from.
-    frame_begin: Origin,
-    /// Boxed, as is `open`: most frames need neither, and what a connection has in the cache counts.
-    current: Option<Box<Current>>,
     frames: u64,
     counter: Counter,
-    open: Option<Box<Open>>,
+    conduct: Conduct,
+    dir: Direction,
     /// A message that is not known may be open: its first frame was lost.
     unsure: bool,
     /// Frames still to come before a border that was found again is trusted.
     unproven: u8,
-    /// How often one was not to be trusted.
-    relapses: u8,
+    /// Since it was last weighed, something came that was not simple.
+    stirred: bool,
     /// Doubt whether these are frames at all.
     strikes: u32,
-    /// Notes for the next frame.
-    pending: Notes,
-    conduct: Conduct,
-    pings: VecDeque<Ping>,
-    pings_forgotten: bool,
+    stage: Stage,
+    /// Boxed, as is `current`: most frames need neither.
+    open: Option<Box<Open>>,
+    current: Option<Box<Current>>,
     /// Segments that began with a frame, and others: what to expect behind a gap.
     aligned: u64,
     unaligned: u64,
+    /// Notes for the next frame.
+    pending: Notes,
+    /// Where the frame at hand, or its header's first byte, came from.
+    frame_begin: Origin,
+    /// How often a border that was found again was not to be trusted.
+    relapses: u8,
+    ended: bool,
+    pings_forgotten: bool,
+    pings: VecDeque<Ping>,
     /// Bytes passed over in search of a border.
     unread: u64,
-    ended: bool,
 }
 
 /// Where a direction stands.
@@ -158,7 +162,14 @@ impl Half {
             unaligned: 0,
             unread: 0,
             ended: false,
+            stirred: false,
         }
+    }
+
+    /// May its weight be another than when this was asked last.
+    #[inline]
+    pub(super) const fn take_stirred(&mut self) -> bool {
+        std::mem::replace(&mut self.stirred, false)
     }
 
     pub(super) const fn messages(&self) -> u64 {
@@ -256,6 +267,7 @@ impl Half {
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
         let Stage::Lost(finder) = &mut self.stage else { return ControlFlow::Continue(()) };
+        self.stirred = true;
         let found = finder.push(origin, bytes, out.limits.resync_bytes);
         self.settle(common, other, found, out)
     }
@@ -318,12 +330,15 @@ impl Half {
         out: &mut Out<'_, S>,
     ) -> ControlFlow<(), &'a [u8]> {
         loop {
+            if self.is_calm() {
+                self.simple_ones(common.rsv1, origin, &mut bytes, out)?;
+                if bytes.is_empty() {
+                    return ControlFlow::Continue(&[]);
+                }
+            }
+            self.stirred = true;
             let before = bytes;
             if let Some((header, payload)) = self.decoder.whole(&mut bytes) {
-                if self.is_simple(&header, common) {
-                    self.simple(header, payload, origin, out)?;
-                    continue;
-                }
                 self.frame_begin = origin;
                 if !self.begin(common, &header, out)? {
                     return ControlFlow::Continue(if self.is_lost() { before } else { &[] });
@@ -355,20 +370,55 @@ impl Half {
         matches!(self.stage, Stage::Lost(_))
     }
 
-    /// A whole data message in one sound frame, nothing else going on: the way of nearly all.
+    /// Between frames, and nothing is going on that the next one would have to be looked at for.
     #[inline]
-    fn is_simple(&self, header: &Header, common: &Common) -> bool {
-        matches!(header.opcode, Opcode::Text | Opcode::Binary)
-            && header.fin
+    fn is_calm(&self) -> bool {
+        self.decoder.is_between_frames()
             && self.open.is_none()
             && self.unproven == 0
             && !self.unsure
             && self.strikes == 0
             && !self.conduct.has_closed()
             && self.pending.is_empty()
-            && is_plain(header, self.dir, common.rsv1)
+    }
+
+    /// Whole data messages in one sound frame each, as long as there are some: the way of nearly all.
+    /// None of them disturbs the calm.
+    #[inline]
+    fn simple_ones<S: Sink>(
+        &mut self,
+        rsv1: Rsv1,
+        origin: Origin,
+        bytes: &mut &[u8],
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        let mut rest = *bytes;
+        let counted = !out.wants.payload && !out.wants.frames;
+        // Put together once: read again right after it was written, it would stall each time.
+        let cx = Cx { conn: out.conn, origin };
+        while let Some((header, payload)) = whole(&mut rest) {
+            if !self.is_simple(&header, rsv1) {
+                break;
+            }
+            *bytes = rest;
+            self.frames += 1;
+            self.conduct.keep_key(header.mask);
+            if counted {
+                self.counter.unread(kind_of(header.opcode), &header, &cx, out.sink)?;
+            } else {
+                self.simple(header, payload, origin, out)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    #[inline]
+    fn is_simple(&self, header: &Header, rsv1: Rsv1) -> bool {
+        matches!(header.opcode, Opcode::Text | Opcode::Binary)
+            && header.fin
+            && is_plain(header, self.dir, rsv1)
             && self.conduct.is_fresh(header.mask)
-            && !(header.rsv1() && common.rsv1 == Rsv1::Frame)
+            && !(header.rsv1() && rsv1 == Rsv1::Frame)
     }
 
     #[inline]
@@ -379,9 +429,8 @@ impl Half {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        self.frames += 1;
-        self.conduct.keep_key(header.mask);
         let compressed = header.rsv1();
+        self.stirred |= compressed;
         let head = Head {
             kind: kind_of(header.opcode),
             compressed,

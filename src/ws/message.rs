@@ -9,6 +9,7 @@ use crate::event::{Cx, Event, Message, MessageKind, Payload, Sink};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, MessageNo, Origin};
 use crate::ws::deflate::{Inflated, Inflater, Loss, Outcome};
+use crate::ws::frame::Header;
 use crate::ws::rules::Notes;
 use crate::ws::{Out, mask};
 
@@ -85,6 +86,7 @@ pub(super) struct Counter {
 }
 
 impl Counter {
+    #[inline]
     pub(super) fn next(&mut self) -> MessageNo {
         self.messages += 1;
         MessageNo(self.messages)
@@ -110,6 +112,37 @@ impl Counter {
         if let Some(inflater) = &mut self.inflater {
             inflater.lose(loss);
         }
+    }
+
+    /// Hands on a data message of one sound frame whose bytes nobody wants.
+    #[inline]
+    pub(super) fn unread<S: Sink>(
+        &mut self,
+        kind: MessageKind,
+        header: &Header,
+        cx: &Cx<'_>,
+        sink: &mut S,
+    ) -> ControlFlow<()> {
+        let no = self.next();
+        let compressed = header.rsv1();
+        let len = if compressed { 0 } else { header.len };
+        self.bytes = self.bytes.saturating_add(len);
+        let message = Message {
+            dir: self.dir,
+            no,
+            kind,
+            len,
+            wire_len: header.len,
+            frames: 1,
+            compressed,
+            complete: true,
+            begin: cx.origin,
+            payload: Payload::Skipped,
+            close_code: None,
+            close_reason: None,
+            notes: &[],
+        };
+        sink.event(cx, &Event::Message(&message))
     }
 
     /// Hands a data message on.

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! A frame is given out only when what was added up *before and with* it is enough: a chance header
-//! whose length happens to lead to a true one must not become a message.
+//! whose length happens to lead to a true one must not become a message. Where it leads there exactly,
+//! and more speaks for it than chance would, it is given out with the others ([`Finder::is_firm`]).
 
 use crate::event::Opcode;
 use crate::units::Origin;
@@ -224,6 +225,7 @@ impl Finder {
     ) -> Follow {
         let mut chain = Chain { bits: prior, open: None, seen: [0; 4], next: 0 };
         let mut at = start;
+        let mut firm = None;
         for length in 0..CHAIN {
             let Some(rest) = self.bytes.get(at..).filter(|rest| !rest.is_empty()) else {
                 return Follow::Open;
@@ -248,11 +250,31 @@ impl Finder {
             let end = at + usize::from(header.size) + payload.len();
             chain.add(&header, content, self.landing(&header, at, end));
             if chain.bits >= enough {
-                return Follow::Believed(at);
+                return Follow::Believed(firm.unwrap_or(at));
+            }
+            // Only where every offset is tried: a segment's start is proven by what follows as it is.
+            let tried = firm.is_none() && met.is_some() && content > 0;
+            if tried && self.is_firm(at, &header, payload, enough) {
+                firm = Some(at);
             }
             at = end;
         }
         Follow::Open
+    }
+
+    /// Would this frame be believed if its end were proven: by its header, by a length that leads to one
+    /// place of so many, by text, and by text before it that goes on nowhere else. No text has a byte
+    /// that begins a frame but inside of a character.
+    fn is_firm(&self, at: usize, header: &Header, payload: &[u8], enough: u32) -> bool {
+        if header.opcode != Opcode::Text || !header.fin || header.rsv != 0 {
+            return false;
+        }
+        let leads = if header.length_bytes() == 0 { 7 } else { 23 };
+        // Text that was not masked may be the rest of a longer one, so it says less.
+        let says = if header.mask.is_some() { 24 } else { 12 };
+        let behind_text = header.mask.is_none() && self.bytes.get(..at).is_some_and(is_text);
+        let content = u32::try_from(payload.len()).unwrap_or(u32::MAX).min(says);
+        5 + leads + content + if behind_text { 16 } else { 0 } >= enough
     }
 
     /// Can these bytes be the start of a header: all that holds for one header alone.
@@ -374,6 +396,16 @@ fn content_bits(header: &Header, payload: &[u8]) -> Option<u32> {
         Opcode::Text if header.fin && header.rsv == 0 => text_bits(header, payload),
         _ => Some(0),
     }
+}
+
+/// The end of a text that is long enough to be told from chance.
+fn is_text(bytes: &[u8]) -> bool {
+    const LOOK: usize = 64;
+    let look = bytes.get(bytes.len().saturating_sub(LOOK)..).unwrap_or(bytes);
+    // It may begin inside of a character.
+    let begun = look.iter().take(3).take_while(|b| **b & 0xc0 == 0x80).count();
+    let text = look.get(begun..).unwrap_or_default();
+    text.len() >= 16 && std::str::from_utf8(text).is_ok_and(|text| text.chars().all(|c| c >= ' '))
 }
 
 /// A bit for every byte of text without control characters, up to a dozen. Those matter: where the
@@ -524,6 +556,31 @@ mod tests {
         segment.extend(frame(0x81, None, b"{\"a\":\"true message\"}"));
         let next = frame(0x81, None, b"{\"b\":\"true message\"}");
         assert_eq!(search(SERVER, &[&segment, &next]), Search::Found(4));
+    }
+
+    #[test]
+    fn first_frame_behind_the_rest_of_a_text_is_given_out_with_those_that_follow() {
+        let first = frame(0x81, None, &[b'a'; 60]);
+        let next = frame(0x81, None, &[b'b'; 300]);
+        let rest = "…end of a message that was begun in what is lost, 日本\"}".as_bytes();
+        let segment = [&rest[1..], &first, &next, &next].concat();
+        assert_eq!(search(SERVER, &[&segment]), Search::Found(rest.len() - 1));
+        // Under a mask text is no chance either, whatever stands before it.
+        let first = frame(0x81, Some([9, 208, 7, 146]), &[b'a'; 60]);
+        let next = frame(0x81, Some([77, 8, 211, 5]), &[b'b'; 300]);
+        let segment = [&noise(50, 7)[..], &first, &next, &next].concat();
+        assert_eq!(search(CLIENT, &[&segment]), Search::Found(50));
+    }
+
+    #[test]
+    fn character_that_looks_like_a_header_and_leads_to_a_true_one_is_not_given_out() {
+        // The last byte of U+0441 is that of a whole text frame, and the space a length of 32.
+        let tail = [" вот как голос".replace('л', "с").as_bytes(), &b" "[..], &[b'x'; 32]].concat();
+        let at = tail.len() - 34;
+        assert_eq!(&tail[at - 1..=at + 1], [0xd1, 0x81, 0x20]);
+        let next = frame(0x81, None, &[b'b'; 300]);
+        let segment = [&tail[..], &next, &next].concat();
+        assert_eq!(search(SERVER, &[&segment]), Search::Found(tail.len()));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct Session {
     halves: PerDirection<Half>,
     common: Common,
     over: bool,
+    /// What [`Self::weight`] gives: kept, as most packets leave it as it is.
+    weight: usize,
 }
 
 /// What both directions write to.
@@ -103,7 +105,7 @@ impl Session {
     /// A connection whose frames come next.
     pub fn new(setup: Setup) -> Self {
         let half = |dir| Half::new(dir, &setup);
-        Self {
+        let mut session = Self {
             halves: PerDirection {
                 to_server: half(Direction::ToServer),
                 to_client: half(Direction::ToClient),
@@ -122,7 +124,10 @@ impl Session {
                 last: None,
             },
             over: false,
-        }
+            weight: 0,
+        };
+        session.weigh();
+        session
     }
 
     /// The next bytes of a direction, from one segment.
@@ -138,7 +143,11 @@ impl Session {
         }
         self.common.active(origin);
         let (half, other) = self.split(dir);
-        half.1.segment(half.0, other, origin, bytes, out)
+        half.1.segment(half.0, other, origin, bytes, out)?;
+        if half.1.take_stirred() {
+            self.weigh();
+        }
+        ControlFlow::Continue(())
     }
 
     /// Bytes of a direction that the capture lacks: `snapped` when the snapshot length cut them off.
@@ -164,7 +173,9 @@ impl Session {
         let code = if snapped { NoteCode::Snapped } else { NoteCode::BytesMissing };
         let note = Note::new(code, Blame::Capture, text);
         let (half, other) = self.split(dir);
-        half.1.gap(half.0, other, origin, len, note, out)
+        half.1.gap(half.0, other, origin, len, note, out)?;
+        self.weigh();
+        ControlFlow::Continue(())
     }
 
     /// The sender of this direction sends no more.
@@ -183,7 +194,9 @@ impl Session {
         facts.fins[dir] = Some(origin);
         facts.act(dir, origin, before);
         let (half, other) = self.split(dir);
-        half.1.end(half.0, other, Some(dir), origin, out)
+        half.1.end(half.0, other, Some(dir), origin, out)?;
+        self.weigh();
+        ControlFlow::Continue(())
     }
 
     /// The sender of this direction reset the connection: nothing more comes from either.
@@ -205,14 +218,24 @@ impl Session {
             let (half, other) = self.split(way);
             half.1.end(half.0, other, Some(dir), origin, out)?;
         }
+        self.weigh();
         ControlFlow::Continue(())
     }
 
     /// Bytes of memory that [`Self::shed`] gives back, about.
     #[inline]
     pub fn weight(&self) -> usize {
+        debug_assert_eq!(self.weight, self.sum(), "weighed after every change");
+        self.weight
+    }
+
+    fn sum(&self) -> usize {
         let PerDirection { to_server, to_client } = &self.halves;
         to_server.weight() + to_client.weight() + self.common.notes.weight()
+    }
+
+    fn weigh(&mut self) {
+        self.weight = self.sum();
     }
 
     /// Keeps less; with `all`, no more than is needed to stay in step.
@@ -223,11 +246,13 @@ impl Session {
         if all {
             self.common.notes.shed();
         }
+        self.weigh();
     }
 
     /// A remark on the connection from a lower layer; it goes with [`Event::End`].
     pub fn note(&mut self, note: Note, limits: &Limits) {
         self.common.notes.push(note, limits.notes);
+        self.weigh();
     }
 
     /// Nothing more comes. What is unfinished is given out, then [`Event::End`]; once only.

@@ -61,6 +61,22 @@ pub(in crate::capture) fn message(error: &::pcap::Error) -> String {
     }
 }
 
+/// Is this a capture filter, as far as that can be said without an interface.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn check_filter(expression: &str) -> Result<(), CaptureError> {
+    let expression = expression.trim();
+    let failed = |error: ::pcap::Error| CaptureError::Filter {
+        expression: expression.to_owned(),
+        message: message(&error),
+        column: None,
+    };
+    let capture = Capture::dead(::pcap::Linktype::ETHERNET).map_err(failed)?;
+    let compiled = capture.compile(expression, true).map(drop);
+    compiled.map_err(|error| filter_error(&capture, expression, &error))
+}
+
 /// Compiles the filter into the kernel.
 fn set_filter(capture: &mut Capture<Active>, expression: Option<&str>) -> Result<(), CaptureError> {
     let Some(expression) = expression.map(str::trim).filter(|e| !e.is_empty()) else {
@@ -73,8 +89,8 @@ fn set_filter(capture: &mut Capture<Active>, expression: Option<&str>) -> Result
 }
 
 /// libpcap tells what is wrong, but not where: that is behind the longest beginning that it takes.
-fn filter_error(
-    capture: &Capture<Active>,
+fn filter_error<T: ::pcap::Activated + ?Sized>(
+    capture: &Capture<T>,
     expression: &str,
     error: &::pcap::Error,
 ) -> CaptureError {

@@ -10,7 +10,7 @@ use super::super::{Alteration, Found};
 use super::{Fate, Way};
 use crate::event::MessageKind;
 use crate::note::NoteCode;
-use crate::units::Direction;
+use crate::units::{Direction, MessageNo};
 
 /// Pairs of places in `left` and `right`, increasing in both, of messages that became each other.
 pub(super) fn partners(way: &Way<'_>, left: &[usize], right: &[usize]) -> Vec<(usize, usize)> {
@@ -106,62 +106,75 @@ impl Way<'_> {
         match *fate {
             Fate::Same(a, b) => self.reframed(a, b, found),
             Fate::Changed(a, b) => self.changed(a, b, found),
-            Fate::Reordered(a, b) => self.one(NoteCode::MessageReordered, 0, a, found, |m| {
-                let there = self.msg(1, b).map_or(0, |m| m.no.0);
-                let text = format!(
-                    "The {} message {} {} was passed on out of order, as number {there}.",
-                    m.kind.name(),
-                    self.dir,
-                    m.no
-                );
-                (json!(m.no.0), json!(there), text, false)
-            }),
+            Fate::Reordered(a, b) => {
+                self.one(NoteCode::MessageReordered, [Some(a), Some(b)], found, |m| {
+                    let there = self.msg(1, b).map_or(0, |m| m.no.0);
+                    let text = format!(
+                        "The {} message {} {} was passed on out of order, as number {there}.",
+                        m.kind.name(),
+                        self.dir,
+                        m.no
+                    );
+                    (json!(m.no.0), json!(there), text, false)
+                });
+            }
             Fate::Lost(a) => self.lost_one(a, found),
-            Fate::Injected(b) => self.one(NoteCode::MessageInjected, 1, b, found, |m| {
+            Fate::Injected(b) => self.one(NoteCode::MessageInjected, [None, Some(b)], found, |m| {
                 (Value::Null, shown(m), self.injected_text(m), false)
             }),
             Fate::Unknown => {}
         }
     }
 
-    /// Adds an alteration of a message on one side of the way. `say` gives what it is on the
+    /// Adds an alteration of a message at its places along the way. `say` gives what it is on the
     /// first side and on the other.
     fn one(
         &self,
         code: NoteCode,
-        side: usize,
-        at: usize,
+        places: [Option<usize>; 2],
         found: &mut Found,
         say: impl FnOnce(&Msg) -> (Value, Value, String, bool),
     ) {
-        let Some(message) = self.msg(side, at) else { return };
+        let [first, other] = self.on_the_way(places);
+        let Some(message) = first.or(other) else { return };
         found.add(false, || {
-            let (first, other, text, expected) = say(message);
-            self.alteration(code, message, first, other, text, expected)
+            let (before, after, text, expected) = say(message);
+            self.alteration(code, [first, other], before, after, text, expected)
         });
+    }
+
+    fn on_the_way(&self, [first, other]: [Option<usize>; 2]) -> [Option<&Msg>; 2] {
+        [first.and_then(|at| self.msg(0, at)), other.and_then(|at| self.msg(1, at))]
     }
 
     fn alteration(
         &self,
         code: NoteCode,
-        message: &Msg,
+        messages: [Option<&Msg>; 2],
         first: Value,
         other: Value,
         text: String,
         expected: bool,
     ) -> Alteration {
+        let mut numbers = messages.map(|message| message.map(|message| message.no));
+        let no = numbers.into_iter().flatten().next().unwrap_or(MessageNo(0));
+        let what = format!("{} {no}", self.dir);
         // Before is the client leg, whichever way the message goes.
         let (before, after) = match self.dir {
             Direction::ToServer => (first, other),
             Direction::ToClient => (other, first),
         };
-        let what = format!("{} {}", self.dir, message.no);
-        Alteration { code, dir: self.dir, what, before, after, text: text.into(), expected }
+        if self.dir == Direction::ToClient {
+            numbers.reverse();
+        }
+        let (dir, text) = (self.dir, text.into());
+        Alteration { code, dir, what, before, after, text, expected, numbers }
     }
 
     /// Equal in content: was it cut or compressed another way?
     fn reframed(&self, a: usize, b: usize, found: &mut Found) {
         let (Some(first), Some(other)) = (self.msg(0, a), self.msg(1, b)) else { return };
+        let both = [Some(first), Some(other)];
         // RFC 6455 section 5.4: an intermediary may change the fragmentation of a message.
         if first.frames != other.frames {
             found.add(true, || {
@@ -174,7 +187,7 @@ impl Way<'_> {
                     frames(other.frames)
                 );
                 let (x, y) = (json!(first.frames), json!(other.frames));
-                self.alteration(NoteCode::Refragmented, first, x, y, text, true)
+                self.alteration(NoteCode::Refragmented, both, x, y, text, true)
             });
         }
         let packed = first.compressed != other.compressed
@@ -195,7 +208,7 @@ impl Way<'_> {
                 );
                 let wire = |m: &Msg| json!({"compressed": m.compressed, "wire_len": m.wire_len});
                 let (x, y) = (wire(first), wire(other));
-                self.alteration(NoteCode::Recompressed, first, x, y, text, true)
+                self.alteration(NoteCode::Recompressed, both, x, y, text, true)
             });
         }
     }
@@ -230,7 +243,14 @@ impl Way<'_> {
                     other.kind.name()
                 )
             };
-            self.alteration(code, first, shown(first), shown(other), text, false)
+            self.alteration(
+                code,
+                [Some(first), Some(other)],
+                shown(first),
+                shown(other),
+                text,
+                false,
+            )
         });
     }
 
@@ -253,7 +273,7 @@ impl Way<'_> {
             };
             self.alteration(
                 NoteCode::MessageLost,
-                message,
+                [Some(message), None],
                 shown(message),
                 Value::Null,
                 text,

@@ -293,3 +293,30 @@ fn percentiles_are_nearest_ranks() {
     assert_eq!(summary(None, vec![7]).p50, Some(7));
     assert_eq!(summary(None, Vec::new()).p50, None);
 }
+
+#[test]
+fn an_alteration_knows_its_message_on_both_legs() {
+    let near = [
+        (MS, ToServer, Text, b"lost on the way".as_slice()),
+        (2 * MS, ToServer, Text, b"pay alice 100"),
+        (4 * MS, ToClient, Text, b"injected here"),
+        (6 * MS, ToClient, Text, b"paid mallory"),
+    ];
+    let far = [
+        (3 * MS, ToServer, Text, b"pay mallory 100".as_slice()),
+        (5 * MS, ToClient, Text, b"paid alice"),
+    ];
+    let told: Vec<_> = legs(&near, &far)
+        .list
+        .iter()
+        .map(|a| (a.code.as_str(), a.what.clone(), a.numbers.map(|no| no.map(|no| no.0))))
+        .collect();
+    // The client leg first, whichever way the message goes.
+    let want = [
+        ("message-lost", "c2s 1", [Some(1), None]),
+        ("message-changed", "c2s 2", [Some(2), Some(1)]),
+        ("message-injected", "s2c 1", [Some(1), None]),
+        ("message-changed", "s2c 1", [Some(2), Some(1)]),
+    ];
+    assert_eq!(told, want.map(|(code, what, numbers)| (code, what.to_owned(), numbers)));
+}

@@ -6,10 +6,10 @@ use std::io::{self, Write};
 
 use base64::Engine as _;
 use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
 
 use super::style::{self, Paint, Tone};
 use crate::diff::Alteration;
+use crate::diff::content::{Difference, Form, Hex, Piece, Row};
 use crate::note::NoteCode;
 
 /// Shows what is different.
@@ -22,16 +22,9 @@ pub(super) fn difference(
     let mut lines = Lines { out, paint, width: width.saturating_sub(6).max(20), left: LINES };
     match (alteration.code, &alteration.before, &alteration.after) {
         (NoteCode::MessageChanged, Value::String(before), Value::String(after)) => {
-            if let Some((a, b)) = binary(alteration, before, after) {
-                lines.hex(&a, &b)?;
-            } else if let Some(paths) = json(before, after) {
-                for (path, old, new) in paths {
-                    lines.put(Tone::Faint, "@", &path)?;
-                    lines.optional(Tone::Removed, "-", old)?;
-                    lines.optional(Tone::Added, "+", new)?;
-                }
-            } else {
-                lines.text(before, after)?;
+            let difference = between(alteration, before, after);
+            for row in difference.rows.iter().filter(|row| !row.same) {
+                lines.row(difference.form, row)?;
             }
         }
         (NoteCode::MessageLost | NoteCode::MessageInjected, before, after) => {
@@ -52,11 +45,17 @@ pub(super) fn difference(
     lines.end()
 }
 
-/// Both contents as bytes when they were given as base64: told by the sentence's kind of message.
-fn binary(alteration: &Alteration, before: &str, after: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+fn between(alteration: &Alteration, before: &str, after: &str) -> Difference {
+    // Binary messages are given as base64: told by the sentence's kind of message.
     let is_binary = alteration.text.contains("the binary message");
     let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).ok();
-    is_binary.then(|| Some((decode(before)?, decode(after)?))).flatten()
+    if let Some((a, b)) = is_binary.then(|| Some((decode(before)?, decode(after)?))).flatten() {
+        return Difference::between(&a, &b, Form::Hex, Hex::default());
+    }
+    let (a, b) = (before.as_bytes(), after.as_bytes());
+    // What the terminal can not show is spelled out in its place.
+    let form = if Form::of(a, b) == Form::Json { Form::Json } else { Form::Text };
+    Difference::between(a, b, form, Hex::default())
 }
 
 struct Lines<'a, W> {
@@ -81,115 +80,38 @@ impl<W: Write> Lines<'_, W> {
         writeln!(self.out, "      {}", self.paint.tone(tone, &format!("{sign} {line}")))
     }
 
-    fn optional(&mut self, tone: Tone, sign: &str, text: Option<String>) -> io::Result<()> {
-        text.map_or(Ok(()), |text| self.put(tone, sign, &text))
-    }
-
     fn end(&mut self) -> io::Result<()> {
         if self.left == 0 { writeln!(self.out, "      \u{2026}") } else { Ok(()) }
     }
 
-    fn text(&mut self, before: &str, after: &str) -> io::Result<()> {
-        if before.contains('\n') || after.contains('\n') {
-            let diff = TextDiff::from_lines(before, after);
-            let changes: Vec<(ChangeTag, String)> = diff
-                .iter_all_changes()
-                .filter(|c| c.tag() != ChangeTag::Equal)
-                .map(|c| (c.tag(), c.value().trim_end_matches('\n').to_owned()))
-                .take(LINES)
-                .collect();
-            for (tag, line) in changes {
-                let removed = tag == ChangeTag::Delete;
-                let (tone, sign) = if removed { (Tone::Removed, "-") } else { (Tone::Added, "+") };
-                self.put(tone, sign, &line)?;
-            }
-            return Ok(());
+    fn row(&mut self, form: Form, row: &Row) -> io::Result<()> {
+        if form == Form::Json {
+            self.put(Tone::Faint, "@", &row.place)?;
         }
-        // One long line: from a little before what differs.
-        let same = before.char_indices().zip(after.chars()).take_while(|((_, a), b)| a == b);
-        let at = same.map(|((at, c), _)| at + c.len_utf8()).last().unwrap_or(0);
-        let room = self.width / 3;
-        let from = if at > room {
-            let start = before.char_indices().map(|(i, _)| i).take_while(|i| i + room <= at).last();
-            start.unwrap_or(0)
-        } else {
-            0
-        };
-        let window = |text: &str| {
-            let dots = if from > 0 { "\u{2026}" } else { "" };
-            format!("{dots}{}", text.get(from..).unwrap_or(text))
-        };
-        self.put(Tone::Removed, "-", &window(before))?;
-        self.put(Tone::Added, "+", &window(after))
-    }
-
-    /// Rows of 16 bytes that differ.
-    fn hex(&mut self, before: &[u8], after: &[u8]) -> io::Result<()> {
-        let rows = before.len().max(after.len()).div_ceil(16);
-        for row in 0..rows {
-            let of = |bytes: &'_ [u8]| {
-                let from = row.saturating_mul(16);
-                let to = from.saturating_add(16).min(bytes.len());
-                bytes.get(from..to).map(<[u8]>::to_vec).unwrap_or_default()
+        let [before, after] = &row.cells;
+        for (cell, tone, sign) in [(before, Tone::Removed, "-"), (after, Tone::Added, "+")] {
+            let Some(pieces) = cell else { continue };
+            let text = match form {
+                Form::Hex => {
+                    let bytes = pieces.iter().map(|piece| piece.text.as_str());
+                    format!("{}  {}", row.place, bytes.collect::<String>())
+                }
+                _ => window(pieces, self.width / 3),
             };
-            let (a, b) = (of(before), of(after));
-            if a == b {
-                continue;
-            }
-            let line = |bytes: &[u8]| {
-                let hex: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
-                format!("{:08x}  {}", row * 16, hex.join(" "))
-            };
-            if !a.is_empty() {
-                self.put(Tone::Removed, "-", &line(&a))?;
-            }
-            if !b.is_empty() {
-                self.put(Tone::Added, "+", &line(&b))?;
-            }
-            if self.left == 0 {
-                break;
-            }
+            self.put(tone, sign, &text)?;
         }
         Ok(())
     }
 }
 
-type Change = (String, Option<String>, Option<String>);
-
-/// Where two JSON texts differ, by path; `None` when they are not both objects or arrays.
-fn json(before: &str, after: &str) -> Option<Vec<Change>> {
-    let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
-    let (a, b) = (parse(before)?, parse(after)?);
-    let nested = |v: &Value| v.is_object() || v.is_array();
-    if !nested(&a) || !nested(&b) {
-        return None;
-    }
-    let mut changes = Vec::new();
-    walk("$", Some(&a), Some(&b), &mut changes);
-    // Equal but for white space or order: then the text itself is what to show.
-    (!changes.is_empty()).then_some(changes)
-}
-
-fn walk(path: &str, a: Option<&Value>, b: Option<&Value>, changes: &mut Vec<Change>) {
-    if a == b || changes.len() >= LINES {
-        return;
-    }
-    match (a, b) {
-        (Some(Value::Object(x)), Some(Value::Object(y))) => {
-            for (key, value) in x {
-                walk(&format!("{path}.{key}"), Some(value), y.get(key), changes);
-            }
-            for (key, value) in y.iter().filter(|(key, _)| !x.contains_key(*key)) {
-                walk(&format!("{path}.{key}"), None, Some(value), changes);
-            }
-        }
-        (Some(Value::Array(x)), Some(Value::Array(y))) => {
-            for at in 0..x.len().max(y.len()) {
-                walk(&format!("{path}[{at}]"), x.get(at), y.get(at), changes);
-            }
-        }
-        _ => changes.push((path.to_owned(), a.map(Value::to_string), b.map(Value::to_string))),
-    }
+/// The text from a little before what differs: at most `room` characters.
+fn window(pieces: &[Piece], room: usize) -> String {
+    let before: usize =
+        pieces.iter().take_while(|p| !p.differs).map(|p| p.text.chars().count()).sum();
+    let skipped = before.saturating_sub(room);
+    let dots = if skipped > 0 { "\u{2026}" } else { "" };
+    let text = pieces.iter().flat_map(|piece| piece.text.chars()).skip(skipped);
+    dots.chars().chain(text).collect()
 }
 
 /// Lines shown of one message.
@@ -210,6 +132,7 @@ mod tests {
             after: json!(after),
             text: format!("The proxy changed the {kind} message c2s 1.").into(),
             expected: false,
+            numbers: [None; 2],
         };
         let mut out = Vec::new();
         difference(&mut out, Paint { color: false }, 60, &alteration).unwrap();

@@ -41,10 +41,7 @@ impl Tone {
     }
 }
 
-/// The mark of a change: also for who sees no colours.
-pub(super) const fn mark(expected: bool) -> &'static str {
-    if expected { "~" } else { "!" }
-}
+pub(super) use crate::diff::sign as mark;
 
 /// Colours, or none.
 #[derive(Debug, Clone, Copy)]

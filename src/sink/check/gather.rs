@@ -160,7 +160,7 @@ impl Open {
             let method: String = head.method.chars().take(64).collect();
             format!("{method} {target}")
         });
-        let bytes = size(handshake);
+        let bytes = handshake.size();
         if bytes > room {
             return 0;
         }
@@ -198,18 +198,6 @@ fn place(cx: &Cx<'_>, event: &Event<'_>) -> Place {
         Event::Handshake(_) => Place::Handshake(packet),
         _ => Place::End(packet),
     }
-}
-
-/// Bytes that a handshake's heads hold, near enough.
-fn size(handshake: &Handshake) -> usize {
-    let fields = |fields: &crate::event::Fields| -> usize {
-        fields.0.iter().map(|f| f.name.len() + f.value.len() + size_of_val(f)).sum()
-    };
-    let request = handshake.request.as_ref();
-    let response = handshake.response.as_ref();
-    size_of::<Handshake>()
-        + request.map_or(0, |head| head.target.len() + fields(&head.fields))
-        + response.map_or(0, |head| head.reason.len() + fields(&head.fields))
 }
 
 #[cfg(test)]

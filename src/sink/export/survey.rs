@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Sink, Wants};
+use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::pipeline::Whose;
 use crate::sink::escape::Escaped;
 use crate::sink::select::{Everything, Select};
@@ -108,6 +108,10 @@ impl<S: Select> Sink for Survey<S> {
             self.note(cx, event);
         }
         ControlFlow::Continue(())
+    }
+
+    fn later(&self) -> Later {
+        if self.select.needs_payload() { Later::Whole } else { Later::Facts }
     }
 }
 

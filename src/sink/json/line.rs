@@ -9,7 +9,7 @@ use crate::event::{
 use crate::note::Note;
 use crate::process::{Ends, Process};
 use crate::sink::json::write::{
-    base64, boolean, null, number, opt_number, opt_string, raw, string, time,
+    address, base64, boolean, null, number, opt_number, opt_string, raw, string, time,
 };
 use crate::sink::{Summary, Tally};
 use crate::units::{ConnNo, Direction, PerDirection};
@@ -24,6 +24,24 @@ pub fn event(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, event: &Event<'_>) {
         Event::End(e) => end(buf, no, cx, e),
     }
 }
+
+/// The line of an event whose connection has no number yet: [`numbered`] puts it in.
+pub fn draft(buf: &mut Vec<u8>, cx: &Cx<'_>, of: &Event<'_>) {
+    event(buf, UNNUMBERED, cx, of);
+}
+
+/// A [`draft`] with the number of its connection.
+pub fn numbered(buf: &mut Vec<u8>, no: ConnNo, draft: &[u8]) {
+    // No name of an event has a digit: the first one is the number.
+    let at = draft.iter().position(u8::is_ascii_digit).unwrap_or(draft.len());
+    let (before, rest) = draft.split_at_checked(at).unwrap_or((draft, &[]));
+    buf.extend_from_slice(before);
+    number(buf, no.0);
+    buf.extend_from_slice(rest.get(1..).unwrap_or(rest));
+}
+
+/// One digit.
+const UNNUMBERED: ConnNo = ConnNo(0);
 
 /// The line of a message.
 pub fn message(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, message: &Message<'_>) {
@@ -102,9 +120,9 @@ pub fn handshake_of(
     raw(buf, ",\"tcp_stream\":");
     number(buf, cx.conn.stream.0);
     raw(buf, ",\"client\":");
-    string(buf, &cx.conn.client.to_string());
+    address(buf, &cx.conn.client);
     raw(buf, ",\"server\":");
-    string(buf, &cx.conn.server.to_string());
+    address(buf, &cx.conn.server);
     raw(buf, ",\"process\":");
     processes(buf, ends);
     raw(buf, ",\"http\":\"");

@@ -3,10 +3,12 @@
 //! Gets: values. Gives: their JSON text, appended. Keeps: nothing.
 
 use std::io;
+use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::sink::address::spell;
 use crate::sink::escape::is_unsafe;
 use crate::units::Timestamp;
 
@@ -34,6 +36,13 @@ impl serde_json::ser::Formatter for Harmless {
         string_inside(&mut escaped, fragment);
         writer.write_all(&escaped)
     }
+}
+
+/// Appends an address with its port, as a string.
+pub fn address(buf: &mut Vec<u8>, address: &SocketAddr) {
+    buf.push(b'"');
+    spell(address, |part| raw(buf, part));
+    buf.push(b'"');
 }
 
 /// Appends a string or null.
@@ -77,7 +86,7 @@ pub fn boolean(buf: &mut Vec<u8>, value: bool) {
 pub fn time(buf: &mut Vec<u8>, time: Option<Timestamp>) {
     let Some(time) = time else { return null(buf) };
     buf.push(b'"');
-    buf.extend_from_slice(time.rfc3339().as_str().as_bytes());
+    buf.extend_from_slice(time.rfc3339().as_bytes());
     buf.push(b'"');
 }
 
@@ -93,92 +102,74 @@ pub fn raw(buf: &mut Vec<u8>, text: &str) {
 
 fn string_inside(buf: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
+    // Most text needs a backslash now and then.
+    buf.reserve(bytes.len() + bytes.len() / 8);
     let mut at = 0;
-    while let Some(rest) = bytes.get(at..)
-        && !rest.is_empty()
-    {
-        let clean = clean_blocks(rest);
-        buf.extend_from_slice(rest.get(..clean).unwrap_or(&[]));
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WORD>) {
+        buf.extend_from_slice(word);
+        let clean = clean_bytes(*word);
         at += clean;
-        // JSON in JSON: a quotation mark every few bytes, and nothing else to look at.
-        while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk)
-            && has_special(block)
-        {
-            at = if has_other_than_quotes(block) {
-                characters(buf, text, at, at + BLOCK)
-            } else {
-                quoted(buf, block);
-                at + BLOCK
-            };
-        }
-        if bytes.len() - at < BLOCK {
-            at = characters(buf, text, at, bytes.len());
+        if clean < WORD {
+            buf.truncate(buf.len() - (WORD - clean));
+            at += special(buf, text, at);
         }
     }
-}
-
-/// Appends the characters that begin in this stretch, one by one; tells where the last one ends.
-fn characters(buf: &mut Vec<u8>, text: &str, from: usize, until: usize) -> usize {
-    let mut at = from;
-    // The rest of a character that began in the block before, and needs no look.
-    while let Some(&byte) = text.as_bytes().get(at)
-        && !text.is_char_boundary(at)
-    {
-        buf.push(byte);
-        at += 1;
-    }
-    for c in text.get(at..).unwrap_or("").chars() {
-        if at >= until {
-            break;
-        }
-        at += c.len_utf8();
-        if needs_escape(c) {
-            escape(buf, c);
+    while let Some(&byte) = bytes.get(at) {
+        if looks_special(byte) {
+            at += special(buf, text, at);
         } else {
-            buf.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            buf.push(byte);
+            at += 1;
         }
     }
-    at.max(until)
 }
 
-/// Bytes at a time, which compiles to vector code.
-const BLOCK: usize = 32;
-
-/// Bytes at the front, in whole blocks, that need no look.
-fn clean_blocks(bytes: &[u8]) -> usize {
-    let blocks = bytes.as_chunks::<BLOCK>().0.iter();
-    blocks.take_while(|block| !has_special(block)).count() * BLOCK
-}
-
-fn has_special(block: &[u8; BLOCK]) -> bool {
-    block.iter().fold(false, |any, &b| any | looks_special(b))
-}
-
-fn has_other_than_quotes(block: &[u8; BLOCK]) -> bool {
-    block.iter().fold(false, |any, &b| any | (looks_special(b) & !is_quote(b)))
-}
-
-const fn is_quote(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\'
-}
-
-/// Appends a block with a backslash before each quotation mark and backslash, without a branch that
-/// depends on them.
-fn quoted(buf: &mut Vec<u8>, block: &[u8; BLOCK]) {
-    let mut out = [b'\\'; 2 * BLOCK];
-    let mut end = 0;
-    for &byte in block {
-        end += usize::from(is_quote(byte));
-        if let Some(slot) = out.get_mut(end) {
-            *slot = byte;
+/// Appends what stands at a byte that may need escaping; tells how many bytes that was.
+#[inline]
+fn special(buf: &mut Vec<u8>, text: &str, at: usize) -> usize {
+    let rest = text.as_bytes().get(at..).unwrap_or_default();
+    match rest.first() {
+        Some(b'"') => raw(buf, "\\\""),
+        Some(b'\\') => raw(buf, "\\\\"),
+        Some(&byte) if !looks_special(byte) => {
+            let plain = |b: &&u8| **b >= 0x80 && !looks_special(**b);
+            let len = rest.iter().take_while(plain).count().max(1);
+            buf.extend_from_slice(rest.get(..len).unwrap_or(rest));
+            return len;
         }
-        end += 1;
-        // What the next byte skips is its backslash.
-        if let Some(slot) = out.get_mut(end) {
-            *slot = b'\\';
-        }
+        _ => return character(buf, text.get(at..).and_then(|rest| rest.chars().next())),
     }
-    buf.extend_from_slice(out.get(..end).unwrap_or(&[]));
+    1
+}
+
+/// Appends a character, escaped where it must be; tells how many bytes it has.
+fn character(buf: &mut Vec<u8>, c: Option<char>) -> usize {
+    // A byte that begins no character can not be met.
+    let Some(c) = c else { return 1 };
+    if needs_escape(c) {
+        escape(buf, c);
+    } else {
+        buf.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    c.len_utf8()
+}
+
+/// Bytes looked at together, as one number.
+const WORD: usize = size_of::<u64>();
+
+/// Bytes at the front that need no look: ASCII without control characters, quotation marks and
+/// backslashes.
+#[inline]
+fn clean_bytes(word: [u8; WORD]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES * 0x80;
+    let word = u64::from_le_bytes(word);
+    // The high bit of each byte that is below `n`, up to the first such byte exactly: what is borrowed
+    // goes upwards only.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let found = (word | below(word, 0x20) | is(b'"') | is(b'\\') | is(0x7f)) & HIGH;
+    found.trailing_zeros() as usize / 8
 }
 
 /// Needs escaping, or begins a UTF-8 sequence that may.

@@ -84,6 +84,7 @@ impl Histogram {
 }
 
 /// The bucket of a number.
+#[inline]
 fn place(n: u64) -> usize {
     if n < EXACT {
         return usize::try_from(n).unwrap_or(0);

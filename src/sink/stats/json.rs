@@ -8,7 +8,7 @@ use super::totals::{ENDS, OUTCOMES, Talker, Totals};
 use crate::event::{EndHow, MessageKind};
 use crate::note::Severity;
 use crate::sink::json::line::{separated, unread};
-use crate::sink::json::write::{null, number, opt_number, opt_string, raw, string, time};
+use crate::sink::json::write::{address, null, number, opt_number, opt_string, raw, string, time};
 use crate::sink::{Summary, Tally};
 use crate::units::Direction;
 
@@ -17,8 +17,8 @@ pub(super) fn connection(buf: &mut Vec<u8>, row: &Row) {
     number(buf, row.no.0);
     raw(buf, ",\"tcp_stream\":");
     number(buf, row.conn.stream.0);
-    field(buf, "client", |buf| string(buf, &row.conn.client.to_string()));
-    field(buf, "server", |buf| string(buf, &row.conn.server.to_string()));
+    field(buf, "client", |buf| address(buf, &row.conn.client));
+    field(buf, "server", |buf| address(buf, &row.conn.server));
     field(buf, "http", |buf| string(buf, row.http.name()));
     field(buf, "outcome", |buf| string(buf, row.outcome.name()));
     field(buf, "status", |buf| opt_number(buf, row.status));

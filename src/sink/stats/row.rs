@@ -109,6 +109,7 @@ impl Row {
     }
 
     /// Takes a ping or a pong; gives the round trip that a pong completes.
+    #[inline(never)]
     pub fn heartbeat(&mut self, message: &Message<'_>) -> Option<u64> {
         let time = message.begin.time?;
         let pings = self.pings.get_or_insert_default();

@@ -7,10 +7,9 @@ use crate::event::{Message, MessageKind};
 /// What went one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Side {
-    /// Whole messages by kind, in the order of [`MessageKind::ALL`].
-    counts: [u64; 5],
-    /// Their payload bytes on the wire.
-    wire: [u64; 5],
+    /// Whole messages by kind, in the order of [`MessageKind::ALL`], and their payload bytes on the
+    /// wire.
+    kinds: [(u64, u64); 5],
     /// Messages of any kind that lack bytes.
     pub incomplete: u64,
     /// Frames of all these.
@@ -47,7 +46,7 @@ impl Side {
         }
         // `ALL` lists the kinds in the order in which they are declared.
         let kind = message.kind as usize;
-        if let (Some(n), Some(wire)) = (self.counts.get_mut(kind), self.wire.get_mut(kind)) {
+        if let Some((n, wire)) = self.kinds.get_mut(kind) {
             *n += 1;
             *wire = wire.saturating_add(message.wire_len);
         }
@@ -67,9 +66,9 @@ impl Side {
 
     /// Adds up two directions, or two connections.
     pub fn merge(&mut self, other: &Self) {
-        let kinds = self.counts.iter_mut().zip(other.counts);
-        for (sum, n) in kinds.chain(self.wire.iter_mut().zip(other.wire)) {
-            *sum = sum.saturating_add(n);
+        for ((n, wire), (more, bytes)) in self.kinds.iter_mut().zip(other.kinds) {
+            *n = n.saturating_add(more);
+            *wire = wire.saturating_add(bytes);
         }
         let pairs = [
             (&mut self.incomplete, other.incomplete),
@@ -96,12 +95,12 @@ impl Side {
 
     /// Messages of every kind, incomplete ones too.
     pub fn messages(&self) -> u64 {
-        self.counts.iter().sum::<u64>() + self.incomplete
+        self.kinds.iter().map(|(n, _)| n).sum::<u64>() + self.incomplete
     }
 
     /// Payload bytes on the wire, of whole messages of every kind.
     pub fn wire_bytes(&self) -> u64 {
-        self.wire.iter().fold(0, |sum, n| sum.saturating_add(*n))
+        self.kinds.iter().fold(0, |sum, (_, wire)| sum.saturating_add(*wire))
     }
 
     /// Of them, those of control frames.
@@ -128,12 +127,12 @@ impl Side {
 
     /// How many whole messages of a kind.
     pub fn of_kind(&self, kind: MessageKind) -> u64 {
-        self.counts.get(kind as usize).copied().unwrap_or(0)
+        self.kinds.get(kind as usize).map_or(0, |(n, _)| *n)
     }
 
     /// Payload bytes on the wire of whole messages of a kind.
     pub fn wire_of(&self, kind: MessageKind) -> u64 {
-        self.wire.get(kind as usize).copied().unwrap_or(0)
+        self.kinds.get(kind as usize).map_or(0, |(_, wire)| *wire)
     }
 }
 

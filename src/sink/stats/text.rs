@@ -1,10 +1,6 @@
 //! Statistics for people.
 //!
 //! ```text
-//!    #  ended          duration  msgs ->  msgs <-  bytes ->  bytes <-     ping  notes
-//!    1  close          4.800 ms        2        2      23 B      20 B        -  accept-mismatch
-//!       127.0.0.1:40938 > 127.0.0.1:8088  /chat  subprotocol chat
-//!
 //! 1 WebSocket connection: 1 accepted
 //!                       client ->    <- server
 //! text                          1            1
@@ -14,239 +10,16 @@
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
+use super::StatsOptions;
 use super::histogram::Quantiles;
-use super::row::Row;
 use super::series::per_second;
 use super::totals::{ENDS, OUTCOMES, Totals};
-use super::{SORTED, Sort, StatsOptions};
-use crate::event::{MessageKind, Outcome};
-use crate::note::Severity;
+use crate::event::MessageKind;
 use crate::sink::escape;
 use crate::sink::paint::{Paint, Part};
-use crate::sink::text::{Verbosity, byte_count, counted, grouped, summary_lines};
+use crate::sink::text::{byte_count, counted, grouped, summary_lines};
 use crate::sink::{Summary, Tally};
-use crate::units::{Direction, PerDirection};
-
-/// The rows: kept to be sorted while they are few.
-#[derive(Debug)]
-pub(super) struct Table {
-    rows: Vec<Row>,
-    sort: Sort,
-    width: Option<usize>,
-    paint: Paint,
-    verbosity: Verbosity,
-    /// Rows were written: further ones follow as they come.
-    begun: bool,
-    /// Rows written in the order of ending.
-    unsorted: u64,
-}
-
-impl Table {
-    pub(super) const fn new(options: &StatsOptions) -> Self {
-        Self {
-            rows: Vec::new(),
-            sort: options.sort,
-            width: options.width,
-            paint: options.paint,
-            verbosity: options.verbosity,
-            begun: false,
-            unsorted: 0,
-        }
-    }
-
-    pub(super) fn add(&mut self, buf: &mut Vec<u8>, row: &Row) {
-        if matches!(self.verbosity, Verbosity::Quiet) {
-            return;
-        }
-        if self.begun {
-            self.unsorted += 1;
-            self.write(buf, row);
-            return;
-        }
-        self.rows.push(row.clone());
-        if self.rows.len() >= SORTED {
-            self.begin(buf);
-        }
-    }
-
-    pub(super) fn finish(&mut self, buf: &mut Vec<u8>) {
-        if !self.begun && !self.rows.is_empty() {
-            self.begin(buf);
-        }
-        if self.unsorted > 0 {
-            let text = format!(
-                "{} more than the {SORTED} that are sorted stand in the order in which they ended",
-                counted(self.unsorted, "connection"),
-            );
-            line(buf, self.paint, Part::Dim, &text);
-        }
-        if self.begun {
-            buf.push(b'\n');
-        }
-    }
-
-    /// Writes what was kept, sorted.
-    fn begin(&mut self, buf: &mut Vec<u8>) {
-        self.begun = true;
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.sort_by_key(|row| (Reverse(rank(row, self.sort)), row.no));
-        let head = format!(
-            "{:>5}  {:<14} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}  notes",
-            "#", "ended", "duration", "msgs ->", "msgs <-", "bytes ->", "bytes <-", "ping",
-        );
-        line(buf, self.paint, Part::Strong, &head);
-        for row in &rows {
-            self.write(buf, row);
-        }
-    }
-
-    fn write(&self, buf: &mut Vec<u8>, row: &Row) {
-        let mut out = String::new();
-        let PerDirection { to_server, to_client } = &row.sides;
-        let ping = Direction::BOTH.into_iter().find_map(|dir| row.round_trips(dir));
-        // Writing to a String does not fail.
-        let _ = write!(out, "{:>5}  ", row.no);
-        self.paint.put(&mut out, look(row), &format!("{:<14}", ending(row)));
-        let _ = write!(
-            out,
-            " {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}  ",
-            row.duration_ns.map_or_else(|| "-".to_owned(), duration),
-            to_server.messages(),
-            to_client.messages(),
-            byte_count(to_server.wire_bytes()),
-            byte_count(to_client.wire_bytes()),
-            ping.map_or_else(|| "-".to_owned(), |trips| duration(trips.median)),
-        );
-        match row.worst {
-            Some((severity, code)) => {
-                self.paint.put(&mut out, Part::Note(severity), code.as_str());
-                let more = row.notes.iter().sum::<u64>().saturating_sub(1);
-                if more > 0 {
-                    let _ = write!(out, " +{more}");
-                }
-            }
-            None => out.push('-'),
-        }
-        out.push('\n');
-        self.dim(&mut out, &identity(row));
-        if matches!(self.verbosity, Verbosity::Verbose) {
-            for text in details(row) {
-                self.dim(&mut out, &text);
-            }
-        }
-        buf.extend_from_slice(out.as_bytes());
-    }
-
-    /// A line below a row, cut to the width.
-    fn dim(&self, out: &mut String, text: &str) {
-        out.push_str("       ");
-        self.paint.on(out, Part::Dim);
-        let room = match self.verbosity {
-            Verbosity::Verbose => usize::MAX,
-            _ => self.width.map_or(usize::MAX, |width| width.saturating_sub(7)),
-        };
-        let _ = escape::cut(out, text, room);
-        self.paint.off(out, Part::Dim);
-        out.push('\n');
-    }
-}
-
-/// What a row is sorted by, largest first; rows that are equal stay in the order of their numbers.
-fn rank(row: &Row, sort: Sort) -> [u64; 4] {
-    match sort {
-        Sort::Number => [0; 4],
-        Sort::Messages => [row.messages(), 0, 0, 0],
-        Sort::Bytes => [row.wire_bytes(), 0, 0, 0],
-        Sort::Duration => [row.duration_ns.unwrap_or(0), 0, 0, 0],
-        Sort::Notes => {
-            let [info, warning, error] = row.notes;
-            let worst = row.worst.map_or(0, |(severity, _)| severity as u64 + 1);
-            [worst, error, warning, info]
-        }
-    }
-}
-
-/// How it ended, or why it did not begin.
-fn ending(row: &Row) -> String {
-    match (row.outcome, row.how, row.status) {
-        (Outcome::Accepted | Outcome::Unseen, Some(how), _) => how.name().to_owned(),
-        (outcome, _, Some(status)) if status != 101 => format!("{} {status}", outcome.name()),
-        (outcome, ..) => outcome.name().to_owned(),
-    }
-}
-
-const fn look(row: &Row) -> Part {
-    match row.outcome {
-        Outcome::Accepted => Part::Good,
-        Outcome::Invalid => Part::Note(Severity::Error),
-        Outcome::Rejected | Outcome::Incomplete => Part::Note(Severity::Warning),
-        Outcome::Unseen => Part::Plain,
-    }
-}
-
-fn identity(row: &Row) -> String {
-    let mut text = format!("{} > {}", row.conn.client, row.conn.server);
-    match &row.path {
-        Some(path) => text.extend(["  ", path]),
-        None => text.push_str("  no request seen"),
-    }
-    for (what, value) in [("subprotocol", &row.subprotocol), ("extensions", &row.extensions)] {
-        if let Some(value) = value {
-            text.extend(["  ", what, " ", value]);
-        }
-    }
-    text
-}
-
-fn details(row: &Row) -> Vec<String> {
-    let mut lines = Vec::new();
-    for dir in Direction::BOTH {
-        let side = &row.sides[dir];
-        if side.messages() == 0 && side.gaps == 0 {
-            continue;
-        }
-        let mut parts: Vec<String> = MessageKind::ALL
-            .into_iter()
-            .filter(|kind| side.of_kind(*kind) > 0)
-            .map(|kind| {
-                let (n, bytes) = (side.of_kind(kind), side.wire_of(kind));
-                format!("{} {} ({})", grouped(n), kind.name(), byte_count(bytes))
-            })
-            .collect();
-        if side.incomplete > 0 {
-            parts.push(format!("{} incomplete", grouped(side.incomplete)));
-        }
-        if let Some((wire, inflated)) = side.compression() {
-            parts.push(format!("{} inflated to {}", byte_count(wire), byte_count(inflated)));
-        }
-        let rates = (row.per_second(side.messages()), row.per_second(side.wire_bytes()));
-        if let (Some(messages), Some(bytes)) = rates {
-            parts.push(format!("{}/s, {}/s", counted(messages, "message"), byte_count(bytes)));
-        }
-        if let Some(trips) = row.round_trips(dir) {
-            parts.push(format!(
-                "{} answered in {} / {} / {} (min / median / max)",
-                counted(trips.count, "ping"),
-                duration(trips.min),
-                duration(trips.median),
-                duration(trips.max),
-            ));
-        }
-        if side.gaps > 0 {
-            parts.push(format!(
-                "{} missing in {}",
-                counted(side.gap_bytes, "byte"),
-                counted(side.gaps, "gap")
-            ));
-        }
-        lines.push(format!("{}: {}", dir.sender(), parts.join(", ")));
-    }
-    if let Some(ns) = row.handshake_ns {
-        lines.push(format!("handshake answered after {}", duration(ns)));
-    }
-    lines.extend(row.cause.clone());
-    lines
-}
+use crate::units::Direction;
 
 /// The totals, and what was not seen.
 pub(super) fn totals(
@@ -429,24 +202,42 @@ fn append_named<'a>(
 }
 
 /// A length of time in at most 8 columns: three or four digits and its unit.
-fn duration(ns: u64) -> String {
-    let (unit, name) = match ns {
-        0..1_000 => return format!("{ns} ns"),
-        1_000..1_000_000 => (1_000, "us"),
-        1_000_000..1_000_000_000 => (1_000_000, "ms"),
-        1_000_000_000..120_000_000_000 => (1_000_000_000, "s"),
-        120_000_000_000..7_200_000_000_000 => (60_000_000_000, "min"),
-        _ => (3_600_000_000_000, "h"),
-    };
-    let (whole, part) = (ns / unit, ns % unit);
-    match whole {
-        0..10 => format!("{whole}.{:02} {name}", part / (unit / 100)),
-        10..100 => format!("{whole}.{} {name}", part / (unit / 10)),
-        _ => format!("{whole} {name}"),
-    }
+pub(super) fn duration(ns: u64) -> String {
+    let mut text = String::new();
+    push_duration(&mut text, ns);
+    text
 }
 
-fn line(buf: &mut Vec<u8>, paint: Paint, part: Part, text: &str) {
+/// The same, appended.
+pub(super) fn push_duration(out: &mut String, ns: u64) {
+    let (unit, name) = match ns {
+        0..1_000 => (1, " ns"),
+        1_000..1_000_000 => (1_000, " us"),
+        1_000_000..1_000_000_000 => (1_000_000, " ms"),
+        1_000_000_000..120_000_000_000 => (1_000_000_000, " s"),
+        120_000_000_000..7_200_000_000_000 => (60_000_000_000, " min"),
+        _ => (3_600_000_000_000, " h"),
+    };
+    let (whole, part) = (ns / unit, ns % unit);
+    let mut digits = itoa::Buffer::new();
+    out.push_str(digits.format(whole));
+    match whole {
+        _ if unit == 1 => {}
+        0..10 => {
+            let hundredths = part / (unit / 100);
+            out.push_str(if hundredths < 10 { ".0" } else { "." });
+            out.push_str(digits.format(hundredths));
+        }
+        10..100 => {
+            out.push('.');
+            out.push_str(digits.format(part / (unit / 10)));
+        }
+        _ => {}
+    }
+    out.push_str(name);
+}
+
+pub(super) fn line(buf: &mut Vec<u8>, paint: Paint, part: Part, text: &str) {
     let mut out = String::with_capacity(text.len() + 16);
     paint.put(&mut out, part, text);
     out.push('\n');

@@ -3,8 +3,17 @@
 /// A number of bytes in at most 7 columns: exact below 10,000, then three digits in kB, MB, GB (powers of
 /// 1000).
 pub(crate) fn bytes(n: u64) -> String {
+    let mut text = String::new();
+    push_bytes(&mut text, n);
+    text
+}
+
+/// The same, appended.
+pub(crate) fn push_bytes(out: &mut String, n: u64) {
+    let mut digits = itoa::Buffer::new();
     if n < 10_000 {
-        return format!("{n} B");
+        out.push_str(digits.format(n));
+        return out.push_str(" B");
     }
     let mut unit = 1000;
     let mut names = ["kB", "MB", "GB", "TB", "PB"].into_iter();
@@ -16,11 +25,13 @@ pub(crate) fn bytes(n: u64) -> String {
         name = larger;
     }
     let whole = n / unit;
+    out.push_str(digits.format(whole));
     if whole < 100 {
-        format!("{whole}.{} {name}", n % unit / (unit / 10))
-    } else {
-        format!("{whole} {name}")
+        out.push('.');
+        out.push_str(digits.format(n % unit / (unit / 10)));
     }
+    out.push(' ');
+    out.push_str(name);
 }
 
 /// `1 packet`, `2 packets`.

@@ -126,6 +126,11 @@ impl ConnList {
         self.stale = true;
     }
 
+    /// The store was emptied.
+    pub(super) fn forget(&mut self) {
+        *self = Self { sort: self.sort, reversed: self.reversed, ..Self::default() };
+    }
+
     pub(super) fn requery(&mut self) {
         self.selected = None;
         self.counted = 0;

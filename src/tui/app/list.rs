@@ -1,8 +1,9 @@
 //! The list of messages: which rows, in which part of the screen, and how one moves in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::{App, Pane, inner};
+use super::{App, Pane, Part, inner};
 use crate::store::Row;
 use crate::store::seek::{Found, Query};
 use crate::tui::action::{Motion, View};
@@ -18,7 +19,7 @@ pub enum Scope {
     One(u32),
     /// Of the marked ones.
     Marked,
-    /// Of one, and of the other leg of its proxy.
+    /// Of one, and of the other legs of its proxy.
     Ladder(u32),
 }
 
@@ -89,6 +90,8 @@ pub struct MessageList {
     pub found: Option<Found>,
     /// What the search found.
     pub hits: Option<Found>,
+    /// Rows whose frames are shown, a line for each part.
+    pub unfolded: BTreeMap<u32, Arc<[Part]>>,
     /// A row to be selected as soon as it is known where it is.
     pub(super) anchor: Option<u32>,
     /// A search that waits for its first hit, and from which row on.
@@ -97,29 +100,68 @@ pub struct MessageList {
 
 impl MessageList {
     /// Rows listed, of `all`.
-    pub fn len(&self, all: usize) -> usize {
+    pub fn rows(&self, all: usize) -> usize {
         self.found.as_ref().map_or(all, |found| found.rows.len())
     }
 
-    /// The number of the row at a place.
-    pub fn row_at(&self, place: usize) -> Option<u32> {
-        match &self.found {
-            Some(found) => found.rows.get(place).copied(),
-            None => u32::try_from(place).ok(),
-        }
+    /// Lines of the list: a row each, and those of unfolded ones.
+    pub fn len(&self, all: usize) -> usize {
+        self.rows(all) + self.open().map(|(_, _, parts)| parts.len()).sum::<usize>()
     }
 
-    /// Where a row is, or would be.
+    /// The row that a line is of, and which part of it, where it is one.
+    pub fn line_at(&self, line: usize) -> Option<(u32, Option<&Part>)> {
+        let mut before = 0;
+        for (place, row, parts) in self.open() {
+            let at = place + before;
+            if line <= at {
+                break;
+            }
+            if let Some(part) = parts.get(line - at - 1) {
+                return Some((row, Some(part)));
+            }
+            before += parts.len();
+        }
+        let place = line - before;
+        let row = match &self.found {
+            Some(found) => found.rows.get(place).copied(),
+            None => u32::try_from(place).ok(),
+        };
+        Some((row?, None))
+    }
+
+    /// The number of the row that a line is of.
+    pub fn row_at(&self, line: usize) -> Option<u32> {
+        self.line_at(line).map(|(row, _)| row)
+    }
+
+    /// The line of a row, or where it would be.
     pub fn place_of(&self, row: u32) -> usize {
+        let above = self.open().take_while(|(_, at, _)| *at < row);
+        self.place(row) + above.map(|(_, _, parts)| parts.len()).sum::<usize>()
+    }
+
+    /// Where a row is among the listed ones, or would be.
+    fn place(&self, row: u32) -> usize {
         match &self.found {
             Some(found) => found.rows.partition_point(|at| *at < row),
             None => row as usize,
         }
     }
+
+    /// Unfolded rows that are listed: place, row and parts.
+    fn open(&self) -> impl Iterator<Item = (usize, u32, &[Part])> {
+        self.unfolded.iter().filter_map(|(row, parts)| {
+            let place = self.place(*row);
+            let found = self.found.as_ref();
+            let listed = found.is_none_or(|found| found.rows.get(place) == Some(row));
+            listed.then_some((place, *row, &**parts))
+        })
+    }
 }
 
 impl App {
-    /// Rows listed.
+    /// Lines listed.
     pub fn listed(&self) -> usize {
         self.list.len(self.snapshot.rows.len())
     }
@@ -144,13 +186,16 @@ impl App {
     }
 
     pub(super) fn refresh_list(&mut self) {
-        if self.list.found.is_some() {
+        let rows = self.snapshot.rows.len();
+        // What is found beyond a screen that stands still is for later.
+        let (paused, more) = (self.paused.is_some(), |f: &Found| f.looked_at < rows);
+        if self.list.found.as_ref().is_some_and(|found| !paused || more(found)) {
             self.list.found = Some(self.seeker.found());
         }
-        if self.list.hits.is_some() {
+        if self.list.hits.as_ref().is_some_and(|hits| !paused || more(hits)) {
             self.list.hits = Some(self.searcher.found());
-            self.await_hit();
         }
+        self.await_hit();
         let len = self.listed();
         if let Some(row) = self.list.anchor {
             self.list.cursor.at = self.list.place_of(row);
@@ -174,11 +219,20 @@ impl App {
         let Some(at) = self.selected_row() else { return self.detail.clear() };
         let Some(row) = self.snapshot.rows.get(at as usize) else { return };
         self.current = u32::try_from(row.conn()).ok();
-        if self.detail.row == Some(at) {
-            return;
-        }
         let Some(conn) = self.snapshot.conns.get(row.conn()) else { return };
+        let ends = self.owners.of(&conn.info.key).unwrap_or_default();
+        let frame = match self.list.line_at(self.list.cursor.at) {
+            Some((_, Some(Part::Frame(_, n, _)))) => Some(*n),
+            _ => None,
+        };
+        // Processes may become known while it is looked at.
+        if self.detail.row == Some(at) && self.detail_ends == ends {
+            return self.detail.show_frame(frame);
+        }
         self.detail.show(at, row, conn, &self.reader, self.snapshot.first_time());
+        self.detail.tree.processes(&ends);
+        self.detail_ends = ends;
+        self.detail.show_frame(frame);
         self.point_at_hit();
     }
 
@@ -203,7 +257,7 @@ impl App {
     /// The search looks where the list does.
     pub(super) fn research(&mut self) {
         let Some(search) = &self.search else { return };
-        let needle = Some(std::sync::Arc::clone(&search.needle));
+        let needle = Some(Arc::clone(&search.needle));
         self.searcher.ask(Some(Query { needle, ..self.query() }));
         self.list.hits = Some(Found::default());
     }
@@ -224,6 +278,7 @@ impl App {
 
     pub(super) fn toggle_heartbeats(&mut self) {
         self.list.no_heartbeats = !self.list.no_heartbeats;
+        self.unfold_anew();
         self.requery();
         self.say(if self.list.no_heartbeats {
             "heartbeats are hidden"
@@ -241,8 +296,10 @@ impl App {
     pub(super) fn step_list(&mut self, motion: Motion) {
         let len = self.listed();
         let page = inner(self.areas.list, 1);
-        if matches!(motion, Motion::Left | Motion::Right) {
-            return;
+        match motion {
+            Motion::Left => return self.fold_frames(),
+            Motion::Right => return self.unfold_frames(),
+            _ => {}
         }
         self.list.anchor = None;
         self.list.cursor.step(motion, len, page);

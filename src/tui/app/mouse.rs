@@ -51,7 +51,14 @@ impl App {
             let inside = at.y >= top && at.y.saturating_add(1) < area.bottom();
             (area.contains(at) && inside).then(|| usize::from(at.y - top))
         };
-        if let Some(line) = line(self.areas.list, 1) {
+        if self.view == View::Legs {
+            if let Some(line) = line(self.areas.list, 0) {
+                let place = self.legs.cursor.top + line;
+                if place < self.legs.lines().len() {
+                    self.legs.cursor.at = place;
+                }
+            }
+        } else if let Some(line) = line(self.areas.list, 1) {
             self.pane = Pane::List;
             if self.view == View::Connections {
                 let place = self.conns.cursor.top + line;
@@ -104,6 +111,9 @@ impl App {
             if self.view == View::Connections {
                 self.conns.cursor.scroll(lines, self.conns.order.len(), rows);
                 self.current = self.conns.selected();
+            } else if self.view == View::Legs {
+                let len = self.legs.lines().len();
+                self.legs.cursor.scroll(lines, len, inner(self.areas.list, 0));
             } else {
                 self.list.cursor.scroll(lines, len, rows);
                 self.hold_or_follow(self.list.cursor.at + 1 == len && lines > 0);
@@ -114,7 +124,7 @@ impl App {
         } else if self.areas.body.contains(at) {
             let len = self.detail.body_len();
             self.detail.body_at.scroll(lines, len, inner(self.areas.body, 0));
-        } else if self.view == View::Handshake {
+        } else if matches!(self.view, View::Handshake | View::Compare) {
             (0..WHEEL).for_each(|_| self.step(motion));
         }
     }

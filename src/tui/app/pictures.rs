@@ -6,11 +6,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::App;
-use crate::capture::{self, Input};
-use crate::limits::Limits;
+use super::tests::sample;
 use crate::tui::action::{Action as A, Motion as M, View};
-use crate::tui::feed::{Packets, load};
-use crate::tui::load::Loading;
 use crate::tui::svg;
 use crate::tui::theme::Palette;
 
@@ -22,7 +19,7 @@ struct Picture {
     actions: &'static [A],
 }
 
-const PICTURES: [Picture; 2] = [
+const PICTURES: [Picture; 3] = [
     Picture {
         name: "messages",
         sample: "graphql-ws.pcapng",
@@ -35,18 +32,16 @@ const PICTURES: [Picture; 2] = [
         size: (120, 34),
         actions: &[A::Show(View::Handshake)],
     },
+    Picture {
+        name: "legs",
+        sample: "evil-rewrite.pcapng",
+        size: (120, 40),
+        actions: &[A::Show(View::Legs), A::NextNote],
+    },
 ];
 
 fn draw(picture: &Picture) -> String {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let inputs = [Input::Path(root.join("samples").join(picture.sample))];
-    let limits = Limits::default();
-    let source = capture::open(&inputs, &limits, &capture::Options::default()).unwrap();
-    let (writer, reader) = crate::store::new().unwrap();
-    let loading = Loading::default();
-    load(Packets::Files(Box::new(source)), writer, limits, &loading, None);
-    let mut app = App::new(reader, picture.sample, false, Palette::Dark).unwrap();
-    app.load = loading.now();
+    let mut app = sample(picture.sample, Palette::Dark);
     let (width, height) = picture.size;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let mut drawn = |app: &mut App| {

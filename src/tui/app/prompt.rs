@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{App, Effect, Overlay, Search};
 use crate::filter::{Completion, Filter, complete};
 use crate::store::seek::Needle;
-use crate::tui::action::{Action, COMMANDS, Copied};
+use crate::tui::action::{Action, COMMANDS, Copied, View};
 use crate::tui::edit::{Edit, Line};
 use crate::tui::theme::Palette;
 
@@ -300,6 +300,10 @@ impl App {
             "q!" | "quit!" => self.effects.push(Effect::Quit),
             "help" | "h" => self.overlay = Some(Overlay::Help(0)),
             "stop" => self.stop(),
+            "pause" => self.pause(),
+            "clear" => self.clear(),
+            "restart" => self.restart(),
+            "capture" => self.overlay = Some(Overlay::Capture(0)),
             "goto" => self.go_to_number(argument)?,
             "filter" => match Filter::parse(argument) {
                 Err(error) if !argument.is_empty() => return Err(error.reason().to_owned()),
@@ -314,6 +318,16 @@ impl App {
                 self.conns.sort_by(
                     column.ok_or("no, client, server, path, messages, bytes, duration or notes")?,
                 );
+            }
+            "legs" | "diff" => self.show(View::Legs),
+            "compare" if argument.is_empty() => self.compare_marked(),
+            "compare" => {
+                let number = |text: &str| text.parse::<u32>().ok()?.checked_sub(1);
+                let mut rows = argument.split_whitespace().map(number);
+                let (Some(Some(one)), Some(Some(other))) = (rows.next(), rows.next()) else {
+                    return Err("two numbers of rows".into());
+                };
+                self.compare_rows(one, other);
             }
             "save" if !argument.is_empty() => self.save_connections(PathBuf::from(argument)),
             "save" => self.open_save_connections(),

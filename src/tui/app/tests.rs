@@ -4,6 +4,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::capture::PacketSource as _;
 use crate::event::{MessageKind, Payload};
 use crate::note::{Blame, Note, NoteCode};
 use crate::store::testing::Play;
@@ -45,7 +46,30 @@ fn play() -> Play {
     play
 }
 
-fn app(play: &Play) -> App {
+/// What a sample holds.
+pub(super) fn sample(name: &str, palette: Palette) -> App {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
+    let (writer, reader) = crate::store::new().unwrap();
+    let limits = crate::limits::Limits::default();
+    let inputs = [crate::capture::Input::Path(path)];
+    let mut source =
+        crate::capture::open(&inputs, &limits, &crate::capture::Options::default()).unwrap();
+    let mut pipeline = crate::pipeline::Pipeline::new(writer, limits);
+    while let Some(record) = source.next().unwrap() {
+        assert!(pipeline.push(&record).is_continue());
+    }
+    let (_, totals) = pipeline.finish();
+    let mut app = App::new(reader, name, false, palette).unwrap();
+    app.load = Load {
+        packets: totals.packets,
+        streams: totals.tcp_streams,
+        done: true,
+        ..Load::default()
+    };
+    app
+}
+
+pub(super) fn app(play: &Play) -> App {
     let mut app = App::new(play.reader.clone(), "chat.pcapng", false, Palette::Plain).unwrap();
     app.load = Load { packets: 17, streams: 2, done: true, ..Load::default() };
     app
@@ -57,7 +81,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
     loop {
         app.refresh();
         terminal.draw(|frame| crate::tui::view::draw(frame, app)).unwrap();
-        if !app.seeking() {
+        if !app.seeking() && app.legs.progress().is_none() {
             break;
         }
         std::thread::yield_now();
@@ -84,7 +108,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
 }
 
 /// Does the actions, with the screen drawn before each: keys mean what is on it.
-fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
+pub(super) fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
     for action in actions {
         screen(app, width, height);
         app.update(action.clone());
@@ -92,7 +116,7 @@ fn act(app: &mut App, width: u16, height: u16, actions: &[Action]) -> String {
     screen(app, width, height)
 }
 
-fn typed(text: &str) -> Vec<Action> {
+pub(super) fn typed(text: &str) -> Vec<Action> {
     text.chars().map(|c| Action::Edit(Edit::Insert(c))).collect()
 }
 
@@ -110,10 +134,10 @@ macro_rules! screens {
     )*};
 }
 
-const SMALL: (u16, u16) = (40, 10);
-const USUAL: (u16, u16) = (80, 24);
-const LARGE: (u16, u16) = (120, 40);
-const HUGE: (u16, u16) = (200, 60);
+pub(super) const SMALL: (u16, u16) = (40, 10);
+pub(super) const USUAL: (u16, u16) = (80, 24);
+pub(super) const LARGE: (u16, u16) = (120, 40);
+pub(super) const HUGE: (u16, u16) = (200, 60);
 
 use Action as A;
 use Motion as M;
@@ -401,4 +425,127 @@ fn a_million_messages() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     println!("all {} of them after {:?}", app.listed(), begin.elapsed());
+}
+
+/// A capture that goes on, and what was said on its first connection.
+fn live() -> (Play, App) {
+    let mut play = Play::new();
+    play.open(1, "/live");
+    play.text(1, ToServer, "before");
+    let mut app = App::new(play.reader.clone(), "lo", true, Palette::Plain).unwrap();
+    app.load = Load { packets: 10, streams: 1, dropped: Some(0), ..Load::default() };
+    app.unsaved = true;
+    app.refresh();
+    app.update(Action::Show(View::Messages));
+    (play, app)
+}
+
+#[test]
+fn a_screen_that_stands_still_shows_later_what_came_meanwhile() {
+    let (mut play, mut app) = live();
+    app.update(Action::Pause);
+    play.text(1, ToServer, "meanwhile");
+    app.load.packets = 13;
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("PAUSED, 3 packets held") && drawn.contains("before"), "{drawn}");
+    assert!(!drawn.contains("meanwhile"), "{drawn}");
+    // A filter looks at what is shown.
+    app.apply_filter("kind == text");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("1 of 2 rows") && !drawn.contains("meanwhile"), "{drawn}");
+    app.update(Action::Pause);
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("2 of 3 rows") && drawn.contains("meanwhile"), "{drawn}");
+    assert!(!drawn.contains("PAUSED"), "{drawn}");
+}
+
+#[test]
+fn a_list_that_is_cleared_begins_with_what_comes_next() {
+    let (mut play, mut app) = live();
+    screen(&mut app, 80, 24);
+    app.update(Action::Mark);
+    app.update(Action::Clear);
+    assert_eq!(app.take_effects(), [Effect::Order(Order::Clear)]);
+    play.writer.clear(crate::store::Keep::Open);
+    let drawn = screen(&mut app, 80, 24);
+    assert!(!drawn.contains("before") && app.list.marks.is_empty(), "{drawn}");
+    play.text(1, ToServer, "after");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("after") && !drawn.contains("before"), "{drawn}");
+    app.update(Action::Show(View::Connections));
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("/live") && drawn.contains("accepted"), "it is still open: {drawn}");
+}
+
+#[test]
+fn beginning_anew_asks_before_something_is_lost() {
+    let (_play, mut app) = live();
+    app.update(Action::Restart);
+    assert_eq!(app.overlay, Some(Overlay::Restart));
+    app.update(Action::Back);
+    assert_eq!((app.overlay.clone(), app.take_effects()), (None, Vec::new()));
+    app.update(Action::Restart);
+    app.update(Action::Enter);
+    assert_eq!(app.take_effects(), [Effect::Order(Order::Restart)]);
+    app.unsaved = false;
+    app.update(Action::Restart);
+    assert_eq!(app.take_effects(), [Effect::Order(Order::Restart)]);
+    app.load.done = true;
+    app.update(Action::Restart);
+    assert_eq!(app.take_effects(), Vec::new());
+}
+
+#[test]
+fn what_happens_to_a_capture_is_told_and_remembered() {
+    let (_play, mut app) = live();
+    let loading = crate::tui::load::Loading::default();
+    loading.tell(|load| *load = app.load.clone());
+    loading.news("eth0: the interface is down");
+    loading.tell(|load| load.dropped = Some(1204));
+    app.load = loading.now();
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("1,204 dropped") && drawn.contains("eth0: the interface is down"));
+    app.update(Action::Capture);
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("Happened") && drawn.contains("Dropped"), "{drawn}");
+    app.update(Action::Back);
+    assert!(!screen(&mut app, 80, 24).contains("eth0"), "told once");
+}
+
+#[test]
+fn processes_are_shown_as_soon_as_they_are_known() {
+    use crate::event::{ConnInfo, Cx, Event, Sink, Wants};
+    use crate::process::Owned;
+    use crate::units::Origin;
+
+    struct Deaf;
+
+    impl Sink for Deaf {
+        fn wants(&self) -> Wants {
+            Wants::ALL
+        }
+
+        fn event(&mut self, _: &Cx<'_>, _: &Event<'_>) -> std::ops::ControlFlow<()> {
+            std::ops::ControlFlow::Continue(())
+        }
+    }
+
+    let (_play, mut app) = live();
+    app.apply_filter("process == node");
+    app.update(Action::Show(View::Messages));
+    assert!(screen(&mut app, 200, 60).contains("0 of 2 rows"));
+    // The handshake has gone by before a comment tells.
+    let conn: ConnInfo = Play::info(1);
+    let opening = app.snapshot.conns.get(0).unwrap().opening.clone().unwrap();
+    let cx = Cx { conn: &conn, origin: Origin::default() };
+    let mut owned = Owned::new(Deaf, app.owners.clone(), None);
+    assert!(owned.event(&cx, &Event::Handshake(&opening)).is_continue());
+    let ends = format!("({} > {})", conn.client, conn.server);
+    app.owners.read_comment(&format!("wstap: server process node[7] {ends} node a\x1b.js"));
+    let drawn = screen(&mut app, 200, 60);
+    assert!(drawn.contains("2 of 2 rows"), "{drawn}");
+    assert!(drawn.contains(r"Server process: node[7] node a\x1b.js"), "{drawn}");
+    app.update(Action::Show(View::Connections));
+    let drawn = screen(&mut app, 200, 60);
+    assert!(drawn.contains("? > node[7]") && drawn.contains("server process node[7]"), "{drawn}");
 }

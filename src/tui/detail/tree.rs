@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use crate::event::{MessageKind, Opcode};
 use crate::note::Severity;
+use crate::process::Ends;
 use crate::store::{Conn, FrameMeta, Record, Row, RowKind};
 use crate::tui::text::{count, size, span, thousands};
 use crate::units::{Direction, Origin, Timestamp};
@@ -55,6 +56,9 @@ pub struct Tree {
     folds: usize,
 }
 
+/// The field that says whose row it is.
+const CONNECTION: &str = "Connection";
+
 impl Tree {
     /// Of a row.
     pub fn new(row: &Row, conn: &Conn, record: Option<&Record>, first: Option<Timestamp>) -> Self {
@@ -75,6 +79,22 @@ impl Tree {
             _ => {}
         }
         tree
+    }
+
+    /// Puts the processes at the ends behind the connection that they belong to.
+    pub fn processes(&mut self, ends: &Ends) {
+        let at = self.nodes.iter().position(|node| node.name == CONNECTION).map_or(0, |at| at + 1);
+        let before = self.nodes.len();
+        for (end, process) in ends.iter() {
+            let name = if end == "client" { "Client process" } else { "Server process" };
+            let text = format!("{process} {}", process.command);
+            self.field(name, text.trim_end()).filter =
+                Some(format!("process.pid == {}", process.pid));
+        }
+        let added = self.nodes.len() - before;
+        if let Some(behind) = self.nodes.get_mut(at..) {
+            behind.rotate_right(added);
+        }
     }
 
     fn head(&mut self, name: impl Into<String>) -> &mut Node {
@@ -115,7 +135,7 @@ impl Tree {
         };
         self.head(head);
         let ends = format!("{}, {} → {}", conn.no, conn.info.client, conn.info.server);
-        self.field("Connection", ends).filter = Some(format!("conn == {}", conn.no));
+        self.field(CONNECTION, ends).filter = Some(format!("conn == {}", conn.no));
         self.field("TCP stream", conn.info.stream.to_string()).filter =
             Some(format!("tcp.stream == {}", conn.info.stream));
         if !conn.target().is_empty() {

@@ -18,7 +18,8 @@ use crate::event::Outcome;
 use crate::note::Severity;
 use crate::store::Conn;
 use crate::tui::app::{App, Areas, Column};
-use crate::tui::text::{count, fit, right, seconds, size, span, thousands};
+use crate::tui::legs::Mark;
+use crate::tui::text::{clean, count, fit, right, seconds, size, span, thousands};
 use crate::tui::theme::{Theme, sign};
 use crate::units::Direction;
 
@@ -68,6 +69,14 @@ const FIELDS: &[Field] = &[
         sort: Some(Column::Path),
         from: 0,
         show: |c, _| (c.target().to_owned(), None),
+    },
+    Field {
+        title: PROCESSES,
+        width: 28,
+        number: false,
+        sort: None,
+        from: ROOM,
+        show: |c, app| (processes(c, app), None),
     },
     Field {
         title: "Outcome",
@@ -154,7 +163,7 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
     if app.conns.order.is_empty() {
         return empty(frame, inside, theme, &nothing(app));
     }
-    let columns = columns(usize::from(inside.width));
+    let columns = columns(usize::from(inside.width), app.owners.version() > 0);
     let mut lines = vec![header(app, &columns)];
     let height = usize::from(inside.height).saturating_sub(1);
     let cursor = app.conns.cursor;
@@ -170,9 +179,21 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
     }
 }
 
+/// The title of a column that is shown where processes are known; then it matters more than two
+/// others.
+const PROCESSES: &str = "Processes";
+const LESS: [&str; 2] = ["Subprotocol", "Extensions"];
+/// Columns of a screen that shows it, and of one that shows all.
+const ROOM: usize = 180;
+const ALL: usize = 230;
+
 /// The columns that fit, and how wide each is.
-fn columns(width: usize) -> Vec<(&'static Field, usize)> {
-    let fields: Vec<_> = FIELDS.iter().filter(|field| field.from <= width).collect();
+fn columns(width: usize, processes: bool) -> Vec<(&'static Field, usize)> {
+    let fits = |field: &&Field| {
+        let less = processes && (ROOM..ALL).contains(&width) && LESS.contains(&field.title);
+        field.from <= width && !less && (processes || field.title != PROCESSES)
+    };
+    let fields: Vec<_> = FIELDS.iter().filter(fits).collect();
     // Mark and leg in front, a space between any two.
     let fixed: usize = fields.iter().map(|field| field.width + 1).sum::<usize>() + 2;
     let path = width.saturating_sub(fixed).clamp(4, 80);
@@ -200,10 +221,15 @@ fn header<'a>(app: &App, columns: &[(&Field, usize)]) -> Line<'a> {
 fn row<'a>(app: &App, conn: &Conn, index: u32, columns: &[(&Field, usize)]) -> Line<'a> {
     let theme = &app.theme;
     let marked = app.conns.marks.contains(&index);
-    let leg = if conn.leg.is_some() { "⇄" } else { " " };
+    let (leg, leg_style) = match app.mark_of(index) {
+        None => (" ", theme.text),
+        Some(Mark::Guess) => ("⇄", theme.dim),
+        Some(Mark::Leg) => ("⇄", theme.info),
+        Some(Mark::Altered) => ("≠", theme.error),
+    };
     let mut spans = vec![
         Span::styled(if marked { "*" } else { " " }, theme.marked),
-        Span::styled(leg, theme.info),
+        Span::styled(leg, leg_style),
     ];
     for (field, width) in columns {
         let (text, style) = (field.show)(conn, app);
@@ -235,6 +261,14 @@ fn outcome_style(conn: &Conn, theme: &Theme) -> Style {
         Some(Outcome::Incomplete) => theme.warning,
         Some(Outcome::Unseen) | None => theme.dim,
     }
+}
+
+/// `node[4711] > python3[815]`: client and server, as far as they are known.
+fn processes(conn: &Conn, app: &App) -> String {
+    let Some(ends) = app.owners.of(&conn.info.key) else { return String::new() };
+    let [client, server] = [ends.client, ends.server]
+        .map(|end| end.map_or("?".to_owned(), |process| clean(&process.to_string())));
+    format!("{client} > {server}")
 }
 
 fn subprotocol(conn: &Conn) -> String {
@@ -288,7 +322,13 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
         ];
     }
     if app.live && !load.done {
-        return vec![format!("Waiting for an upgrade on {}:", app.name), format!("{seen} yet.")];
+        let mut lines =
+            vec![format!("Waiting for an upgrade on {}:", app.name), format!("{seen} yet.")];
+        if let Some(path) = app.recorded.as_ref().filter(|_| app.unsaved) {
+            lines.push(String::new());
+            lines.push(format!("Until it is saved, the recording is {}", path.display()));
+        }
+        return lines;
     }
     if !load.done {
         return vec![format!("Loading {}:", app.name), format!("{seen} yet.")];

@@ -20,9 +20,11 @@ use ratatui::widgets::Paragraph;
 use super::{block, connections};
 use crate::event::{Fields, Handshake, Outcome, header_text};
 use crate::note::{Blame, Note};
+use crate::process::Ends;
 use crate::sink::escape;
 use crate::store::Conn;
 use crate::tui::app::App;
+use crate::tui::legs::Mark;
 use crate::tui::text::{clean, cut, fit, fold, span, wrap};
 use crate::tui::theme::{Theme, sign};
 use crate::ws::handshake::{START_LINE, Side, accept_for, header_of};
@@ -55,7 +57,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         usize::from(area.width.saturating_sub(6)),
     );
     frame.render_widget(block(theme, title, focus), area);
-    let lines = lines(conn, theme, usize::from(inside.width));
+    let lines = lines(app, conn, usize::from(inside.width));
     let last = lines.len().saturating_sub(usize::from(inside.height));
     let top = if focus { app.handshake_at.top.min(last) } else { 0 };
     let shown: Vec<Line<'_>> = lines.into_iter().skip(top).collect();
@@ -73,21 +75,21 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
 /// How many lines it has on this screen.
 pub fn count(app: &App) -> usize {
     let width = usize::from(app.areas.main.width.saturating_sub(2));
-    app.conn().map_or(0, |(_, conn)| lines(conn, &app.theme, width).len())
+    app.conn().map_or(0, |(_, conn)| lines(app, conn, width).len())
 }
 
-fn lines<'a>(conn: &Conn, theme: &Theme, width: usize) -> Vec<Line<'a>> {
+fn lines<'a>(app: &App, conn: &Conn, width: usize) -> Vec<Line<'a>> {
+    let theme = &app.theme;
     let Some(opening) = &conn.opening else {
         return vec![Line::styled(" No handshake yet.", theme.dim)];
     };
     let mut lines = vec![summary(conn, opening, theme)];
-    if let Some(leg) = conn.leg {
-        let text = format!(
-            " ⇄ the other leg of a proxy: connection {} has the same key",
-            u64::from(leg) + 1
-        );
-        lines.push(Line::styled(cut(&text, width), theme.info));
+    let ends = app.owners.of(&conn.info.key);
+    for (end, process) in ends.iter().flat_map(Ends::iter) {
+        let text = format!(" {end} process {process} {}", clean(&process.command));
+        lines.push(Line::styled(cut(&clean(&text), width), theme.text));
     }
+    lines.extend(legs(app).map(|text| Line::styled(cut(&text, width), theme.info)));
     if opening.outcome == Outcome::Unseen {
         let text = "The capture began after the handshake: frames were recognised without it. Start \
                     the capture before the client connects to see who agreed to what.";
@@ -102,6 +104,23 @@ fn lines<'a>(conn: &Conn, theme: &Theme, width: usize) -> Vec<Line<'a>> {
     }
     lines.extend(notes(&opening.notes, theme, width));
     lines
+}
+
+/// What is known of the other legs of its proxy.
+fn legs(app: &App) -> Option<String> {
+    let conn = app.conn()?.0;
+    let mark = app.mark_of(conn)?;
+    let numbers: Vec<String> =
+        app.ladder(conn).iter().map(|leg| (u64::from(*leg) + 1).to_string()).collect();
+    let way = numbers.join(" → ");
+    Some(match mark {
+        Mark::Guess => format!(" ⇄ legs of a proxy, by their key: connections {way}"),
+        Mark::Leg if numbers.len() < 2 => {
+            " ⇄ a proxy did not forward this: d tells more".to_owned()
+        }
+        Mark::Leg => format!(" ⇄ legs of a proxy: connections {way}; d compares them"),
+        Mark::Altered => format!(" ≠ altered by a proxy: connections {way}; d tells what"),
+    })
 }
 
 fn summary<'a>(conn: &Conn, opening: &Handshake, theme: &Theme) -> Line<'a> {

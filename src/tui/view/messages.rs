@@ -15,13 +15,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::{block, connections, empty, selected};
-use crate::event::MessageKind;
+use crate::event::{MessageKind, Opcode};
 use crate::sink::escape;
 use crate::store::{Conn, Row, RowKind};
-use crate::tui::app::{App, Pane, Scope, Times};
+use crate::tui::app::{App, Pane, Part, Scope, Times};
 use crate::tui::detail::tree::meaning;
 use crate::tui::text::{clock, count, cut, fit, right, seconds, size, thousands};
 use crate::tui::theme::{arrow, sign};
+use crate::units::Timestamp;
 
 /// Draws the list.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
@@ -40,10 +41,13 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let cursor = app.list.cursor;
     let height = usize::from(inside.height).saturating_sub(1);
     for place in cursor.top..cursor.top.saturating_add(height).min(app.listed()) {
-        let Some(at) = app.list.row_at(place) else { break };
+        let Some((at, part)) = app.list.line_at(place) else { break };
         let Some(row) = app.snapshot.rows.get(at as usize) else { break };
         let Some(conn) = app.snapshot.conns.get(row.conn()) else { break };
-        let line = widths.line(app, place, at, row, conn);
+        let line = match part {
+            None => widths.line(app, place, at, row, conn),
+            Some(part) => widths.part(app, place, at, row, part),
+        };
         let style = if focus { theme.selected } else { theme.selected_dim };
         let here = place == cursor.at;
         lines.push(if here { selected(line, style, inside.width) } else { line });
@@ -153,7 +157,11 @@ impl Widths {
             Span::styled(fit(row.kind().name(), KIND), kind_style(app, row)),
             Span::raw(" "),
             Span::raw(right(&length(row), SIZE)),
-            Span::raw(if row.fragmented() { "+ " } else { "  " }),
+            Span::raw(match (row.fragmented(), app.list.unfolded.contains_key(&at)) {
+                (false, _) => "  ",
+                (true, false) => "+ ",
+                (true, true) => "- ",
+            }),
         ];
         if self.wire {
             let wire = if compressed { size(row.wire_len().into()) } else { String::new() };
@@ -166,6 +174,73 @@ impl Widths {
             style,
         ));
         Line::from(spans)
+    }
+
+    /// A frame of an unfolded message, or a control frame that came between.
+    fn part<'a>(&self, app: &App, place: usize, at: u32, row: &Row, part: &Part) -> Line<'a> {
+        let theme = &app.theme;
+        let last = app.list.row_at(place.saturating_add(1)) != Some(at);
+        let told = PartText::of(app, part, row);
+        let mut spans = vec![
+            Span::raw("  "),
+            Span::styled(right(if last { "└" } else { "├" }, self.number), theme.dim),
+            Span::styled(right(&since(app, told.time), self.time), theme.dim),
+            Span::raw(" ".repeat(self.conn)),
+            Span::styled(format!(" {} ", arrow(row.dir())), theme.dir(row.dir())),
+            Span::styled(fit(&told.kind, KIND), theme.dim),
+            Span::raw(" "),
+            Span::styled(right(&size(told.len), SIZE), theme.dim),
+            Span::raw("  "),
+        ];
+        if self.wire {
+            spans.push(Span::raw(" ".repeat(SIZE + 2)));
+        }
+        spans.push(Span::styled(fit(&told.text, self.preview), theme.dim));
+        Line::from(spans)
+    }
+}
+
+/// What is told of a part of an unfolded message.
+pub(super) struct PartText {
+    pub(super) time: Option<Timestamp>,
+    pub(super) kind: String,
+    pub(super) len: u64,
+    pub(super) text: String,
+}
+
+impl PartText {
+    pub(super) fn of(app: &App, part: &Part, message: &Row) -> Self {
+        match part {
+            Part::Frame(frame, _, text) => {
+                let kind = match frame.opcode {
+                    Opcode::Continuation => "cont",
+                    _ => message.kind().name(),
+                };
+                let fin = if frame.fin { "FIN, " } else { "" };
+                let text = format!("{fin}frame {}  {text}", frame.no);
+                Self { time: frame.end.time, kind: kind.to_owned(), len: frame.len, text }
+            }
+            Part::Control(at) => {
+                let row = app.snapshot.rows.get(*at as usize);
+                let kind = row.map_or("", |row| row.kind().name()).to_owned();
+                Self {
+                    time: row.and_then(Row::time),
+                    kind,
+                    len: row.map_or(0, |row| row.len().into()),
+                    text: format!("between the frames, row {}", u64::from(*at) + 1),
+                }
+            }
+        }
+    }
+}
+
+/// The time of a part, in the column of the others.
+pub(super) fn since(app: &App, time: Option<Timestamp>) -> String {
+    let since = time.zip(app.snapshot.first_time()).map(|(time, first)| time.since(first));
+    match (app.list.times, time) {
+        (Times::Relative | Times::Delta, _) => since.map(seconds).unwrap_or_default(),
+        (Times::Clock | Times::Date, Some(time)) => clock(time),
+        (Times::Clock | Times::Date, None) => String::new(),
     }
 }
 

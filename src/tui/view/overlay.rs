@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Paragraph};
 
 use super::block;
 use crate::note::NoteCode;
-use crate::tui::action::{COMMANDS, KEYS, Key, Place};
+use crate::tui::action::{Action, COMMANDS, KEYS, Key, Place};
 use crate::tui::app::{App, Overlay};
 use crate::tui::text::{fit, fold};
 use crate::tui::theme::{Theme, sign};
@@ -15,15 +15,42 @@ use crate::tui::theme::{Theme, sign};
 /// Draws it, where there is one.
 pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &App) {
     let theme = &app.theme;
-    let width = usize::from(screen.width.saturating_sub(4)).min(92);
+    let width = window_width(screen);
     let (title, lines, top) = match &app.overlay {
         None => return,
         Some(Overlay::Help(top)) => ("Keys".to_owned(), help(theme, width), *top),
         Some(Overlay::Explain(code, top)) => {
             (code.as_str().to_owned(), explain(theme, *code, width), *top)
         }
-        Some(Overlay::Quit) => ("Not saved".to_owned(), question(app, width), 0),
+        Some(Overlay::Capture(top)) => ("Capture".to_owned(), capture(app, width), *top),
+        Some(Overlay::Quit) => {
+            let answers = [("S", SAVE), ("q", "quit and lose them"), ("Esc", "go on")];
+            ("Not saved".to_owned(), question(app, &answers, width), 0)
+        }
+        Some(Overlay::Restart) => {
+            let answers =
+                [("S", SAVE), ("Enter", "begin anew and lose them"), ("Esc", "go on as before")];
+            ("Not saved".to_owned(), question(app, &answers, width), 0)
+        }
     };
+    window(frame, screen, theme, title, lines, top);
+}
+
+/// Columns inside of a window on this screen.
+pub(super) fn window_width(screen: Rect) -> usize {
+    usize::from(screen.width.saturating_sub(4)).min(92)
+}
+
+/// Draws lines over the screen, from one on.
+pub(super) fn window(
+    frame: &mut Frame<'_>,
+    screen: Rect,
+    theme: &Theme,
+    title: String,
+    lines: Vec<Line<'_>>,
+    top: usize,
+) {
+    let width = window_width(screen);
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let area = middle(screen, u16::try_from(width + 2).unwrap_or(u16::MAX), height);
     frame.render_widget(Clear, area);
@@ -54,16 +81,10 @@ fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
         (Place::Connections, "Connections"),
         (Place::Messages, "Messages and sequence"),
         (Place::Detail, "Fields, payload and bytes"),
+        (Place::Legs, "Legs of a proxy"),
+        (Place::Compare, "Two messages compared"),
     ] {
-        if !lines.is_empty() {
-            lines.push(Line::raw(""));
-        }
-        lines.push(Line::styled(title, theme.header));
-        // What counts in several places stands with the first of them.
-        for binding in KEYS.iter().filter(|binding| binding.places.contains(&place)) {
-            let names: Vec<_> = binding.keys.iter().map(Key::name).collect();
-            entry(&mut lines, theme, &names.join("  "), binding.help, width);
-        }
+        bindings(&mut lines, theme, width, (place, title), |_| true);
     }
     lines.push(Line::raw(""));
     lines.push(Line::styled("Commands, behind :", theme.header));
@@ -75,13 +96,34 @@ fn help<'a>(theme: &Theme, width: usize) -> Vec<Line<'a>> {
     for (keys, text) in [
         ("→  ←", "from the client, from the server"),
         ("✗  !  i", "a note: broken, likely to harm, worth knowing"),
-        ("⇄", "both legs of a proxy are in the capture"),
-        ("+", "came in several frames"),
+        ("⇄", "both legs of a proxy are in the capture; dim: guessed by the key"),
+        ("≠", "the proxy altered more of it than it needs to"),
+        ("+  -", "came in several frames; the same unfolded"),
+        ("!  ~", "altered by a proxy; as any correct proxy may do it"),
         ("*", "marked"),
     ] {
         entry(&mut lines, theme, keys, text, width);
     }
     lines
+}
+
+/// The keys of a place, under its title.
+pub(super) fn bindings(
+    lines: &mut Vec<Line<'_>>,
+    theme: &Theme,
+    width: usize,
+    (place, title): (Place, &'static str),
+    counts: impl Fn(&Action) -> bool,
+) {
+    if !lines.is_empty() {
+        lines.push(Line::raw(""));
+    }
+    lines.push(Line::styled(title, theme.header));
+    // What counts in several places stands with the first of them.
+    for binding in KEYS.iter().filter(|b| b.places.contains(&place) && counts(&b.action)) {
+        let names: Vec<_> = binding.keys.iter().map(Key::name).collect();
+        entry(lines, theme, &names.join("  "), binding.help, width);
+    }
 }
 
 fn entry(lines: &mut Vec<Line<'_>>, theme: &Theme, keys: &str, text: &str, width: usize) {
@@ -95,7 +137,7 @@ fn entry(lines: &mut Vec<Line<'_>>, theme: &Theme, keys: &str, text: &str, width
     }
 }
 
-fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Line<'a>> {
+pub(super) fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Line<'a>> {
     let told = code.explanation();
     let severity = code.severity();
     let head = format!("{} {}, {}", sign(Some(severity)), severity.name(), code.reference());
@@ -131,17 +173,26 @@ fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Line<'a>> {
     lines
 }
 
-fn question<'a>(app: &App, width: usize) -> Vec<Line<'a>> {
+const SAVE: &str = "save them as pcapng";
+
+fn question<'a>(app: &App, answers: &[(&str, &'static str)], width: usize) -> Vec<Line<'a>> {
     let packets = super::count(app.load.packets, "packet");
     let text = format!("The {packets} captured on {} are saved nowhere.", app.name);
     let mut lines: Vec<Line<'_>> = fold(&text, width).into_iter().map(Line::raw).collect();
     lines.push(Line::raw(""));
-    for (key, text) in [("S", "save them as pcapng"), ("q", "quit and lose them"), ("Esc", "go on")]
-    {
+    for (key, text) in answers {
         lines.push(Line::from(vec![
-            Span::styled(format!("  {key:<5}"), app.theme.name),
-            Span::raw(text),
+            Span::styled(format!("  {key:<7}"), app.theme.name),
+            Span::raw(*text),
         ]));
+    }
+    lines
+}
+
+fn capture<'a>(app: &App, width: usize) -> Vec<Line<'a>> {
+    let mut lines = Vec::new();
+    for (name, text) in app.capture() {
+        entry(&mut lines, &app.theme, name, &text, width);
     }
     lines
 }

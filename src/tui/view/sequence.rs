@@ -1,4 +1,4 @@
-//! The ladder of a connection: who said what to whom, and when.
+//! The ladder of a connection, or of the legs of a proxy: who said what to whom, and when.
 //!
 //! ```text
 //! ╭ Sequence of connection 1 /chat ───────────────────────────────────────────────────────────╮
@@ -30,11 +30,8 @@ const TIME: usize = 12;
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let theme = &app.theme;
     let inside = area.inner(Margin::new(1, 1));
-    let legs = Legs::new(app);
-    let title = legs.as_ref().map_or_else(
-        || "Sequence".to_owned(),
-        |legs| format!("Sequence of connection {} {}", legs.client.no, legs.client.target()),
-    );
+    let legs = Legs::new(app, usize::from(inside.width).saturating_sub(TIME));
+    let title = legs.as_ref().map_or_else(|| "Sequence".to_owned(), Legs::title);
     let title = cut(&title, usize::from(area.width.saturating_sub(6)));
     frame.render_widget(block(theme, title, true), area);
     let Some(legs) = legs else { return connections::no_conn(frame, inside, app) };
@@ -61,62 +58,88 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
-/// The connection, and behind a proxy the other one.
-struct Legs<'a> {
-    client: &'a Conn,
-    server: Option<&'a Conn>,
-}
+/// The connection, and behind a proxy the others, from the client to the server.
+struct Legs<'a>(Vec<&'a Conn>);
 
 impl<'a> Legs<'a> {
-    fn new(app: &'a App) -> Option<Self> {
+    /// As many as there is room for, around the one that the list is of.
+    fn new(app: &'a App, width: usize) -> Option<Self> {
         let at = match app.list.scope {
             Scope::One(at) | Scope::Ladder(at) => at,
             _ => app.conn()?.0,
         };
-        let conn = app.snapshot.conns.get(at as usize)?;
-        let other = conn.leg.and_then(|leg| app.snapshot.conns.get(leg as usize));
-        let Some(other) = other else { return Some(Self { client: conn, server: None }) };
-        // A proxy is asked before it asks.
-        let (client, server) =
-            if conn.begin() <= other.begin() { (conn, other) } else { (other, conn) };
-        Some(Self { client, server: Some(server) })
+        let all = app.ladder(at);
+        let room = (width / LEG).max(2);
+        let here = all.iter().position(|leg| *leg == at).unwrap_or(0);
+        let from = (here + 1).saturating_sub(room).max(here.saturating_sub(room / 2));
+        let from = from.min(all.len().saturating_sub(room));
+        let conn = |at: &u32| app.snapshot.conns.get(*at as usize);
+        let legs: Vec<_> = all.iter().skip(from).take(room).filter_map(conn).collect();
+        (!legs.is_empty()).then_some(Self(legs))
+    }
+
+    fn title(&self) -> String {
+        let numbers: Vec<String> = self.0.iter().map(|leg| leg.no.to_string()).collect();
+        let word = if numbers.len() == 1 { "connection" } else { "connections" };
+        let target = self.0.first().map_or("", |leg| leg.target());
+        format!("Sequence of {word} {} {target}", numbers.join(" → "))
     }
 }
 
-/// Columns of the lifelines.
+/// Narrower than this, there is no room for times.
+const TIMED: usize = 56;
+/// Columns that a leg needs.
+const LEG: usize = 28;
+
+/// How far a name may reach over the middle between its lifeline and the next.
+const SHARE: usize = 4;
+
+/// Columns of the lifelines: one more than there are legs.
 struct Ladder {
-    left: usize,
-    middle: Option<usize>,
-    right: usize,
+    rails: Vec<usize>,
     width: usize,
+    /// Columns of the time; none where there is no room.
+    time: usize,
 }
 
 impl Ladder {
     fn new(legs: &Legs<'_>, width: usize) -> Self {
-        let left = TIME + 4;
+        let time = if width < TIMED { 0 } else { TIME };
+        let left = time + 4;
         let right = width.saturating_sub(3).max(left + 8);
-        let middle = legs.server.map(|_| left + (right - left) / 2);
-        Self { left, middle, right, width }
+        let n = legs.0.len().max(1);
+        let rails = (0..=n).map(|at| left + (right - left) * at / n).collect();
+        Self { rails, width, time }
     }
 
     /// The names over the lifelines.
     fn header<'a>(&self, legs: &Legs<'_>, app: &App) -> Line<'a> {
-        let client = format!("client {}", legs.client.info.client);
-        let server = legs.server.unwrap_or(legs.client);
-        let server = format!("{} server", server.info.server);
-        let room = self.width.saturating_sub(self.left);
-        let mut text = " ".repeat(self.left.saturating_sub(1));
-        if self.middle.is_some() {
-            let third = room / 3;
-            text.push_str(&fit(&client, third));
-            let proxy = format!("proxy {}", legs.client.info.server);
-            let pad = third.saturating_sub(escape::width(&proxy)) / 2;
-            text.push_str(&fit(&format!("{}{proxy}", " ".repeat(pad)), third));
-            text.push_str(&right(&server, room.saturating_sub(2 * third)));
-        } else {
-            let half = room / 2;
-            text.push_str(&fit(&client, half));
-            text.push_str(&right(&server, room - half));
+        let servers = legs.0.iter().map(|leg| leg.info.server);
+        let client = legs.0.first().map(|leg| leg.info.client);
+        let names: Vec<String> = client.into_iter().chain(servers).map(|a| a.to_string()).collect();
+        let last = names.len().saturating_sub(1);
+        let mut text = String::new();
+        for (n, (name, rail)) in names.iter().zip(&self.rails).enumerate() {
+            // A name stands around its lifeline, as far as it has room on both sides.
+            let before = if n == 0 { self.time + 1 } else { escape::width(&text) + 1 };
+            let end = match self.rails.get(n + 1) {
+                Some(next) => usize::midpoint(*rail, *next) + SHARE,
+                None => self.width.saturating_sub(1),
+            };
+            let room = end.saturating_sub(before);
+            let role = match n {
+                0 => "client",
+                _ if n == last => "server",
+                _ => "proxy",
+            };
+            let whole = format!("{role} {name}");
+            let fits = |name: &&str| escape::width(name) <= room;
+            let name = [whole.as_str(), name.as_str(), role].into_iter().find(fits);
+            let name = cut(name.unwrap_or(role), room);
+            let half = escape::width(&name) / 2;
+            let begin = rail.saturating_sub(half).min(end.saturating_sub(2 * half + 1)).max(before);
+            text.push_str(&" ".repeat(begin.saturating_sub(escape::width(&text))));
+            text.push_str(&name);
         }
         Line::styled(text, app.theme.header)
     }
@@ -131,44 +154,53 @@ impl Ladder {
         conn: &Conn,
     ) -> Line<'a> {
         let theme = &app.theme;
+        let part = app.list.line_at(place).and_then(|(_, part)| part);
+        let part = part.map(|part| messages::PartText::of(app, part, row));
         let above = place.checked_sub(1).and_then(|above| app.list.row_at(above));
         let above = above.and_then(|at| app.snapshot.rows.get(at as usize)?.time());
         let pause = row.time().zip(above).map(|(time, above)| time.since(above));
-        let long = pause.is_some_and(|ns| ns >= PAUSE);
-        let time = match pause {
-            Some(ns) if long => format!("+{}", span(ns)),
+        let long = part.is_none() && pause.is_some_and(|ns| ns >= PAUSE);
+        let time = match (pause, &part) {
+            (_, Some(part)) => messages::since(app, part.time),
+            (Some(ns), _) if long => format!("+{}", span(ns)),
             _ => messages::time(app, place, row),
         };
         // Which part of the ladder the row is in.
-        let second = legs.server.is_some_and(|server| server.no == conn.no);
-        let (from, to) = match (self.middle, second) {
-            (Some(middle), true) => (middle, self.right),
-            (Some(middle), false) => (self.left, middle),
-            (None, _) => (self.left, self.right),
-        };
+        let leg = legs.0.iter().position(|leg| leg.no == conn.no).unwrap_or(0);
         let time_style = if long { theme.warning } else { theme.dim };
         let rail = if long { "┊" } else { "│" };
-        let note = row.worst().map_or(theme.text, |worst| theme.severity(worst));
+        let (mark, note) = match row.worst().filter(|_| part.is_none()) {
+            None if part.is_none() && app.is_altered(row) => ("≠", theme.error),
+            worst => (sign(worst), worst.map_or(theme.text, |worst| theme.severity(worst))),
+        };
+        let first = self.rails.first().copied().unwrap_or(0);
         let mut spans = vec![
-            Span::styled(sign(row.worst()), note),
-            Span::styled(right(&time, TIME), time_style),
-            Span::raw(" ".repeat(self.left - TIME - 1)),
+            Span::styled(mark, note),
+            Span::styled(right(&time, self.time), time_style),
+            Span::raw(" ".repeat(first.saturating_sub(self.time + 1))),
+            Span::styled(rail, theme.border),
         ];
-        let arrow = arrow(app, at, row, conn, to - from - 1);
-        let style = if row.heartbeat() { theme.dim } else { messages::kind_style(app, row) };
-        let mut column = self.left;
-        let rails = [Some(self.left), self.middle, Some(self.right)];
-        for end in rails.into_iter().flatten() {
-            if end > column {
-                let inside = column > from && end <= to;
-                let text = if inside { arrow.clone() } else { " ".repeat(end - column) };
-                spans.push(Span::styled(text, if inside { style } else { Style::new() }));
-            }
+        let dim = part.is_some() || row.heartbeat();
+        let style = if dim { theme.dim } else { messages::kind_style(app, row) };
+        for (n, ends) in self.rails.windows(2).enumerate() {
+            let [from, to] = ends else { continue };
+            let room = to.saturating_sub(*from + 1);
+            let (text, style) = match &part {
+                _ if n != leg => (" ".repeat(room), Style::new()),
+                Some(part) => (of_part(part, room), style),
+                None => (arrow(app, at, row, conn, room), style),
+            };
+            spans.push(Span::styled(text, style));
             spans.push(Span::styled(rail, theme.border));
-            column = end + 1;
         }
         Line::from(spans)
     }
+}
+
+/// `     · cont 5 B FIN, frame 3  lo`
+fn of_part(part: &messages::PartText, width: usize) -> String {
+    let size = crate::tui::text::size(part.len);
+    fit(&format!("   · {} {size} {}", part.kind, part.text), width)
 }
 
 /// `────── text 12 B hello ──────▶`, exactly so wide.

@@ -1,0 +1,157 @@
+//! A run on several threads: which ones may, and how.
+//!
+//! Gets: options and an output, as [`run`](super::run). Gives: the same events to the output, in the same
+//! order, and the same end.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::error::CliError;
+use super::feed::{Feed, Next};
+use super::options::{From, ReadOptions};
+use super::progress::Bar;
+use super::run::{Ends, Ran, catch_signals, chain, conclude};
+use crate::capture::{Input, Listener};
+use crate::event::{Cx, Event};
+use crate::pipeline::shard::{self, Intake};
+use crate::process::{MARK, Owners};
+use crate::sink::Output;
+
+/// Files that are smaller than this together are read before other threads would have begun.
+const SMALL: u64 = 4 << 20;
+
+/// How many threads a run is worth; `None` for one.
+///
+/// What is written while it is read is worth one only: it is shown packet by packet. So is a run that
+/// ends with an event (what was read ahead would be counted), and one that saves packets together with
+/// what is to be said of them.
+pub(super) fn threads(options: &ReadOptions) -> Option<NonZeroUsize> {
+    let From::Inputs(inputs) = &options.from else { return None };
+    if options.write.is_some() || options.stop_on.is_some() {
+        return None;
+    }
+    let size = inputs.iter().map(size).sum::<Option<u64>>()?;
+    let threads = match options.jobs {
+        Some(jobs) => jobs,
+        None if size < SMALL => return None,
+        None => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+    };
+    (threads > NonZeroUsize::MIN).then_some(threads)
+}
+
+/// Bytes of a file; `None` for what is no file.
+fn size(input: &Input) -> Option<u64> {
+    let Input::Path(path) = input else { return None };
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(metadata.len())
+}
+
+/// Reads everything that the options name into the output.
+pub(super) fn run<O: Output>(
+    mut options: ReadOptions,
+    output: O,
+    threads: NonZeroUsize,
+    tell: impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static,
+) -> Result<Ran<O>, CliError> {
+    let comments = Comments::default();
+    let mut feed = Feed::listening(&options, comments.listener())?;
+    let mut bar = Bar::new(feed.progress());
+    let stop = catch_signals();
+    let ends = Ends::new(options.stop);
+    let owners = options.owners.clone();
+    let limits = options.limits.clone();
+    let (mut packets, mut unread) = (0, Vec::new());
+    let fetch = |intake: &mut Intake| {
+        if ends.have_come(packets, 0, 0) || ends.is_late() || stop.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
+        let next = feed.next();
+        // Before the packet, as they were read, and also at the end.
+        comments.pass_on(intake, &owners);
+        match next {
+            Ok(Next::Packet(record)) => {
+                packets += 1;
+                intake.packet(&record);
+            }
+            Ok(Next::Idle) => {}
+            Ok(Next::End) => return ControlFlow::Break(()),
+            Err(error) => unread.push(error),
+        }
+        ControlFlow::Continue(())
+    };
+    let sink = chain(&mut options, output, None, false, tell);
+    let (chain, totals) = shard::run(sink, &limits, threads, fetch, |chain, ahead| {
+        if let Some(first) = ahead.first {
+            chain.inner_mut().inner_mut().inner_mut().begin(first);
+        }
+        bar.tick(ahead.packets);
+    });
+    bar.clear();
+    conclude(chain, &totals, &unread, &feed)
+}
+
+/// Comments of ours, which tell of processes: they are read ahead of the events that ask for them, and
+/// what stands behind a packet is not known before it.
+#[derive(Default, Clone)]
+struct Comments(Arc<(AtomicBool, Mutex<Vec<String>>)>);
+
+impl Comments {
+    fn listener(&self) -> Listener {
+        let comments = self.clone();
+        Listener(Arc::new(move |comment: &str| {
+            if comment.starts_with(MARK) {
+                let (some, list) = &*comments.0;
+                list.lock().unwrap_or_else(PoisonError::into_inner).push(comment.to_owned());
+                some.store(true, Ordering::Relaxed);
+            }
+        }))
+    }
+
+    /// To be learned when it is their turn.
+    fn pass_on(&self, intake: &mut Intake, owners: &Owners) {
+        let (some, list) = &*self.0;
+        if !some.load(Ordering::Relaxed) {
+            return;
+        }
+        some.store(false, Ordering::Relaxed);
+        let list = std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner));
+        let owners = owners.clone();
+        intake.call(move || list.iter().for_each(|comment| owners.read_comment(comment)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::args::ReadArgs;
+    use super::*;
+
+    fn options(file: &std::path::Path, args: ReadArgs) -> ReadOptions {
+        ReadOptions::try_from(ReadArgs { words: vec![file.into()], ..args }).unwrap()
+    }
+
+    #[test]
+    fn small_files_and_what_may_not_be_read_ahead_have_one_thread() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let two = NonZeroUsize::new(2);
+        let given = || ReadArgs { jobs: two, ..ReadArgs::default() };
+        assert_eq!(threads(&options(file.path(), ReadArgs::default())), None);
+        assert_eq!(threads(&options(file.path(), given())), two, "asked for");
+        let one = ReadArgs { jobs: NonZeroUsize::new(1), ..ReadArgs::default() };
+        assert_eq!(threads(&options(file.path(), one)), None);
+        let saved = ReadArgs { write: Some(PathBuf::from("x")), ..given() };
+        let ending = ReadArgs { stop_on: Some("conn == 1".to_owned()), ..given() };
+        assert_eq!(threads(&options(file.path(), saved)), None);
+        assert_eq!(threads(&options(file.path(), ending)), None);
+        assert_eq!(threads(&options("-".as_ref(), given())), None, "a pipe may pause");
+        assert_eq!(threads(&options("/none/such".as_ref(), given())), None);
+        file.as_file().set_len(SMALL).unwrap();
+        let all = thread::available_parallelism().ok().filter(|n| n.get() > 1);
+        assert_eq!(threads(&options(file.path(), ReadArgs::default())), all);
+    }
+}

@@ -1,0 +1,281 @@
+//! A table of connections for people.
+//!
+//! ```text
+//!    #  ended          duration  msgs ->  msgs <-  bytes ->  bytes <-     ping  notes
+//!    1  close          4.800 ms        2        2      23 B      20 B        -  accept-mismatch
+//!       127.0.0.1:40938 > 127.0.0.1:8088  /chat  subprotocol chat
+//! ```
+//!
+//! Gets: a row for each connection when it is over. Gives: its lines, sorted while they are few.
+//! Keeps: up to [`SORTED`] rows. Written without general formatting: with short connections the table
+//! would cost more than reading them.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
+use super::row::Row;
+use super::text::{duration, line, push_duration};
+use super::{SORTED, Sort, StatsOptions};
+use crate::event::{MessageKind, Outcome};
+use crate::note::Severity;
+use crate::sink::address;
+use crate::sink::escape;
+use crate::sink::paint::{Paint, Part};
+use crate::sink::text::{Verbosity, byte_count, counted, grouped, push_bytes};
+use crate::units::{Direction, PerDirection};
+
+/// The rows: kept to be sorted while they are few.
+#[derive(Debug)]
+pub(super) struct Table {
+    #[expect(clippy::vec_box, reason = "rows are large, and sorting moves them")]
+    rows: Vec<Box<Row>>,
+    sort: Sort,
+    width: Option<usize>,
+    paint: Paint,
+    verbosity: Verbosity,
+    /// Rows were written: further ones follow as they come.
+    begun: bool,
+    /// Rows written in the order of ending.
+    unsorted: u64,
+}
+
+impl Table {
+    pub(super) const fn new(options: &StatsOptions) -> Self {
+        Self {
+            rows: Vec::new(),
+            sort: options.sort,
+            width: options.width,
+            paint: options.paint,
+            verbosity: options.verbosity,
+            begun: false,
+            unsorted: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, buf: &mut Vec<u8>, row: Box<Row>) {
+        if matches!(self.verbosity, Verbosity::Quiet) {
+            return;
+        }
+        if self.begun {
+            self.unsorted += 1;
+            self.write(buf, &row);
+            return;
+        }
+        self.rows.push(row);
+        if self.rows.len() >= SORTED {
+            self.begin(buf);
+        }
+    }
+
+    pub(super) fn finish(&mut self, buf: &mut Vec<u8>) {
+        if !self.begun && !self.rows.is_empty() {
+            self.begin(buf);
+        }
+        if self.unsorted > 0 {
+            let text = format!(
+                "{} more than the {SORTED} that are sorted stand in the order in which they ended",
+                counted(self.unsorted, "connection"),
+            );
+            line(buf, self.paint, Part::Dim, &text);
+        }
+        if self.begun {
+            buf.push(b'\n');
+        }
+    }
+
+    /// Writes what was kept, sorted.
+    fn begin(&mut self, buf: &mut Vec<u8>) {
+        self.begun = true;
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_by_key(|row| (Reverse(rank(row, self.sort)), row.no));
+        let head = format!(
+            "{:>5}  {:<14} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}  notes",
+            "#", "ended", "duration", "msgs ->", "msgs <-", "bytes ->", "bytes <-", "ping",
+        );
+        line(buf, self.paint, Part::Strong, &head);
+        for row in &rows {
+            self.write(buf, row);
+        }
+    }
+
+    fn write(&self, buf: &mut Vec<u8>, row: &Row) {
+        let mut out = String::with_capacity(256);
+        let mut digits = itoa::Buffer::new();
+        let PerDirection { to_server, to_client } = &row.sides;
+        right(&mut out, 5, |out| out.push_str(digits.format(row.no.0)));
+        out.push_str("  ");
+        let part = look(row);
+        self.paint.on(&mut out, part);
+        let text = ending(row);
+        out.push_str(&text);
+        fill(&mut out, 14_usize.saturating_sub(text.len()));
+        self.paint.off(&mut out, part);
+        out.push(' ');
+        right(&mut out, 8, |out| match row.duration_ns {
+            Some(ns) => push_duration(out, ns),
+            None => out.push('-'),
+        });
+        for messages in [to_server.messages(), to_client.messages()] {
+            out.push(' ');
+            right(&mut out, 8, |out| out.push_str(digits.format(messages)));
+        }
+        for bytes in [to_server.wire_bytes(), to_client.wire_bytes()] {
+            out.push(' ');
+            right(&mut out, 9, |out| push_bytes(out, bytes));
+        }
+        out.push(' ');
+        let ping = Direction::BOTH.into_iter().find_map(|dir| row.round_trips(dir));
+        right(&mut out, 8, |out| match ping {
+            Some(trips) => push_duration(out, trips.median),
+            None => out.push('-'),
+        });
+        out.push_str("  ");
+        match row.worst {
+            Some((severity, code)) => {
+                self.paint.put(&mut out, Part::Note(severity), code.as_str());
+                let more = row.notes.iter().sum::<u64>().saturating_sub(1);
+                if more > 0 {
+                    out.push_str(" +");
+                    out.push_str(digits.format(more));
+                }
+            }
+            None => out.push('-'),
+        }
+        out.push('\n');
+        self.dim(&mut out, &identity(row));
+        if matches!(self.verbosity, Verbosity::Verbose) {
+            for text in details(row) {
+                self.dim(&mut out, &text);
+            }
+        }
+        buf.extend_from_slice(out.as_bytes());
+    }
+
+    /// A line below a row, cut to the width.
+    fn dim(&self, out: &mut String, text: &str) {
+        out.push_str("       ");
+        self.paint.on(out, Part::Dim);
+        let room = match self.verbosity {
+            Verbosity::Verbose => usize::MAX,
+            _ => self.width.map_or(usize::MAX, |width| width.saturating_sub(7)),
+        };
+        let _ = escape::cut(out, text, room);
+        self.paint.off(out, Part::Dim);
+        out.push('\n');
+    }
+}
+
+/// What a row is sorted by, largest first; rows that are equal stay in the order of their numbers.
+fn rank(row: &Row, sort: Sort) -> [u64; 4] {
+    match sort {
+        Sort::Number => [0; 4],
+        Sort::Messages => [row.messages(), 0, 0, 0],
+        Sort::Bytes => [row.wire_bytes(), 0, 0, 0],
+        Sort::Duration => [row.duration_ns.unwrap_or(0), 0, 0, 0],
+        Sort::Notes => {
+            let [info, warning, error] = row.notes;
+            let worst = row.worst.map_or(0, |(severity, _)| severity as u64 + 1);
+            [worst, error, warning, info]
+        }
+    }
+}
+
+/// How it ended, or why it did not begin.
+fn ending(row: &Row) -> Cow<'static, str> {
+    match (row.outcome, row.how, row.status) {
+        (Outcome::Accepted | Outcome::Unseen, Some(how), _) => how.name().into(),
+        (outcome, _, Some(status)) if status != 101 => {
+            format!("{} {status}", outcome.name()).into()
+        }
+        (outcome, ..) => outcome.name().into(),
+    }
+}
+
+/// Text at the right of a column so wide; of ASCII, a column each.
+fn right(out: &mut String, columns: usize, put: impl FnOnce(&mut String)) {
+    const SPACES: &str = "              ";
+    let begin = out.len();
+    put(out);
+    let lacks = columns.saturating_sub(out.len() - begin);
+    out.insert_str(begin, SPACES.get(..lacks).unwrap_or_default());
+}
+
+fn fill(out: &mut String, columns: usize) {
+    out.extend(std::iter::repeat_n(' ', columns));
+}
+
+const fn look(row: &Row) -> Part {
+    match row.outcome {
+        Outcome::Accepted => Part::Good,
+        Outcome::Invalid => Part::Note(Severity::Error),
+        Outcome::Rejected | Outcome::Incomplete => Part::Note(Severity::Warning),
+        Outcome::Unseen => Part::Plain,
+    }
+}
+
+fn identity(row: &Row) -> String {
+    let mut text = String::with_capacity(128);
+    address::spell(&row.conn.client, |part| text.push_str(part));
+    text.push_str(" > ");
+    address::spell(&row.conn.server, |part| text.push_str(part));
+    match &row.path {
+        Some(path) => text.extend(["  ", path]),
+        None => text.push_str("  no request seen"),
+    }
+    for (what, value) in [("subprotocol", &row.subprotocol), ("extensions", &row.extensions)] {
+        if let Some(value) = value {
+            text.extend(["  ", what, " ", value]);
+        }
+    }
+    text
+}
+
+fn details(row: &Row) -> Vec<String> {
+    let mut lines = Vec::new();
+    for dir in Direction::BOTH {
+        let side = &row.sides[dir];
+        if side.messages() == 0 && side.gaps == 0 {
+            continue;
+        }
+        let mut parts: Vec<String> = MessageKind::ALL
+            .into_iter()
+            .filter(|kind| side.of_kind(*kind) > 0)
+            .map(|kind| {
+                let (n, bytes) = (side.of_kind(kind), side.wire_of(kind));
+                format!("{} {} ({})", grouped(n), kind.name(), byte_count(bytes))
+            })
+            .collect();
+        if side.incomplete > 0 {
+            parts.push(format!("{} incomplete", grouped(side.incomplete)));
+        }
+        if let Some((wire, inflated)) = side.compression() {
+            parts.push(format!("{} inflated to {}", byte_count(wire), byte_count(inflated)));
+        }
+        let rates = (row.per_second(side.messages()), row.per_second(side.wire_bytes()));
+        if let (Some(messages), Some(bytes)) = rates {
+            parts.push(format!("{}/s, {}/s", counted(messages, "message"), byte_count(bytes)));
+        }
+        if let Some(trips) = row.round_trips(dir) {
+            parts.push(format!(
+                "{} answered in {} / {} / {} (min / median / max)",
+                counted(trips.count, "ping"),
+                duration(trips.min),
+                duration(trips.median),
+                duration(trips.max),
+            ));
+        }
+        if side.gaps > 0 {
+            parts.push(format!(
+                "{} missing in {}",
+                counted(side.gap_bytes, "byte"),
+                counted(side.gaps, "gap")
+            ));
+        }
+        lines.push(format!("{}: {}", dir.sender(), parts.join(", ")));
+    }
+    if let Some(ns) = row.handshake_ns {
+        lines.push(format!("handshake answered after {}", duration(ns)));
+    }
+    lines.extend(row.cause.clone());
+    lines
+}
