@@ -6,6 +6,7 @@
     missing_debug_implementations,
     clippy::pedantic,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a benchmark, not a library"
 )]
