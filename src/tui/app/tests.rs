@@ -385,48 +385,6 @@ fn an_empty_session_says_what_it_waits_for() {
     }
 }
 
-/// Time from a key to the screen with a million messages; `--ignored --nocapture`, with `--release`.
-#[test]
-#[ignore = "a measurement"]
-fn a_million_messages() {
-    let mut play = Play::new();
-    play.open(1, "/");
-    let begin = std::time::Instant::now();
-    for n in 0..1_000_000 {
-        play.text(
-            1,
-            if n % 2 == 0 { ToServer } else { ToClient },
-            "{\"type\":\"quote\",\"seq\":17}",
-        );
-    }
-    println!("loaded in {:?}", begin.elapsed());
-    let mut app = app(&play);
-    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
-    let mut times = Vec::new();
-    app.update(A::Show(View::Messages));
-    for n in 0..1000 {
-        let motion = [M::Down, M::PageDown, M::Bottom, M::Top, M::PageUp][n % 5];
-        let begin = std::time::Instant::now();
-        app.update(A::Move(motion));
-        app.refresh();
-        terminal.draw(|frame| crate::tui::view::draw(frame, &mut app)).unwrap();
-        times.push(begin.elapsed());
-    }
-    times.sort();
-    println!("a key to the screen: median {:?}, worst {:?}", times[500], times[999]);
-    let begin = std::time::Instant::now();
-    app.apply_filter("json.seq == 17");
-    while app.listed() == 0 {
-        app.refresh();
-    }
-    println!("first results of a filter over payloads after {:?}", begin.elapsed());
-    while app.seeking() {
-        app.refresh();
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    println!("all {} of them after {:?}", app.listed(), begin.elapsed());
-}
-
 /// A capture that goes on, and what was said on its first connection.
 fn live() -> (Play, App) {
     let mut play = Play::new();
