@@ -16,7 +16,7 @@ use super::options::{From, ReadOptions};
 use super::progress::Bar;
 use super::run::{Ends, Ran, catch_signals, chain, conclude};
 use crate::capture::{Input, Listener};
-use crate::event::{Cx, Event};
+use crate::event::{Cx, Event, Wants};
 use crate::pipeline::shard::{self, Intake};
 use crate::process::{MARK, Owners};
 use crate::sink::Output;
@@ -26,10 +26,13 @@ const SMALL: u64 = 4 << 20;
 
 /// How many threads a run is worth; `None` for one.
 ///
+/// Without payloads (`stats`) there is so little to do for a message that handing it from one core to
+/// another costs more: one thread, if no number is asked for.
+///
 /// What is written while it is read is worth one only: it is shown packet by packet. So is a run that
 /// ends with an event (what was read ahead would be counted), and one that saves packets together with
 /// what is to be said of them.
-pub(super) fn threads(options: &ReadOptions) -> Option<NonZeroUsize> {
+pub(super) fn threads(options: &ReadOptions, wants: Wants) -> Option<NonZeroUsize> {
     let From::Inputs(inputs) = &options.from else { return None };
     if options.write.is_some() || options.stop_on.is_some() {
         return None;
@@ -37,7 +40,7 @@ pub(super) fn threads(options: &ReadOptions) -> Option<NonZeroUsize> {
     let size = inputs.iter().map(size).sum::<Option<u64>>()?;
     let threads = match options.jobs {
         Some(jobs) => jobs,
-        None if size < SMALL => return None,
+        None if size < SMALL || !wants.payload => return None,
         None => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };
     (threads > NonZeroUsize::MIN).then_some(threads)
@@ -140,18 +143,25 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let two = NonZeroUsize::new(2);
         let given = || ReadArgs { jobs: two, ..ReadArgs::default() };
-        assert_eq!(threads(&options(file.path(), ReadArgs::default())), None);
-        assert_eq!(threads(&options(file.path(), given())), two, "asked for");
+        assert_eq!(threads(&options(file.path(), ReadArgs::default()), Wants::ALL), None);
+        assert_eq!(threads(&options(file.path(), given()), Wants::ALL), two, "asked for");
         let one = ReadArgs { jobs: NonZeroUsize::new(1), ..ReadArgs::default() };
-        assert_eq!(threads(&options(file.path(), one)), None);
+        assert_eq!(threads(&options(file.path(), one), Wants::ALL), None);
         let saved = ReadArgs { write: Some(PathBuf::from("x")), ..given() };
         let ending = ReadArgs { stop_on: Some("conn == 1".to_owned()), ..given() };
-        assert_eq!(threads(&options(file.path(), saved)), None);
-        assert_eq!(threads(&options(file.path(), ending)), None);
-        assert_eq!(threads(&options("-".as_ref(), given())), None, "a pipe may pause");
-        assert_eq!(threads(&options("/none/such".as_ref(), given())), None);
+        assert_eq!(threads(&options(file.path(), saved), Wants::ALL), None);
+        assert_eq!(threads(&options(file.path(), ending), Wants::ALL), None);
+        assert_eq!(threads(&options("-".as_ref(), given()), Wants::ALL), None, "a pipe may pause");
+        assert_eq!(threads(&options("/none/such".as_ref(), given()), Wants::ALL), None);
         file.as_file().set_len(SMALL).unwrap();
         let all = thread::available_parallelism().ok().filter(|n| n.get() > 1);
-        assert_eq!(threads(&options(file.path(), ReadArgs::default())), all);
+        assert_eq!(threads(&options(file.path(), ReadArgs::default()), Wants::ALL), all);
+        let counted = Wants { frames: false, payload: false };
+        assert_eq!(
+            threads(&options(file.path(), ReadArgs::default()), counted),
+            None,
+            "too little"
+        );
+        assert_eq!(threads(&options(file.path(), given()), counted), two, "asked for");
     }
 }

@@ -136,7 +136,7 @@ impl Log {
 
     /// Empties it, to be used again. Room for much more than usual is given back.
     pub(super) fn clear(&mut self) {
-        const KEEP: usize = 256 << 10;
+        const KEEP: usize = 1 << 20;
         self.turns.clear();
         self.items.clear();
         self.items.shrink_to(KEEP / size_of::<Item>());
