@@ -13,7 +13,6 @@
 //! ```
 
 mod clock;
-mod close_code;
 mod count;
 mod heads;
 mod lines;
@@ -33,7 +32,6 @@ use crate::sink::{Numbers, Output, Summary, Tally, notes_of};
 use crate::units::Timestamp;
 
 pub use clock::TimeFormat;
-pub(crate) use close_code::close_code_name;
 pub(crate) use count::{bytes as byte_count, counted, grouped, push_bytes};
 pub(crate) use summary::{lines as summary_lines, seen};
 pub(crate) use wrap::{Wrap, wrap};

@@ -44,6 +44,33 @@ pub const fn code_fault(code: u16) -> Option<&'static str> {
     }
 }
 
+/// The name of a status code (RFC 6455 section 7.4.1 and the IANA registry "WebSocket Close Code
+/// Number"); `None` for one that is not registered.
+pub const fn code_name(code: u16) -> Option<&'static str> {
+    Some(match code {
+        1000 => "normal closure",
+        1001 => "going away",
+        1002 => "protocol error",
+        1003 => "unsupported data",
+        1004 => "reserved",
+        1005 => "no status received",
+        1006 => "abnormal closure",
+        1007 => "invalid payload data",
+        1008 => "policy violation",
+        1009 => "message too big",
+        1010 => "mandatory extension",
+        1011 => "internal error",
+        1012 => "service restart",
+        1013 => "try again later",
+        1014 => "bad gateway",
+        1015 => "TLS handshake failed",
+        3000 => "unauthorized",
+        3003 => "forbidden",
+        3008 => "timeout",
+        _ => return None,
+    })
+}
+
 /// What a status code says, as the second half of "the server closed it: ...".
 pub const fn code_meaning(code: u16) -> &'static str {
     match code {

@@ -7,11 +7,12 @@ use std::io::Write;
 
 use super::{
     Cx, Escaped, Event, Message, MessageKind, Note, Part, Payload, Severity, TextSink, Verbosity,
-    Wrap, byte_count, close_code_name, counted, escape, heads, notes_of, wrap,
+    Wrap, byte_count, counted, escape, heads, notes_of, wrap,
 };
 use crate::event::{End, Frame, Gap, Handshake, Opcode, Outcome};
 use crate::process::Ends;
 use crate::units::{ConnNo, Direction, Origin};
+use crate::ws::close::code_name;
 
 /// The columns in front of a line's text.
 struct Margin<'a> {
@@ -278,7 +279,7 @@ impl<W: Write> TextSink<W> {
 /// `1000 normal closure "bye"`, or what stands in its place.
 fn close_text(message: &Message<'_>) -> String {
     let mut text = match message.close_code {
-        Some(code) => match close_code_name(code) {
+        Some(code) => match code_name(code) {
             Some(name) => format!("{code} {name}"),
             None => code.to_string(),
         },

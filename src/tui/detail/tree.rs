@@ -17,6 +17,7 @@ use crate::process::Ends;
 use crate::store::{Conn, FrameMeta, Record, Row, RowKind};
 use crate::tui::text::{count, size, span, thousands};
 use crate::units::{Direction, Origin, Timestamp};
+use crate::ws::close::{code_meaning, code_name};
 
 /// Which bytes a field's place is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -401,32 +402,9 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
-/// What a status code means (RFC 6455 section 7.4.1 and the registry that it set up).
-pub const fn meaning(code: u16) -> &'static str {
-    match code {
-        1000 => "normal closure",
-        1001 => "going away",
-        1002 => "protocol error",
-        1003 => "unsupported data",
-        1004 => "reserved",
-        1005 => "no status received; must not be sent",
-        1006 => "abnormal closure; must not be sent",
-        1007 => "invalid payload data",
-        1008 => "policy violation",
-        1009 => "message too big",
-        1010 => "extension missing",
-        1011 => "internal error",
-        1012 => "service restart",
-        1013 => "try again later",
-        1014 => "bad gateway",
-        1015 => "TLS handshake failed; must not be sent",
-        3000 => "unauthorized",
-        3003 => "forbidden",
-        3008 => "timeout",
-        3001..=3999 => "registered for libraries",
-        4000..=4999 => "private to the application",
-        _ => "not defined",
-    }
+/// What a status code means, in few words.
+pub fn meaning(code: u16) -> &'static str {
+    code_name(code).unwrap_or_else(|| code_meaning(code))
 }
 
 #[cfg(test)]
