@@ -87,15 +87,22 @@ pub(super) struct Half {
     pub(super) seen: bool,
     recent_at: u8,
     recent: Option<Box<[Recent; RECENT]>>,
+    /// Apart, since most segments come in order and have no use for it.
+    astray: Option<Box<Astray>>,
+}
+
+/// What is kept of a direction that is not just going on.
+#[derive(Debug, Default)]
+struct Astray {
     /// What came early, by offset; the ranges do not overlap and all lie beyond `next`, or at it while
     /// they wait for the other direction.
     held: BTreeMap<u64, Held>,
+    held_bytes: usize,
     fin: Option<Fin>,
     /// Since when something waits.
     waits_since: Option<Timestamp>,
     /// Segments far outside the stream: the sequence number that would follow, and how many.
     stray: (SeqNo, u8),
-    held_bytes: usize,
 }
 
 /// A segment's part in one direction.
@@ -142,27 +149,56 @@ impl Half {
     }
 
     /// Has its FIN been seen, delivered or not.
-    pub(super) const fn has_fin(&self) -> bool {
-        self.fin.is_some()
+    pub(super) fn has_fin(&self) -> bool {
+        self.fin().is_some()
     }
 
     /// Did no byte of it come yet.
     pub(super) fn is_silent(&self) -> bool {
-        self.next == 0 && self.held.is_empty()
+        self.next == 0 && self.holds_none()
     }
 
     /// Forgets everything that is held: nobody wants this connection.
     pub(super) fn drop_held(&mut self) {
-        self.held.clear();
-        self.held_bytes = 0;
         self.recent = None;
+        match &mut self.astray {
+            // Where it ends is still asked for.
+            Some(astray) if astray.fin.is_some() => {
+                astray.held.clear();
+                astray.held_bytes = 0;
+            }
+            astray => *astray = None,
+        }
     }
 
-    /// Bytes of memory that [`Self::shed`] gives back, about.
+    /// Bytes of memory that [`Self::drop_held`] gives back, about.
+    #[inline]
     pub(super) fn weight(&self) -> usize {
         /// A node's share of the map, and of the allocator.
         const ENTRY: usize = size_of::<(u64, Held)>() + 48;
-        self.held_bytes.saturating_add(self.held.len().saturating_mul(ENTRY))
+        self.astray.as_deref().map_or(0, |astray| {
+            astray.held_bytes.saturating_add(astray.held.len().saturating_mul(ENTRY))
+        })
+    }
+
+    #[inline]
+    fn holds_none(&self) -> bool {
+        self.astray.as_deref().is_none_or(|astray| astray.held.is_empty())
+    }
+
+    #[inline]
+    fn fin(&self) -> Option<Fin> {
+        self.astray.as_deref()?.fin
+    }
+
+    /// What is held first, and where.
+    fn first(&self) -> Option<(u64, &Held)> {
+        let (&at, held) = self.astray.as_deref()?.held.first_key_value()?;
+        Some((at, held))
+    }
+
+    fn astray(&mut self) -> &mut Astray {
+        self.astray.get_or_insert_default()
     }
 
     /// How far ahead of the next byte.
@@ -190,12 +226,12 @@ impl Half {
         let ahead = i64::from(self.distance(piece.seq));
         let len = piece.bytes.len() as u64 + u64::from(piece.cut);
         self.seen |= len > 0 || piece.fin;
-        if piece.fin && self.fin.is_none() {
+        if piece.fin && !self.has_fin() {
             // RFC 9293 section 3.4: FIN takes the number behind the last byte.
             let at = self.next.saturating_add_signed(ahead.saturating_add_unsigned(len));
-            self.fin = Some(Fin { at, origin: piece.origin, heard: piece.heard });
+            self.astray().fin = Some(Fin { at, origin: piece.origin, heard: piece.heard });
         }
-        if ahead == 0 && self.held.is_empty() && peer.covers(piece.heard) {
+        if ahead == 0 && self.holds_none() && peer.covers(piece.heard) {
             // The common case: in order, nothing held, nothing copied.
             self.deliver(piece.origin, piece.bytes, u64::from(piece.cut), give)
         } else if len > 0 {
@@ -203,6 +239,26 @@ impl Half {
         } else {
             ControlFlow::Continue(())
         }
+    }
+
+    /// The usual segment: what is next, and all there is to say of it is its bytes, which are to be
+    /// handed on. False for any other; that has changed nothing.
+    #[inline]
+    pub(super) fn passes(&mut self, piece: &Piece<'_>, peer: &Self) -> bool {
+        let usual = self.started
+            && piece.seq == self.next_seq
+            && !self.ended
+            && !piece.fin
+            && piece.cut == 0
+            && !piece.bytes.is_empty()
+            && self.holds_none()
+            && peer.covers(piece.heard);
+        if usual {
+            self.seen = true;
+            self.remember(piece.bytes);
+            self.advance(piece.bytes.len() as u64);
+        }
+        usual
     }
 
     /// Everything but the next segment in an orderly stream.
@@ -232,17 +288,18 @@ impl Half {
         // In one step: the segment may begin before the first byte that there is an offset for.
         let end = self.next.saturating_add_signed(ahead.saturating_add_unsigned(len));
         let cut = end.saturating_sub(at).saturating_sub(bytes.len() as u64);
-        if at == self.next && self.held.is_empty() && peer.covers(piece.heard) {
+        if at == self.next && self.holds_none() && peer.covers(piece.heard) {
             return self.deliver(piece.origin, bytes, cut, give);
         }
         self.hold(&Piece { bytes, ..*piece }, at, cut, give)
     }
 
     /// Is everything up to there handed on, or given up?
+    #[inline]
     pub(super) fn covers(&self, offset: u64) -> bool {
         // One acknowledged byte with nothing behind it is most likely a FIN that was not captured: it
         // takes a sequence number too.
-        offset <= self.next || offset - self.next == 1 && self.held.is_empty()
+        offset <= self.next || offset - self.next == 1 && self.holds_none()
     }
 
     /// Bytes at `next` that are missing so far: up to what is held, or up to what is acknowledged.
@@ -250,9 +307,9 @@ impl Half {
         if self.ended {
             return None;
         }
-        let end = match self.held.keys().next() {
-            Some(&at) if self.next < self.acked && self.acked < at => self.acked,
-            Some(&at) => at,
+        let end = match self.first() {
+            Some((at, _)) if self.next < self.acked && self.acked < at => self.acked,
+            Some((at, _)) => at,
             None if self.covers(self.acked) => return None,
             None => self.acked,
         };
@@ -261,7 +318,7 @@ impl Half {
 
     /// Bytes that are missing before FIN, with nothing held.
     pub(super) fn hole_before_fin(&self) -> Option<u64> {
-        let fin = self.fin.filter(|_| self.held.is_empty() && !self.ended)?;
+        let fin = self.fin().filter(|_| self.holds_none() && !self.ended)?;
         fin.at.checked_sub(self.next).filter(|&len| len > 0)
     }
 
@@ -272,8 +329,8 @@ impl Half {
 
     /// The packet that brought what stands at `next`: bytes, or FIN; and what its sender had heard.
     pub(super) fn turn(&self) -> Option<(PacketNo, u64)> {
-        match (self.held.first_key_value(), self.fin) {
-            (Some((&at, held)), _) if at <= self.next => Some((held.origin.packet, held.heard)),
+        match (self.first(), self.fin()) {
+            (Some((at, held)), _) if at <= self.next => Some((held.origin.packet, held.heard)),
             (None, Some(fin)) if fin.at <= self.next && !self.ended => {
                 Some((fin.origin.packet, fin.heard))
             }
@@ -283,12 +340,14 @@ impl Half {
 
     /// The packet that brought the first of what is held.
     pub(super) fn first_held(&self) -> Option<PacketNo> {
-        self.held.first_key_value().map(|(_, held)| held.origin.packet)
+        self.first().map(|(_, held)| held.origin.packet)
     }
 
     /// Is more held than may be.
     pub(super) fn is_full(&self, limits: &Limits) -> bool {
-        self.held_bytes > limits.hold_bytes || self.held.len() > limits.hold_segments
+        self.astray.as_deref().is_some_and(|astray| {
+            astray.held_bytes > limits.hold_bytes || astray.held.len() > limits.hold_segments
+        })
     }
 
     /// The other side has everything up to `ack`; gives where in this direction that is.
@@ -305,7 +364,7 @@ impl Half {
         }
         let to = self.next.saturating_add(u64::from(ahead.unsigned_abs()));
         // FIN takes a number too, but is no byte.
-        let to = self.fin.map_or(to, |fin| to.min(fin.at));
+        let to = self.fin().map_or(to, |fin| to.min(fin.at));
         if self.acked <= self.next && to > self.next {
             self.grace = 0;
         }
@@ -319,9 +378,10 @@ impl Half {
             self.grace = self.grace.saturating_add(1);
         }
         if self.is_waiting() {
-            self.waits_since = self.waits_since.or(now.time);
+            let since = &mut self.astray().waits_since;
+            *since = since.or(now.time);
         } else {
-            self.waits_since = None;
+            self.waits_no_more();
         }
     }
 
@@ -333,7 +393,7 @@ impl Half {
         give: Give<'_>,
     ) -> ControlFlow<(), bool> {
         let Some(len) = self.hole() else { return ControlFlow::Continue(false) };
-        let waited = now.time.zip(self.waits_since).map_or(0, |(now, since)| now.since(since));
+        let waited = now.time.zip(self.waits_since()).map_or(0, |(now, since)| now.since(since));
         let grace = &limits.hole_grace_segments;
         let enough = if waited < limits.hole_grace_ns { grace.end } else { grace.start };
         let proven = self.acked > self.next && self.grace > enough;
@@ -346,14 +406,24 @@ impl Half {
 
     /// These bytes at `next` will not come.
     pub(super) fn give_up(&mut self, now: Origin, len: u64, give: Give<'_>) -> ControlFlow<()> {
-        self.waits_since = None;
+        self.waits_no_more();
         self.gap(now, len, false, give)
+    }
+
+    fn waits_since(&self) -> Option<Timestamp> {
+        self.astray.as_deref()?.waits_since
+    }
+
+    fn waits_no_more(&mut self) {
+        if let Some(astray) = &mut self.astray {
+            astray.waits_since = None;
+        }
     }
 
     /// Is something held, or a hole to be filled or given up.
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {
-        !self.held.is_empty() || self.acked > self.next
+        !self.holds_none() || self.acked > self.next
     }
 
     /// Nothing follows (RST from either side).
@@ -386,6 +456,7 @@ impl Half {
         give(StreamEvent::Gap { origin, len, snapped })
     }
 
+    #[inline]
     fn advance(&mut self, len: u64) {
         self.next = self.next.saturating_add(len);
         #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
@@ -395,14 +466,16 @@ impl Half {
 
     /// What stands at `next` goes out.
     pub(super) fn hand_on(&mut self, give: Give<'_>) -> ControlFlow<()> {
-        if let Some((_, held)) = self.held.pop_first() {
-            self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
-            if self.held.is_empty() {
-                self.waits_since = None;
+        if let Some(astray) = &mut self.astray
+            && let Some((_, held)) = astray.held.pop_first()
+        {
+            astray.held_bytes = astray.held_bytes.saturating_sub(held.bytes.len());
+            if astray.held.is_empty() {
+                astray.waits_since = None;
             }
             return self.deliver(held.origin, &held.bytes, held.cut, give);
         }
-        match self.fin {
+        match self.fin() {
             Some(Fin { at, origin, .. }) if at <= self.next && !self.ended => {
                 self.end();
                 give(StreamEvent::Fin { origin })
@@ -416,9 +489,10 @@ impl Half {
         let &Piece { origin, bytes, heard, .. } = piece;
         let end = at.saturating_add(bytes.len() as u64).saturating_add(cut);
         let mut conflict = 0;
+        let Astray { held: all, held_bytes, .. } = &mut **self.astray.get_or_insert_default();
         // The held stretches that overlap [at, end): the one that starts before, and those inside.
-        let before = self.held.range(..at).next_back();
-        let inside = self.held.range(at..end);
+        let before = all.range(..at).next_back();
+        let inside = all.range(at..end);
         let mut free = at;
         let mut pieces: Vec<(u64, u64)> = Vec::new();
         for (&start, held) in before.into_iter().chain(inside) {
@@ -442,8 +516,8 @@ impl Half {
             let cut = (to - from).saturating_sub(part.len() as u64);
             // Only cut bytes in a stretch whose bytes are known to be cut: still worth holding, it
             // keeps the step.
-            self.held_bytes += part.len();
-            self.held.insert(from, Held { origin, bytes: part.into(), cut, heard });
+            *held_bytes += part.len();
+            all.insert(from, Held { origin, bytes: part.into(), cut, heard });
         }
         if conflict > 0 {
             give(StreamEvent::Conflict { origin, len: conflict })?;
@@ -453,26 +527,27 @@ impl Half {
 
     /// A segment whose number is far from the stream's: noise, or has the stream moved on unseen?
     fn adopt_stray(&mut self, piece: &Piece<'_>, give: Give<'_>) -> ControlFlow<(), bool> {
-        let (expected, count) = self.stray;
+        let stray = &mut self.astray().stray;
+        let (expected, count) = *stray;
         let count = if count > 0 && expected == piece.seq { count + 1 } else { 1 };
         let len = u32::try_from(piece.bytes.len()).unwrap_or(u32::MAX).wrapping_add(piece.cut);
-        self.stray = (piece.seq.plus(len), count);
+        *stray = (piece.seq.plus(len), count);
         if count < STRAYS {
             return ControlFlow::Continue(false);
         }
         // The number of bytes between is unknown modulo 2^32; what counts is that there is a gap.
         self.flush_held(piece.origin, give)?;
         let missing = u64::from(piece.seq.0.wrapping_sub(self.next_seq.0)).max(1);
-        self.stray = (SeqNo(0), 0);
+        self.astray().stray = (SeqNo(0), 0);
         self.gap(piece.origin, missing, false, give)?;
         self.next_seq = piece.seq;
         self.acked = self.next;
-        self.fin = None;
+        self.astray().fin = None;
         ControlFlow::Continue(true)
     }
 
     fn flush_held(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
-        while let Some(&at) = self.held.keys().next() {
+        while let Some((at, _)) = self.first() {
             if at > self.next {
                 self.give_up(now, at - self.next, give)?;
             }
@@ -481,6 +556,7 @@ impl Half {
         ControlFlow::Continue(())
     }
 
+    #[inline]
     fn remember(&mut self, bytes: &[u8]) {
         let entry = Recent {
             #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]

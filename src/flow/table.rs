@@ -507,7 +507,11 @@ impl<T: Default> Flow<T> {
                 fin,
                 heard,
             };
-            half.data(piece, peer, &mut |event| give(side, event))?;
+            if half.passes(&piece, peer) {
+                give(side, StreamEvent::Data { origin: piece.origin, bytes: piece.bytes })?;
+            } else {
+                half.data(piece, peer, &mut |event| give(side, event))?;
+            }
         }
         if fin || half.is_waiting() || peer.is_waiting() {
             Turns { half: &mut *half, peer: &mut *peer, side }.go_on(
