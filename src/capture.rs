@@ -45,6 +45,8 @@ pub use rotate::{Bound, Rotation, Saver};
 pub use summary::{Comment, Format, Interface, Secrets, Summary};
 pub use write::PcapngWriter;
 
+use std::ops::ControlFlow;
+
 use crate::limits::Limits;
 use crate::units::{FileOffset, PacketNo, Timestamp};
 
@@ -164,6 +166,19 @@ impl PacketSource for Source {
 }
 
 impl Source {
+    /// Gives the packets that are at hand, as [`FileSource::at_hand`]; of one that comes by itself as it
+    /// is asked for, none are.
+    #[inline]
+    pub fn at_hand(
+        &mut self,
+        take: impl FnMut(&PacketRecord<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match self {
+            Self::File(source) => source.at_hand(take),
+            Self::Merge(_) | Self::Live(_) => ControlFlow::Continue(()),
+        }
+    }
+
     /// What is known of the capture beside its packets, so far.
     pub fn summary(&self) -> Summary {
         match self {

@@ -75,13 +75,14 @@ enum Stage {
     Ignored,
 }
 
-/// A WebSocket connection that is open.
+/// A WebSocket connection that is open; what each segment asks for stands close together.
 #[derive(Debug)]
+#[repr(C)]
 struct Live {
-    info: ConnInfo,
     session: Session,
     /// Bytes of the request's own body that the client still sends before its frames.
     body_left: u64,
+    info: ConnInfo,
 }
 
 impl Live {
@@ -118,7 +119,39 @@ impl<S: Sink> Conns<S> {
     }
 
     /// Takes an event into whatever stage the connection is in.
+    #[expect(
+        clippy::inline_always,
+        reason = "what a segment says is handed down through all of it"
+    )]
+    #[inline(always)]
     fn feed(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        side: Side,
+        event: StreamEvent<'_>,
+    ) -> ControlFlow<()> {
+        let dir = conn.direction(side);
+        // The way of nearly all segments.
+        if let Stage::Ws(live) = &mut conn.stage
+            && let StreamEvent::Data { origin, bytes } = event
+            && live.body_left == 0
+        {
+            let Live { info, session, .. } = &mut **live;
+            let mut out = Out {
+                sink: &mut self.sink,
+                wants: self.wants,
+                limits: &self.limits,
+                conn: info,
+                scratch: &mut self.scratch,
+            };
+            return session.data(dir, origin, bytes, &mut out);
+        }
+        self.feed_stage(flow, conn, side, event)
+    }
+
+    #[inline(never)]
+    fn feed_stage(
         &mut self,
         flow: &FlowInfo,
         conn: &mut Conn,
@@ -474,6 +507,7 @@ impl Conn {
 impl<S: Sink> Handler for Conns<S> {
     type State = Conn;
 
+    #[inline]
     fn stream(
         &mut self,
         flow: &FlowInfo,

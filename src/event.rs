@@ -39,6 +39,14 @@ pub trait Sink {
     /// Takes one event; `Break` ends the run (a closed pipe, enough seen).
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()>;
 
+    /// Takes a message of which there is no more to say than this, instead of [`Self::event`]: where
+    /// nobody wants payloads, that is nearly every one. Everything in it is counted, so to make a
+    /// [`Message`] of it first would be most of the work.
+    #[inline]
+    fn counted(&mut self, cx: &Cx<'_>, counted: Counted) -> ControlFlow<()> {
+        self.event(cx, &Event::Message(&counted.message(cx.origin)))
+    }
+
     /// What it needs of a message or frame that happened on another thread and waited for its turn.
     /// Asked once.
     fn later(&self) -> Later {
@@ -49,6 +57,43 @@ pub trait Sink {
     /// more.
     fn drafted(&mut self, cx: &Cx<'_>, event: &Event<'_>, _draft: &[u8]) -> ControlFlow<()> {
         self.event(cx, event)
+    }
+}
+
+/// A text or binary message in one sound frame in one packet, whose payload nobody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Which way it went.
+    pub dir: Direction,
+    /// Its number in its direction.
+    pub no: MessageNo,
+    /// Text or binary.
+    pub kind: MessageKind,
+    /// Was it compressed.
+    pub compressed: bool,
+    /// Payload bytes on the wire.
+    pub wire_len: u64,
+}
+
+impl Counted {
+    /// The message, of the packet that brought it.
+    pub const fn message(self, origin: Origin) -> Message<'static> {
+        let Self { dir, no, kind, compressed, wire_len } = self;
+        Message {
+            dir,
+            no,
+            kind,
+            len: if compressed { 0 } else { wire_len },
+            wire_len,
+            frames: 1,
+            compressed,
+            complete: true,
+            begin: origin,
+            payload: Payload::Skipped,
+            close_code: None,
+            close_reason: None,
+            notes: &[],
+        }
     }
 }
 

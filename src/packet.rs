@@ -141,15 +141,24 @@ impl Decoder {
 
     /// Takes one packet apart. The segment of a fragmented datagram comes with the packet that
     /// completes it, and is borrowed from the decoder.
-    #[inline]
     pub fn decode<'a>(&'a mut self, record: &PacketRecord<'a>) -> Decoded<'a> {
-        let Some(segment) = usual::segment(record) else { return self.descend(record) };
+        match self.at_a_glance(record) {
+            Some(segment) => Decoded::Segment(segment),
+            None => self.descend(record),
+        }
+    }
+
+    /// The segment of a usual packet; any other is to be decoded.
+    #[inline]
+    pub(crate) fn at_a_glance<'a>(&mut self, record: &PacketRecord<'a>) -> Option<Segment<'a>> {
+        let segment = usual::segment(record)?;
         // The law of the short way, asserted wherever tests and fuzz targets come by.
         debug_assert_eq!(self.descend(record), Decoded::Segment(segment));
-        Decoded::Segment(segment)
+        Some(segment)
     }
 
     /// Goes through the layers one by one.
+    #[inline(never)]
     fn descend<'a>(&'a mut self, record: &PacketRecord<'a>) -> Decoded<'a> {
         let mut descent = Descent {
             fragments: &mut self.fragments,

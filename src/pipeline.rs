@@ -144,9 +144,23 @@ impl<S: Sink> Pipeline<S> {
     }
 
     /// Takes the next packet; `Break` when the sink has seen enough.
+    #[inline]
     pub fn push(&mut self, record: &PacketRecord<'_>) -> ControlFlow<()> {
         self.totals.count(record);
         self.last = Origin { packet: record.no, time: record.time };
+        if self.on_open.is_none()
+            && let Some(segment) = self.decoder.at_a_glance(record)
+        {
+            let flowing = self.table.push(&segment, &mut self.conns);
+            self.whose = self.table.current().map_or(Whose::Nobody, Whose::Flow);
+            return flowing;
+        }
+        self.push_any(record)
+    }
+
+    /// The same of any packet.
+    #[inline(never)]
+    fn push_any(&mut self, record: &PacketRecord<'_>) -> ControlFlow<()> {
         match self.decoder.decode(record) {
             Decoded::Segment(segment) => {
                 if let Some(OnOpen(tell)) = &mut self.on_open

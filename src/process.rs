@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ConnInfo, Cx, Event, Later, Sink, Wants};
+use crate::event::{ConnInfo, Counted, Cx, Event, Later, Sink, Wants};
 
 pub use finder::Finder;
 #[cfg(target_os = "linux")]
@@ -129,6 +129,11 @@ impl<S: Sink> Sink for Owned<S> {
             Event::End(_) => self.end(cx, event),
             _ => self.sink.event(cx, event),
         }
+    }
+
+    #[inline]
+    fn counted(&mut self, cx: &Cx<'_>, counted: Counted) -> ControlFlow<()> {
+        self.sink.counted(cx, counted)
     }
 
     fn later(&self) -> Later {

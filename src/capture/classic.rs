@@ -14,9 +14,9 @@
 use super::file::RawRecord;
 use super::summary::{Format, Interface, Summary};
 use super::window::{Halt, Order, Window};
-use super::{Fault, InterfaceId, LinkType};
+use super::{Fault, InterfaceId, LinkType, PacketRecord};
 use crate::limits::Limits;
-use crate::units::Timestamp;
+use crate::units::{FileOffset, PacketNo, Timestamp};
 
 /// Reads the records of a pcap file.
 #[derive(Debug)]
@@ -113,12 +113,10 @@ impl Classic {
             return window.end(header);
         }
         let words: [u32; 4] = self.order.words(window.bytes()).unwrap_or_default();
-        let [seconds, fraction, _, _] = words;
         let (captured, original) = self.lengths(words);
         let len = captured as usize;
         if len > self.limit {
-            let fault = Fault::RecordLength { len: captured.into(), limit: self.limit as u64 };
-            return Err(fault.into());
+            return Err(self.too_long(captured));
         }
         let whole = header.saturating_add(len);
         if !window.fill(whole) {
@@ -126,16 +124,49 @@ impl Classic {
         }
         let at = window.at();
         let bytes = window.take(whole, header..whole);
-        // At most 2^32 seconds and 2^32 microseconds: far below 2^63 nanoseconds.
-        let time = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.unit;
         Ok(Some(RawRecord {
             at,
-            time: Some(Timestamp(time)),
+            time: Some(self.time(words)),
             link: self.link,
             interface: InterfaceId(0),
             orig_len: original.max(captured),
             bytes,
         }))
+    }
+
+    /// The record at the front, when it is all there and as it should be; and what follows it.
+    #[inline]
+    pub(super) fn split<'a>(&self, bytes: &'a [u8]) -> Option<(PacketRecord<'a>, &'a [u8])> {
+        let header = self.header?;
+        let words: [u32; 4] = self.order.words(bytes)?;
+        let (captured, original) = self.lengths(words);
+        let len = captured as usize;
+        if len > self.limit {
+            return None;
+        }
+        let (_, rest) = bytes.split_at_checked(header)?;
+        let (bytes, rest) = rest.split_at_checked(len)?;
+        let record = PacketRecord {
+            no: PacketNo::default(),
+            at: FileOffset::default(),
+            time: Some(self.time(words)),
+            link: self.link,
+            interface: InterfaceId(0),
+            orig_len: original.max(captured),
+            bytes,
+        };
+        Some((record, rest))
+    }
+
+    #[inline]
+    fn time(&self, [seconds, fraction, _, _]: [u32; 4]) -> Timestamp {
+        // At most 2^32 seconds and 2^32 microseconds: far below 2^63 nanoseconds.
+        Timestamp(i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.unit)
+    }
+
+    #[cold]
+    fn too_long(&self, captured: u32) -> Halt {
+        Fault::RecordLength { len: captured.into(), limit: self.limit as u64 }.into()
     }
 
     /// Captured and original length.
@@ -215,8 +246,10 @@ const USUAL_SNAPLEN: u32 = 262_144;
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::super::samples::{self, Found, read, read_slowly};
-    use super::super::{CaptureError, Format, LinkType};
+    use super::super::{CaptureError, Format, LinkType, PacketRecord, PacketSource as _};
 
     const LITTLE: [u8; 24] =
         [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0];
@@ -343,6 +376,32 @@ mod tests {
             "sample: packet 2, offset 0x2b: record claims 4294967295 bytes, more than the 16777216 \
              that are believed of one packet"
         );
+    }
+
+    #[test]
+    fn records_at_hand_are_those_that_come_one_by_one() {
+        let file = [&LITTLE[..], &RECORD, &RECORD, &RECORD, &RECORD, &RECORD[..7]].concat();
+        let (want, error) = read(&file);
+        for stop in 0..6 {
+            let mut source = samples::source(&file).unwrap();
+            let (mut got, mut numbers) = (Vec::new(), Vec::new());
+            let mut take = |record: &PacketRecord<'_>| {
+                numbers.push(record.no.0);
+                got.push(Found::from(*record));
+                if got.len() == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let ended = loop {
+                let _ = source.at_hand(&mut take);
+                match source.next() {
+                    Ok(Some(record)) => _ = take(&record),
+                    Ok(None) => panic!("cut"),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!((&got, numbers), (&want, vec![1, 2, 3, 4]), "after {stop}");
+            assert_eq!(ended.to_string(), error.as_ref().unwrap().to_string());
+            assert_eq!((source.summary().packets, source.summary().bytes), (4, 12));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! a [`Summary`]. Keeps: the [`Window`] and what the format needs to be read.
 
 use std::io::Read;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::classic::Classic;
 use super::input::{self, Input, Opened, Progress};
@@ -42,6 +42,22 @@ enum Reader {
     Classic(Classic),
     Pcapng(Pcapng),
     Snoop(Snoop),
+}
+
+impl Reader {
+    /// Apart, so that the way of the usual format is short enough to be inlined.
+    #[inline(never)]
+    fn next(
+        &mut self,
+        window: &mut Window,
+        summary: &mut Summary,
+    ) -> Result<Option<RawRecord>, Halt> {
+        match self {
+            Self::Classic(reader) => reader.next(window, summary),
+            Self::Pcapng(reader) => reader.next(window, summary),
+            Self::Snoop(reader) => reader.next(window, summary),
+        }
+    }
 }
 
 impl FileSource {
@@ -120,6 +136,36 @@ impl FileSource {
         self.progress.clone()
     }
 
+    /// Gives the records that are at hand, until one is answered with `Break`: much cheaper than one by
+    /// one. It ends where [`PacketSource::next`] has to read on, or is at the end, or knows better.
+    #[inline]
+    pub fn at_hand(
+        &mut self,
+        mut take: impl FnMut(&PacketRecord<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(Reader::Classic(reader)) = &self.format else {
+            return ControlFlow::Continue(());
+        };
+        let Self { window, summary, .. } = self;
+        let (begin, all) = (window.at().0, window.bytes());
+        let (mut rest, mut flow) = (all, ControlFlow::Continue(()));
+        while flow.is_continue()
+            && let Some((record, behind)) = reader.split(rest)
+        {
+            summary.packets += 1;
+            summary.bytes += record.bytes.len() as u64;
+            flow = take(&PacketRecord {
+                no: PacketNo(summary.packets),
+                at: FileOffset(begin + (all.len() - rest.len()) as u64),
+                ..record
+            });
+            rest = behind;
+        }
+        let taken = all.len() - rest.len();
+        window.consume(taken);
+        flow
+    }
+
     /// Finds the next record; its bytes are there until the next call.
     #[inline]
     pub(super) fn advance(&mut self) -> Result<Option<RawRecord>, CaptureError> {
@@ -127,8 +173,7 @@ impl FileSource {
         let begin = self.window.at();
         let found = match format {
             Reader::Classic(reader) => reader.next(&mut self.window, &mut self.summary),
-            Reader::Pcapng(reader) => reader.next(&mut self.window, &mut self.summary),
-            Reader::Snoop(reader) => reader.next(&mut self.window, &mut self.summary),
+            other => other.next(&mut self.window, &mut self.summary),
         };
         match found {
             Ok(Some(record)) => {

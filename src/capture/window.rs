@@ -122,11 +122,13 @@ impl Window {
     }
 
     /// The end of the records: clean when nothing is left, otherwise `needs` bytes were.
+    #[cold]
     pub(super) fn end<T>(&mut self, needs: usize) -> Result<Option<T>, Halt> {
         if self.is_done() { Ok(None) } else { Err(self.cut(needs as u64)) }
     }
 
     /// The input ends where `needs` bytes should be.
+    #[cold]
     pub(super) fn cut(&mut self, needs: u64) -> Halt {
         let has = (self.end - self.start) as u64;
         self.halt(needs, has)

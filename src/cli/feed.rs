@@ -4,6 +4,7 @@
 //! is known of the capture beside them.
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -105,6 +106,19 @@ impl Feed {
         match self {
             Self::Stored { source, .. } => Ok(source.next()?.map_or(Next::End, Next::Packet)),
             _ => self.next_if_any(),
+        }
+    }
+
+    /// Gives the packets of a file that are at hand, until one is answered with `Break`; for the others
+    /// there is [`Self::next`].
+    #[inline]
+    pub(super) fn at_hand(
+        &mut self,
+        take: impl FnMut(&PacketRecord<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match self {
+            Self::Stored { source, .. } => source.at_hand(take),
+            _ => ControlFlow::Continue(()),
         }
     }
 

@@ -19,7 +19,7 @@ use super::save::Saver;
 use super::screen::complain;
 use super::several;
 use crate::capture::{CaptureError, PacketRecord};
-use crate::event::{Cx, Event, Later, Sink, Wants};
+use crate::event::{Counted, Cx, Event, Later, Sink, Wants};
 use crate::filter::{FilterSink, Watched};
 use crate::limits::Limits;
 use crate::pipeline::{Pipeline, Totals};
@@ -140,6 +140,8 @@ pub(super) struct Run<O: Output> {
     before: u64,
     last: Option<Timestamp>,
     looked: bool,
+    /// Between two packets there is nothing to do: those at hand may be taken in one step.
+    steady: bool,
 }
 
 /// What an event passes: whose sockets they are, what is to be said of its packet, who waits for it,
@@ -184,6 +186,7 @@ impl<O: Output> Run<O> {
         pace: Pace,
     ) -> Self {
         let saves = parts.saver.is_some() || parts.recording.is_some();
+        let steady = !saves && options.stop == Stop::default() && pace == Pace::Whenever;
         let chain = chain(options, output, parts.finder.clone(), saves, tell);
         Self {
             ends: Ends::new(options.stop),
@@ -197,12 +200,22 @@ impl<O: Output> Run<O> {
             before: 0,
             last: None,
             looked: false,
+            steady,
         }
     }
 
-    /// Takes what comes next; `Break` at the end.
+    /// Takes what comes next, a packet or several; `Break` at the end.
     pub(super) fn step(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
         self.looked = false;
+        if self.steady {
+            if self.parts.stop.load(Ordering::Relaxed) && feed.stop() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if feed.at_hand(|record| self.push(record)).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            return self.next(feed);
+        }
         let saver = self.parts.saver.as_ref();
         let (bytes, files) = saver.map_or((0, 0), |s| (s.bytes(), s.files()));
         if self.ends.have_come(self.packets, bytes, files) {
@@ -216,30 +229,45 @@ impl<O: Output> Run<O> {
             saver.catch_up(feed)?;
         }
         self.record(|recording| recording.catch_up(feed));
-        let flow = match feed.next() {
-            Ok(Next::Packet(record)) => self.packet(&record)?,
+        let flow = self.next(feed)?;
+        if flow.is_continue() && !self.looked && self.shown.is_due() {
+            return self.look_around(feed);
+        }
+        Ok(flow)
+    }
+
+    /// The next packet, or what there is instead.
+    fn next(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
+        match feed.next() {
+            Ok(Next::Packet(record)) => self.packet(&record),
             Ok(Next::Idle) => {
                 self.last = None;
-                return self.look_around(feed);
+                self.look_around(feed)
             }
-            Ok(Next::End) => ControlFlow::Break(()),
+            Ok(Next::End) => Ok(ControlFlow::Break(())),
             Err(error) => {
                 self.audience.unread(&error);
                 self.unread.push(error);
-                ControlFlow::Continue(())
+                Ok(ControlFlow::Continue(()))
             }
-        };
-        if flow.is_continue() && self.shown.is_due() { self.look_around(feed) } else { Ok(flow) }
+        }
     }
 
-    /// Reads a packet, then saves it with what is to be said of it.
-    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<ControlFlow<()>, CliError> {
+    /// Reads a packet.
+    #[inline]
+    fn push(&mut self, record: &PacketRecord<'_>) -> ControlFlow<()> {
         self.packets += 1;
         self.last = record.time;
         if self.packets == 1 {
             self.selected().begin(record.time);
         }
-        let flow = self.pipeline.push(record);
+        self.pipeline.push(record)
+    }
+
+    /// Reads a packet, then saves it with what is to be said of it.
+    #[inline(never)]
+    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<ControlFlow<()>, CliError> {
+        let flow = self.push(record);
         if self.parts.saver.is_some() || self.parts.recording.is_some() {
             let comments = self.pipeline.sink_mut().inner_mut().take();
             if let Some(saver) = &mut self.parts.saver {
@@ -496,6 +524,16 @@ impl<O: Output> Sink for Selected<O> {
         match self {
             Self::All(output) => output.event(cx, event),
             Self::Matching(filter) => apart(filter, cx, event),
+        }
+    }
+
+    #[inline]
+    fn counted(&mut self, cx: &Cx<'_>, counted: Counted) -> ControlFlow<()> {
+        match self {
+            Self::All(output) => output.counted(cx, counted),
+            Self::Matching(filter) => {
+                apart(filter, cx, &Event::Message(&counted.message(cx.origin)))
+            }
         }
     }
 

@@ -35,6 +35,11 @@ impl Select for Chosen {
         self.0.as_mut().is_none_or(|filter| passes(filter, cx, event))
     }
 
+    #[inline]
+    fn selects_all(&self) -> bool {
+        self.0.is_none()
+    }
+
     fn needs_payload(&self) -> bool {
         self.0.as_ref().is_some_and(|filter| filter.wants().payload)
     }

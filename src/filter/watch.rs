@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::{Filter, FilterSink};
-use crate::event::{Cx, Event, Later, Sink, Wants};
+use crate::event::{Counted, Cx, Event, Later, Sink, Wants};
 use crate::process::Owners;
 
 /// Passes events on, and looks at them with filters of its own.
@@ -108,6 +108,14 @@ impl<S: Sink> Sink for Watched<S> {
             self.sink.event(cx, event)?;
         }
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    #[inline]
+    fn counted(&mut self, cx: &Cx<'_>, counted: Counted) -> ControlFlow<()> {
+        if self.is_watching() {
+            return self.event(cx, &Event::Message(&counted.message(cx.origin)));
+        }
+        self.sink.counted(cx, counted)
     }
 
     fn later(&self) -> Later {

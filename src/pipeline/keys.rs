@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::event::{Cx, Event, Handshake, Later, Sink, Wants};
+use crate::event::{Counted, Cx, Event, Handshake, Later, Sink, Wants};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{FlowId, PacketNo};
 
@@ -170,6 +170,11 @@ impl<S: Sink> Sink for KeyWatch<S> {
             Event::Handshake(handshake) => self.handshake(cx, handshake),
             _ => self.sink.event(cx, event),
         }
+    }
+
+    #[inline]
+    fn counted(&mut self, cx: &Cx<'_>, counted: Counted) -> ControlFlow<()> {
+        self.sink.counted(cx, counted)
     }
 
     fn later(&self) -> Later {

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Later, Sink, Wants};
+use crate::event::{Counted, Cx, Event, Later, Sink, Wants};
 use crate::note::Note;
 use crate::process::{MARK, Owners};
 use crate::sink::notes_of;
@@ -87,6 +87,14 @@ impl<S: Sink> Sink for Remarks<S> {
             self.gather(cx, event);
         }
         self.sink.event(cx, event)
+    }
+
+    #[inline]
+    fn counted(&mut self, cx: &Cx<'_>, counted: Counted) -> ControlFlow<()> {
+        if self.owners.is_some() {
+            return self.event(cx, &Event::Message(&counted.message(cx.origin)));
+        }
+        self.sink.counted(cx, counted)
     }
 
     fn later(&self) -> Later {

@@ -12,6 +12,11 @@ pub trait Select {
     /// Is this one asked for.
     fn selects(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> bool;
 
+    /// Is everything asked for, so that nobody need ask.
+    fn selects_all(&self) -> bool {
+        false
+    }
+
     /// Does the answer depend on payloads ([`Wants::payload`](crate::event::Wants)).
     fn needs_payload(&self) -> bool;
 
@@ -26,6 +31,11 @@ pub struct Everything;
 impl Select for Everything {
     #[inline]
     fn selects(&mut self, _: &Cx<'_>, _: &Event<'_>) -> bool {
+        true
+    }
+
+    #[inline]
+    fn selects_all(&self) -> bool {
         true
     }
 

@@ -48,7 +48,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Later, Message, Sink, Wants};
+use crate::event::{Counted, Cx, Event, Later, Message, Sink, Wants};
 use crate::sink::numbers::is_last;
 use crate::sink::outlet::Outlet;
 use crate::sink::paint::Paint;
@@ -241,6 +241,23 @@ impl<W: Write, S: Select> Sink for StatsSink<W, S> {
             }
             _ => self.other(cx, event),
         }
+    }
+
+    #[inline]
+    fn counted(&mut self, cx: &Cx<'_>, counted: Counted) -> ControlFlow<()> {
+        if !self.select.selects_all() {
+            return self.event(cx, &Event::Message(&counted.message(cx.origin)));
+        }
+        let Counted { dir, kind, compressed, wire_len, .. } = counted;
+        let place = self.open.place(cx);
+        let Some(row) = self.open.row(place) else { return ControlFlow::Continue(()) };
+        row.last = cx.origin;
+        row.selected = true;
+        row.sides[dir].single(kind, compressed, wire_len);
+        self.tally.messages += 1;
+        self.totals.series.add(dir, cx.origin.time);
+        self.totals.wire_sizes[dir].add(wire_len);
+        ControlFlow::Continue(())
     }
 
     fn later(&self) -> Later {

@@ -34,16 +34,15 @@ impl Conduct {
         self.judge_after_close(header, place, notes, budget);
     }
 
-    /// Would nothing be said of a frame with this key.
+    /// Takes the key of a frame, if nothing is to be said of it; otherwise it is still to be judged.
     #[inline]
-    pub(super) fn is_fresh(&self, mask: Option<[u8; 4]>) -> bool {
-        mask.is_none_or(|key| key != [0; 4] && word(mask) != self.last_key)
-    }
-
-    /// Takes note of the key of a frame that need not be judged.
-    #[inline]
-    pub(super) fn keep_key(&mut self, mask: Option<[u8; 4]>) {
-        self.last_key = word(mask);
+    pub(super) fn takes(&mut self, mask: Option<[u8; 4]>) -> bool {
+        let word = word(mask);
+        let fresh = mask != Some([0; 4]) && (mask.is_none() || word != self.last_key);
+        if fresh {
+            self.last_key = word;
+        }
+        fresh
     }
 
     /// Has this side sent a Close.

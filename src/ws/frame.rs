@@ -149,6 +149,14 @@ impl Decoder {
         if self.is_between_frames() { whole(input) } else { None }
     }
 
+    /// Takes `n` payload bytes, if the frame at hand goes on behind them: nothing else comes of them.
+    #[inline]
+    pub fn passes(&mut self, n: u64) -> bool {
+        let Some(left) = self.left.filter(|left| n < *left) else { return false };
+        self.left = Some(left - n);
+        true
+    }
+
     /// `n` bytes are missing from the capture here.
     ///
     /// # Errors
@@ -315,6 +323,19 @@ mod tests {
         assert!(decoder.whole(&mut input).is_none(), "the second is not all there");
         assert!(matches!(decoder.next(&mut input), Some(Part::Header(_))));
         assert!(decoder.whole(&mut input).is_none(), "in the midst of a frame");
+    }
+
+    #[test]
+    fn bytes_pass_only_in_the_midst_of_a_payload() {
+        let mut decoder = Decoder::default();
+        assert!(!decoder.passes(1), "between frames");
+        let mut input: &[u8] = &[0x82, 0x0a, 1, 2];
+        while decoder.next(&mut input).is_some() {}
+        assert!(!decoder.passes(8), "the last one ends the frame");
+        assert!(decoder.passes(7));
+        let mut input: &[u8] = &[9, 0x81];
+        assert_eq!(decoder.next(&mut input), Some(Part::Payload(&[9])));
+        assert_eq!(decoder.next(&mut input), Some(Part::End));
     }
 
     #[test]

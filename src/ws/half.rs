@@ -38,38 +38,41 @@ pub(super) use frames::Current;
 use lost::{PROOF, shape};
 use pings::Pings;
 
-/// A direction; what each segment asks for comes first: with many connections it is the cache lines
-/// that cost.
+/// A direction. What the segments of simple messages ask for comes first and takes 64 bytes: with many
+/// connections it is the cache lines that cost.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Half {
-    decoder: Decoder,
-    frames: u64,
-    counter: Counter,
-    conduct: Conduct,
+    /// Between frames, and nothing is going on that the next one would have to be looked at for: all
+    /// of [`Self::is_calm`], found out whenever something else than simple messages came.
+    calm: bool,
     dir: Direction,
+    /// Since it was last weighed, something came that was not simple.
+    stirred: bool,
     /// A message that is not known may be open: its first frame was lost.
     unsure: bool,
     /// Frames still to come before a border that was found again is trusted.
     unproven: u8,
-    /// Since it was last weighed, something came that was not simple.
-    stirred: bool,
     /// Doubt whether these are frames at all.
-    strikes: u32,
+    strikes: u8,
+    /// How often a border that was found again was not to be trusted.
+    relapses: u8,
+    ended: bool,
+    frames: u64,
+    /// Segments that began with a frame: with the others, what to expect behind a gap.
+    aligned: u64,
+    counter: Counter,
+    conduct: Conduct,
+    unaligned: u64,
+    decoder: Decoder,
     stage: Stage,
     /// Boxed, as is `current`: most frames need neither.
     open: Option<Box<Open>>,
     current: Option<Box<Current>>,
-    /// Segments that began with a frame, and others: what to expect behind a gap.
-    aligned: u64,
-    unaligned: u64,
     /// Notes for the next frame.
     pending: Notes,
     /// Where the frame at hand, or its header's first byte, came from.
     frame_begin: Origin,
-    /// How often a border that was found again was not to be trusted.
-    relapses: u8,
-    ended: bool,
     pings: Pings,
     /// Bytes passed over in search of a border.
     unread: u64,
@@ -101,7 +104,8 @@ impl Half {
             }
         }
         let judged = setup.handshake_known && setup.deflate.is_some_and(|d| !d.presumed);
-        Self {
+        let mut half = Self {
+            calm: false,
             dir,
             stage: if synced {
                 Stage::InStep
@@ -135,7 +139,9 @@ impl Half {
             unread: 0,
             ended: false,
             stirred: false,
-        }
+        };
+        half.calm = half.is_calm();
+        half
     }
 
     /// May its weight be another than when this was asked last.
@@ -203,7 +209,43 @@ impl Half {
     }
 
     /// The bytes of one segment.
+    #[inline]
     pub(super) fn segment<S: Sink>(
+        &mut self,
+        common: &mut Common,
+        other: &mut Self,
+        origin: Origin,
+        mut bytes: &[u8],
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if self.calm {
+            self.aligned += 1;
+            self.simple_ones(common.rsv1, origin, &mut bytes, out)?;
+            if bytes.is_empty() {
+                return ControlFlow::Continue(());
+            }
+        } else if matches!(self.stage, Stage::InStep) {
+            if self.decoder.is_between_frames() {
+                self.aligned += 1;
+            } else {
+                self.unaligned += 1;
+                let len = bytes.len() as u64;
+                if !out.wants.payload
+                    && let Some(current) = &mut self.current
+                    && current.is_of_message()
+                    && self.decoder.passes(len)
+                {
+                    current.passed(len);
+                    return ControlFlow::Continue(());
+                }
+            }
+        }
+        self.remarkable(common, other, origin, bytes, out)
+    }
+
+    /// The rest of a segment, from the first frame on that is not simple.
+    #[inline(never)]
+    fn remarkable<S: Sink>(
         &mut self,
         common: &mut Common,
         other: &mut Self,
@@ -211,19 +253,17 @@ impl Half {
         bytes: &[u8],
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
+        self.calm = false;
         match self.stage {
             Stage::InStep => {
-                if self.decoder.is_between_frames() {
-                    self.aligned += 1;
-                } else {
-                    self.unaligned += 1;
-                }
                 let rest = self.read(common, other, origin, bytes, out)?;
-                self.search(common, other, origin, rest, out)
+                self.search(common, other, origin, rest, out)?;
             }
-            Stage::Lost(_) => self.search(common, other, origin, bytes, out),
-            Stage::Dead => ControlFlow::Continue(()),
+            Stage::Lost(_) => self.search(common, other, origin, bytes, out)?,
+            Stage::Dead => {}
         }
+        self.calm = self.is_calm();
+        ControlFlow::Continue(())
     }
 
     /// The direction is over: `by` whoever ended TCP, `None` when only the capture did.
@@ -239,6 +279,7 @@ impl Half {
             return ControlFlow::Continue(());
         }
         self.ended = true;
+        self.calm = false;
         if self.is_lost() {
             self.search_ended(common, other, out)?;
         }

@@ -5,11 +5,10 @@
 
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, Event, Message, MessageKind, Payload, Sink};
+use crate::event::{Counted, Cx, Event, Message, MessageKind, Payload, Sink};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, MessageNo, Origin};
 use crate::ws::deflate::{Inflated, Inflater, Loss, Outcome};
-use crate::ws::frame::Header;
 use crate::ws::rules::Notes;
 use crate::ws::{Out, mask};
 
@@ -119,30 +118,15 @@ impl Counter {
     pub(super) fn unread<S: Sink>(
         &mut self,
         kind: MessageKind,
-        header: &Header,
+        compressed: bool,
+        wire_len: u64,
         cx: &Cx<'_>,
         sink: &mut S,
     ) -> ControlFlow<()> {
         let no = self.next();
-        let compressed = header.rsv1();
-        let len = if compressed { 0 } else { header.len };
+        let len = if compressed { 0 } else { wire_len };
         self.bytes = self.bytes.saturating_add(len);
-        let message = Message {
-            dir: self.dir,
-            no,
-            kind,
-            len,
-            wire_len: header.len,
-            frames: 1,
-            compressed,
-            complete: true,
-            begin: cx.origin,
-            payload: Payload::Skipped,
-            close_code: None,
-            close_reason: None,
-            notes: &[],
-        };
-        sink.event(cx, &Event::Message(&message))
+        sink.counted(cx, Counted { dir: self.dir, no, kind, compressed, wire_len })
     }
 
     /// Hands a data message on.

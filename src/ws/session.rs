@@ -53,21 +53,27 @@ impl Setup {
     }
 }
 
-/// A connection.
+/// A connection; what each segment asks for comes first, as in [`Half`].
 #[derive(Debug)]
+#[repr(C)]
 pub struct Session {
-    halves: PerDirection<Half>,
-    common: Common,
     over: bool,
     /// What [`Self::weight`] gives: kept, as most packets leave it as it is.
     weight: usize,
+    common: Common,
+    halves: PerDirection<Half>,
 }
 
-/// What both directions write to.
+/// What both directions write to; what each segment asks for comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Common {
-    pub(super) setup: Setup,
     pub(super) rsv1: Rsv1,
+    /// The latest packet with data, and the latest other one before it.
+    pub(super) now: Option<Origin>,
+    pub(super) before: Option<Origin>,
+    /// The latest time of any packet.
+    last: Option<Timestamp>,
     /// How it ends; nothing before anybody does something about that. Boxed, since for nearly all of a
     /// connection's life it would only be in the way.
     pub(super) facts: Option<Box<Facts>>,
@@ -75,11 +81,7 @@ pub(super) struct Common {
     pub(super) blind: PerDirection<bool>,
     /// Notes that belong to no message.
     pub(super) notes: Notes,
-    /// The latest packet with data, and the latest other one before it.
-    pub(super) now: Option<Origin>,
-    pub(super) before: Option<Origin>,
-    /// The latest time of any packet.
-    last: Option<Timestamp>,
+    pub(super) setup: Setup,
 }
 
 impl Common {
@@ -92,6 +94,7 @@ impl Common {
         self.facts.get_or_insert_default()
     }
 
+    #[inline]
     fn active(&mut self, origin: Origin) {
         if self.now.is_none_or(|now| now.packet != origin.packet) {
             self.before = self.now;
@@ -131,6 +134,7 @@ impl Session {
     }
 
     /// The next bytes of a direction, from one segment.
+    #[inline]
     pub fn data<S: Sink>(
         &mut self,
         dir: Direction,
@@ -320,6 +324,7 @@ impl Session {
     }
 
     /// A direction with what is common, and the other direction.
+    #[inline]
     fn split(&mut self, dir: Direction) -> ((&mut Common, &mut Half), &mut Half) {
         let Self { halves: PerDirection { to_server, to_client }, common, .. } = self;
         match dir {

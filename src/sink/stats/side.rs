@@ -6,21 +6,23 @@ use crate::event::{Message, MessageKind};
 
 /// What went one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
 pub struct Side {
+    /// Frames of all these messages. This and what follows is what most messages count into: it comes
+    /// first to lie together.
+    pub frames: u64,
+    /// Payload bytes of whole text and binary messages after inflating, those of
+    /// [`Self::unread`] messages left out.
+    known_bytes: u64,
     /// Whole messages by kind, in the order of [`MessageKind::ALL`], and their payload bytes on the
     /// wire.
     kinds: [(u64, u64); 5],
     /// Messages of any kind that lack bytes.
     pub incomplete: u64,
-    /// Frames of all these.
-    pub frames: u64,
     /// Messages in more than one frame.
     pub fragmented: u64,
     /// Messages compressed.
     pub compressed: u64,
-    /// Payload bytes of whole text and binary messages after inflating, those of
-    /// [`Self::unread`] messages left out.
-    known_bytes: u64,
     /// Wire bytes of compressed messages whose length after inflating is known.
     packed_bytes: u64,
     /// And their bytes after inflating.
@@ -38,8 +40,12 @@ impl Side {
     #[inline]
     pub fn add(&mut self, message: &Message<'_>, inflated: bool) {
         self.frames += u64::from(message.frames);
-        self.fragmented += u64::from(message.frames > 1);
-        self.compressed += u64::from(message.compressed);
+        if message.frames > 1 {
+            self.fragmented += 1;
+        }
+        if message.compressed {
+            self.compressed += 1;
+        }
         if !message.complete {
             self.incomplete += 1;
             return;
@@ -61,6 +67,22 @@ impl Side {
             self.unpacked_bytes = self.unpacked_bytes.saturating_add(message.len);
         } else {
             self.unread += 1;
+        }
+    }
+
+    /// Counts a whole text or binary message in one frame that was not inflated.
+    #[inline]
+    pub fn single(&mut self, kind: MessageKind, compressed: bool, wire_len: u64) {
+        self.frames += 1;
+        if let Some((n, wire)) = self.kinds.get_mut(kind as usize) {
+            *n += 1;
+            *wire = wire.saturating_add(wire_len);
+        }
+        if compressed {
+            self.compressed += 1;
+            self.unread += 1;
+        } else {
+            self.known_bytes = self.known_bytes.saturating_add(wire_len);
         }
     }
 

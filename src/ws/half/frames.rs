@@ -44,6 +44,19 @@ enum To {
     Nothing,
 }
 
+impl Current {
+    #[inline]
+    pub(super) fn is_of_message(&self) -> bool {
+        self.to == To::Message
+    }
+
+    /// Payload bytes have gone by that nobody wants.
+    #[inline]
+    pub(super) const fn passed(&mut self, n: u64) {
+        self.phase = self.phase.saturating_add(n);
+    }
+}
+
 impl Half {
     /// Reads frames as long as the direction is in step; returns what is left when it is not.
     pub(super) fn read<'a, S: Sink>(

@@ -22,7 +22,7 @@ pub(super) const PROOF: u8 = 8;
 /// After so many borders that proved wrong the direction is given up.
 const RELAPSES: u8 = 8;
 /// Wrong bits beyond the first of a header, added up over headers in a row, that make it no frames.
-const STRIKES: u32 = 2;
+const STRIKES: u8 = 2;
 
 impl Half {
     /// Looks for a border with these bytes too, and reads on from it.
@@ -131,7 +131,7 @@ impl Half {
             self.strikes = 0;
             return true;
         }
-        self.strikes += wrong - 1;
+        self.strikes = self.strikes.saturating_add(u8::try_from(wrong - 1).unwrap_or(u8::MAX));
         if self.strikes < STRIKES {
             return true;
         }
@@ -166,6 +166,7 @@ impl Half {
         note: Note,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
+        self.calm = false;
         let budget = out.limits.notes;
         let hit = match (&mut self.current, &mut self.open) {
             (Some(current), _) => &mut current.notes,
