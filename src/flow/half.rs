@@ -31,6 +31,9 @@ const FAR: i32 = 64 << 20;
 /// Segments in a row that agree with each other, but not with the stream, until they are the stream.
 const STRAYS: u8 = 3;
 
+/// Segments after which an acknowledgement is no news any more: once or twice as many may go by.
+const SETTLING: u32 = 4;
+
 /// A segment that came before its turn.
 #[derive(Debug)]
 struct Held {
@@ -79,6 +82,9 @@ pub(super) struct Half {
     next_seq: SeqNo,
     /// Segments of the connection since `acked` went beyond `next`.
     grace: u32,
+    /// What `acked` was some segments ago, and a few segments ago: what has just been acknowledged may
+    /// be in the capture's next packet.
+    settled: [u64; 2],
     /// `next_seq` is known, from a SYN, a segment, or the other side's acknowledgement.
     started: bool,
     /// FIN was delivered, or RST: nothing follows.
@@ -308,6 +314,7 @@ impl Half {
         let to = self.fin.map_or(to, |fin| to.min(fin.at));
         if self.acked <= self.next && to > self.next {
             self.grace = 0;
+            self.settled = [to; 2];
         }
         self.acked = self.acked.max(to);
         to
@@ -317,6 +324,9 @@ impl Half {
     pub(super) fn tick(&mut self, now: Origin) {
         if self.acked > self.next {
             self.grace = self.grace.saturating_add(1);
+            if self.grace.is_multiple_of(SETTLING) {
+                self.settled = [self.settled[1], self.acked];
+            }
         }
         if self.is_waiting() {
             self.waits_since = self.waits_since.or(now.time);
@@ -337,10 +347,17 @@ impl Half {
         let grace = &limits.hole_grace_segments;
         let enough = if waited < limits.hole_grace_ns { grace.end } else { grace.start };
         let proven = self.acked > self.next && self.grace > enough;
-        if !proven && !self.is_full(limits) && waited <= limits.hold_ns {
+        if self.is_full(limits) || waited > limits.hold_ns {
+            self.give_up(now, len, give)?;
+            return ControlFlow::Continue(true);
+        }
+        let settled = self.settled[0].saturating_sub(self.next);
+        if !proven || settled == 0 {
             return ControlFlow::Continue(false);
         }
-        self.give_up(now, len, give)?;
+        self.give_up(now, len.min(settled), give)?;
+        self.grace = 0;
+        self.settled = [self.acked; 2];
         ControlFlow::Continue(true)
     }
 

@@ -241,6 +241,22 @@ fn acknowledged_hole_can_still_be_filled_by_the_next_packets() {
 }
 
 #[test]
+fn what_was_acknowledged_just_now_is_not_given_up_with_an_older_hole() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    // "abcd" is lost; when that is certain, the acknowledgement of "efgh" overtakes it.
+    net.send(false, ACK, 0, 4, b"");
+    for _ in 0..3 {
+        net.send(false, ACK, 0, 4, b"");
+    }
+    net.send(false, ACK, 0, 8, b"");
+    net.send(true, ACK, 4, 0, b"efgh");
+    let mut want = vec![None; 4];
+    want.extend(whole(b"efgh"));
+    assert_eq!(net.end().a.bytes, want);
+}
+
+#[test]
 fn answer_waits_for_the_request_that_it_acknowledges() {
     let mut net = Net::new();
     net.open(0, 0);

@@ -63,6 +63,8 @@ pub(super) struct Half {
     /// Segments that began with a frame, and others: what to expect behind a gap.
     aligned: u64,
     unaligned: u64,
+    /// Bytes of the largest segment that was read.
+    largest: usize,
     /// Notes for the next frame.
     pending: Notes,
     /// Where the frame at hand, or its header's first byte, came from.
@@ -132,6 +134,7 @@ impl Half {
             pings: Pings::default(),
             aligned: 0,
             unaligned: 0,
+            largest: 0,
             unread: 0,
             ended: false,
             stirred: false,
@@ -218,6 +221,7 @@ impl Half {
                 } else {
                     self.unaligned += 1;
                 }
+                self.largest = self.largest.max(bytes.len());
                 let rest = self.read(common, other, origin, bytes, out)?;
                 self.search(common, other, origin, rest, out)
             }

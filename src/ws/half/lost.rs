@@ -208,7 +208,7 @@ impl Half {
         self.unproven = PROOF;
         self.decoder = Decoder::default();
         self.counter.lose_context(Loss::Capture);
-        let prior = prior(self.aligned, self.unaligned, gap);
+        let prior = prior(self.aligned, self.unaligned, gap, self.largest);
         self.stage = Stage::Lost(Box::new(Finder::new(shape(self.dir, common.rsv1), prior)));
     }
 
