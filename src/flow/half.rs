@@ -104,6 +104,22 @@ pub(super) struct Half {
     held_bytes: usize,
 }
 
+/// How a direction began: all that is to be known of it when it is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    /// Sequence number of its first byte, if known.
+    pub(super) first: Option<SeqNo>,
+    /// A segment with data, SYN or FIN came from this side.
+    pub(super) seen: bool,
+}
+
+impl Begun {
+    /// Did it begin with this SYN (which may be a repeated one), as far as is known.
+    pub(super) fn with(&self, seq: SeqNo) -> bool {
+        self.first.is_none_or(|first| first == seq.plus(1))
+    }
+}
+
 /// A segment's part in one direction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'a> {
@@ -131,11 +147,16 @@ impl Half {
         self.started = true;
     }
 
-    /// Is this SYN the one that began the stream (a repeated one), as far as is known.
-    pub(super) fn began_with(&self, seq: SeqNo) -> bool {
+    /// How the stream began, as far as is known.
+    pub(super) fn begun(&self) -> Begun {
         #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
         let first = SeqNo(self.next_seq.0.wrapping_sub(self.next as u32));
-        !self.started || first == seq.plus(1)
+        Begun { first: self.started.then_some(first), seen: self.seen }
+    }
+
+    /// Is this SYN the one that began the stream (a repeated one), as far as is known.
+    pub(super) fn began_with(&self, seq: SeqNo) -> bool {
+        self.begun().with(seq)
     }
 
     /// Could a segment with this sequence number be of this stream.

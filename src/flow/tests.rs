@@ -427,6 +427,30 @@ fn port_reuse_begins_a_new_connection() {
 }
 
 #[test]
+fn closed_connection_takes_what_is_late_and_gives_way_to_another_syn() {
+    let mut net = Net::new();
+    net.open(100, 500);
+    net.send(true, FIN | ACK, 100, 500, b"");
+    net.send(false, FIN | ACK, 500, 101, b"");
+    assert_eq!(net.out.finished, [(FlowId(PacketNo(1)), Finish::Tcp)]);
+    assert_eq!(net.table.current(), Some(FlowId(PacketNo(1))), "its packet, although it is over");
+    // Its last acknowledgement, a retransmission, its own SYNs once more: nothing new.
+    net.send(true, ACK, 101, 501, b"");
+    net.send(true, ACK, 90, 501, b"late bytes");
+    net.send(true, SYN, 99, 0, b"");
+    net.send(false, SYN | ACK, 499, 100, b"");
+    assert_eq!((net.table.streams(), net.table.current()), (1, Some(FlowId(PacketNo(1)))));
+    // An answer to a SYN that was not captured.
+    net.send(false, SYN | ACK, 7000, 9001, b"");
+    assert_eq!((net.table.streams(), net.table.current()), (2, Some(FlowId(PacketNo(10)))));
+    net.send(true, ACK, 9001, 7001, b"new");
+    let out = net.end();
+    // The server's packet came first, so it is the one that is called a.
+    assert_eq!(out.b.bytes, whole(b"new"));
+    assert_eq!(out.finished.len(), 2);
+}
+
+#[test]
 fn connection_whose_end_alone_was_captured_gives_way_to_the_next() {
     // The server's FIN, or both SYN-ACKs, are all that there is of one direction.
     let mut net = Net::new();
