@@ -46,6 +46,9 @@ pub struct Conns<S> {
     wants: Wants,
     limits: Limits,
     scratch: Scratch,
+    /// Of connections that went on to something else, for those to come.
+    #[expect(clippy::vec_box, reason = "connections hold the boxes")]
+    spare: Vec<Box<Http1>>,
     unread: Unread,
 }
 
@@ -95,7 +98,14 @@ impl<S: Sink> Conns<S> {
     /// Events go to `sink`.
     pub fn new(sink: S, limits: Limits) -> Self {
         let wants = sink.wants();
-        Self { sink, wants, limits, scratch: Scratch::default(), unread: Unread::default() }
+        Self {
+            sink,
+            wants,
+            limits,
+            scratch: Scratch::default(),
+            spare: Vec::new(),
+            unread: Unread::default(),
+        }
     }
 
     /// Gives the sink back.
@@ -170,7 +180,8 @@ impl<S: Sink> Conns<S> {
                 {
                     // The usual start, which needs no copy of it to be tried out on.
                     conn.client = Some(side);
-                    return self.feed_http(flow, conn, Box::default(), side, event);
+                    let http = self.spare.pop().unwrap_or_default();
+                    return self.feed_http(flow, conn, http, side, event);
                 }
                 conn.stage = Stage::Probe(Box::new(Probe::new(flow.opener)));
                 self.feed(flow, conn, side, event)
@@ -368,6 +379,10 @@ impl<S: Sink> Conns<S> {
                 conn.stage = Stage::Ignored;
             }
         }
+        if self.spare.len() < SPARE {
+            http.renew();
+            self.spare.push(http);
+        }
         ControlFlow::Continue(None)
     }
 
@@ -463,6 +478,9 @@ impl<S: Sink> Conns<S> {
         self.sink.event(&Cx { conn: info, origin }, &Event::Handshake(judged))
     }
 }
+
+/// HTTP stages kept for connections to come; more are only in use while more handshakes are going on.
+const SPARE: usize = 64;
 
 /// What stands in place of a handshake that the capture lacks.
 fn unseen(info: &ConnInfo) -> Handshake {

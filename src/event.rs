@@ -3,6 +3,7 @@
 //! Gets: nothing. Gives: [`Event`] and [`Sink`] to every producer and consumer. Events borrow what
 //! they tell of; a sink copies what it wants to keep. Results leave only through the sink.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
@@ -273,12 +274,12 @@ pub type FieldBytes = SmallVec<[u8; 32]>;
 
 impl Field {
     /// The name as text.
-    pub fn name_text(&self) -> std::borrow::Cow<'_, str> {
+    pub fn name_text(&self) -> Cow<'_, str> {
         header_text(&self.name)
     }
 
     /// The value as text.
-    pub fn value_text(&self) -> std::borrow::Cow<'_, str> {
+    pub fn value_text(&self) -> Cow<'_, str> {
         header_text(&self.value)
     }
 
@@ -290,7 +291,7 @@ impl Field {
 
 /// Bytes of a head as text: UTF-8 where it is that, otherwise a character per byte (ISO-8859-1, what
 /// `obs-text` of RFC 9110 section 5.5 historically means), so that nothing is lost.
-pub fn header_text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+pub fn header_text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => bytes.iter().map(|&b| char::from(b)).collect::<String>().into(),
@@ -326,15 +327,18 @@ impl Fields {
     }
 }
 
+/// A part of a start line. Nearly always it is one of a few words, which need no memory of their own.
+pub type Word = Cow<'static, str>;
+
 /// A request head (RFC 9112 section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestHead {
     /// `GET`; on HTTP/2 `CONNECT`.
-    pub method: String,
+    pub method: Word,
     /// The request target as sent.
     pub target: String,
     /// `1.1`, `1.0`, `2`.
-    pub version: String,
+    pub version: Word,
     /// Header fields as sent.
     pub fields: Fields,
     /// The packet that completed the head.
@@ -351,9 +355,9 @@ pub struct ResponseHead {
     /// Status code.
     pub status: u16,
     /// Reason phrase as sent; empty when there is none.
-    pub reason: String,
+    pub reason: Word,
     /// `1.1`, `1.0`, `2`.
-    pub version: String,
+    pub version: Word,
     /// Header fields as sent.
     pub fields: Fields,
     /// The packet that completed the head.

@@ -13,6 +13,7 @@
 //!                +-----------------+   +-- half b -+
 //! ```
 
+mod closed;
 mod half;
 mod key;
 mod table;

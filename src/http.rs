@@ -189,7 +189,9 @@ enum Outstanding {
         head: Option<Box<PlainHead>>,
     },
     Connect,
-    Attempt(Box<Attempt>),
+    /// An upgrade request, in what will be told of it and its answer; until there is one, that is
+    /// [`Answer::Missing`].
+    Attempt(Box<Exchange>),
 }
 
 #[derive(Debug)]
@@ -198,16 +200,6 @@ struct PlainHead {
     extent: head::Extent,
     begin: Origin,
     origin: Origin,
-}
-
-/// An upgrade request, and what came with it.
-#[derive(Debug)]
-struct Attempt {
-    request: Option<RequestHead>,
-    partial: bool,
-    body: bool,
-    early: Option<(Origin, u64)>,
-    proxy_protocol: Option<u8>,
 }
 
 /// Bytes that are no HTTP.
@@ -256,6 +248,13 @@ impl Http1 {
             server_seen: false,
             ended: None,
         }
+    }
+
+    /// Begins anew, for another connection, with the memory that any one needs.
+    pub(crate) fn renew(&mut self) {
+        let mut queue = std::mem::take(&mut self.queue);
+        queue.clear();
+        *self = Self { queue, ..Self::new() };
     }
 
     /// Takes bytes off the front of `input`. Returns at the first thing that must be acted on: what
@@ -393,7 +392,7 @@ impl Http1 {
     }
 
     /// The attempt that waits, and with it forgets what is before it in the queue.
-    fn take_attempt(&mut self) -> Option<Box<Attempt>> {
+    fn take_attempt(&mut self) -> Option<Box<Exchange>> {
         match self.queue.pop_back() {
             Some(Outstanding::Attempt(attempt)) => {
                 if !self.queue.is_empty() {
@@ -423,22 +422,15 @@ impl Http1 {
     }
 
     /// Whoever goes on with HTTP after this reads what was held as further requests.
-    fn unanswered(&mut self, attempt: Box<Attempt>, answer: Answer) -> Step {
+    fn unanswered(&mut self, attempt: Box<Exchange>, answer: Answer) -> Step {
         self.replay = true;
         Step::Unanswered(self.exchange(attempt, answer))
     }
 
-    fn exchange(&mut self, attempt: Box<Attempt>, answer: Answer) -> Box<Exchange> {
-        let Attempt { request, partial, body, early, proxy_protocol } = *attempt;
-        Box::new(Exchange {
-            request,
-            request_partial: partial,
-            answer,
-            interim: std::mem::take(&mut self.interim),
-            request_body: body,
-            early,
-            proxy_protocol,
-        })
+    fn exchange(&mut self, mut attempt: Box<Exchange>, answer: Answer) -> Box<Exchange> {
+        attempt.answer = answer;
+        attempt.interim = std::mem::take(&mut self.interim);
+        attempt
     }
 }
 

@@ -98,7 +98,7 @@ pub struct Pipeline<S: Sink> {
     conns: Conns<KeyWatch<S>>,
     totals: Totals,
     last: Origin,
-    whose: Whose,
+    last_was: LastWas,
     on_open: Option<OnOpen>,
 }
 
@@ -109,6 +109,14 @@ impl std::fmt::Debug for OnOpen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("OnOpen")
     }
+}
+
+/// What the packet pushed last was found to be.
+#[derive(Debug, Clone, Copy)]
+enum LastWas {
+    Segment,
+    Fragment,
+    Other,
 }
 
 /// Whose packet it was.
@@ -132,7 +140,7 @@ impl<S: Sink> Pipeline<S> {
             conns: Conns::new(KeyWatch::new(sink, limits.keys), limits),
             totals: Totals::default(),
             last: Origin::default(),
-            whose: Whose::Nobody,
+            last_was: LastWas::Other,
             on_open: None,
         }
     }
@@ -169,22 +177,25 @@ impl<S: Sink> Pipeline<S> {
                 {
                     tell(segment.src, segment.dst);
                 }
-                let flowing = self.table.push(&segment, &mut self.conns);
-                self.whose = self.table.current().map_or(Whose::Nobody, Whose::Flow);
-                flowing
+                self.last_was = LastWas::Segment;
+                self.table.push(&segment, &mut self.conns)
             }
             // Counted by the decoder: a held IP fragment is decoded after all when its datagram is.
             Decoded::Other(skip) => {
                 let held = skip == Skip::IpFragment;
-                self.whose = if held { Whose::Fragment } else { Whose::Nobody };
+                self.last_was = if held { LastWas::Fragment } else { LastWas::Other };
                 ControlFlow::Continue(())
             }
         }
     }
 
     /// Whose the packet pushed last was.
-    pub const fn whose(&self) -> Whose {
-        self.whose
+    pub fn whose(&self) -> Whose {
+        match self.last_was {
+            LastWas::Segment => self.table.current().map_or(Whose::Nobody, Whose::Flow),
+            LastWas::Fragment => Whose::Fragment,
+            LastWas::Other => Whose::Nobody,
+        }
     }
 
     /// Ends every open connection, and gives the sink back.

@@ -98,12 +98,20 @@ pub struct Owned<S> {
     sink: S,
     owners: Owners,
     finder: Option<Finder>,
+    /// Nobody can tell.
+    never: bool,
 }
 
 impl<S> Owned<S> {
     /// Before a sink. Live, `finder` is asked; of stored captures the comments tell.
     pub const fn new(sink: S, owners: Owners, finder: Option<Finder>) -> Self {
-        Self { sink, owners, finder }
+        Self { sink, owners, finder, never: false }
+    }
+
+    /// The same, of a capture that has no comments: then nothing is asked, and nothing remembered.
+    #[must_use]
+    pub fn unless_silent(self, silent: bool) -> Self {
+        Self { never: silent && self.finder.is_none(), ..self }
     }
 
     /// The sink behind.
@@ -125,8 +133,8 @@ impl<S: Sink> Sink for Owned<S> {
     #[inline]
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         match event {
-            Event::Handshake(_) => self.handshake(cx, event),
-            Event::End(_) => self.end(cx, event),
+            Event::Handshake(_) if !self.never => self.handshake(cx, event),
+            Event::End(_) if !self.never => self.end(cx, event),
             _ => self.sink.event(cx, event),
         }
     }

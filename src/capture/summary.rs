@@ -54,6 +54,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// Can there be comments in it.
+    pub const fn has_comments(self) -> bool {
+        matches!(self, Self::Pcapng)
+    }
+
     /// The name in output.
     pub const fn name(self) -> &'static str {
         match self {

@@ -188,6 +188,16 @@ impl Feed {
         matches!(self, Self::Live(_) | Self::Followed(_) | Self::Stream(_))
     }
 
+    /// It has no comments, so that nothing is to be learned of it but from its packets.
+    pub(super) fn is_silent(&self) -> bool {
+        match self {
+            Self::Stored { source: Source::File(file), .. } => {
+                file.summary().format.is_some_and(|format| !format.has_comments())
+            }
+            _ => false,
+        }
+    }
+
     /// Packets come as they happen on this machine.
     pub(super) const fn is_interface(&self) -> bool {
         matches!(self, Self::Live(_))

@@ -28,7 +28,8 @@ pub(super) fn load(
     // Rows are selected on the screen.
     options.display_filter = None;
     let Opened { mut feed, saver, finder } = opened;
-    let parts = Parts { saver, recording, finder, stop: loading.stop_flag() };
+    let silent = feed.is_silent();
+    let parts = Parts { saver, recording, finder, silent, stop: loading.stop_flag() };
     let rows = Rows { writer, loading: loading.clone(), tally: Tally::default() };
     let matched = loading.clone();
     let tell = tell_match(move |text| {

@@ -51,7 +51,8 @@ pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<
     let opened = open(Feed::open(&options)?, &options, Keep::default())?;
     let audience = OnStderr { live: opened.feed.is_live() };
     let Opened { mut feed, saver, finder } = opened;
-    let parts = Parts { saver, finder, recording: None, stop: catch_signals() };
+    let silent = feed.is_silent();
+    let parts = Parts { saver, finder, recording: None, silent, stop: catch_signals() };
     let mut run = Run::new(&mut options, parts, output, Box::new(audience), tell, feed.pace());
     let mut bar = Bar::new(feed.progress());
     while run.step(&mut feed)?.is_continue() {
@@ -122,6 +123,8 @@ pub(super) struct Parts {
     /// A file of our own, for what can not be read again. Without it the run goes on.
     pub(super) recording: Option<Saver>,
     pub(super) finder: Option<Finder>,
+    /// As [`Feed::is_silent`].
+    pub(super) silent: bool,
     /// Set when somebody wants the run to end.
     pub(super) stop: Arc<AtomicBool>,
 }
@@ -148,12 +151,13 @@ pub(super) struct Run<O: Output> {
 /// who wants to see it.
 pub(super) type Chain<O> = Owned<Remarks<Watched<Selected<O>>>>;
 
-/// Puts everything before the output that the options ask for.
+/// Puts everything before the output that the options ask for; `silent`: the capture has no comments.
 pub(super) fn chain<O: Output>(
     options: &mut ReadOptions,
     output: O,
     finder: Option<Finder>,
     saves: bool,
+    silent: bool,
     tell: impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static,
 ) -> Chain<O> {
     let owners = options.owners.clone();
@@ -172,7 +176,7 @@ pub(super) fn chain<O: Output>(
         watched = watched.stop_on(filter, &owners);
     }
     let remarks = Remarks::new(watched, saves.then(|| owners.clone()));
-    Owned::new(remarks, owners, finder)
+    Owned::new(remarks, owners, finder).unless_silent(silent)
 }
 
 impl<O: Output> Run<O> {
@@ -187,7 +191,7 @@ impl<O: Output> Run<O> {
     ) -> Self {
         let saves = parts.saver.is_some() || parts.recording.is_some();
         let steady = !saves && options.stop == Stop::default() && pace == Pace::Whenever;
-        let chain = chain(options, output, parts.finder.clone(), saves, tell);
+        let chain = chain(options, output, parts.finder.clone(), saves, parts.silent, tell);
         Self {
             ends: Ends::new(options.stop),
             limits: options.limits.clone(),

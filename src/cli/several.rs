@@ -62,6 +62,7 @@ pub(super) fn run<O: Output>(
 ) -> Result<Ran<O>, CliError> {
     let comments = Comments::default();
     let mut feed = Feed::listening(&options, comments.listener())?;
+    let silent = feed.is_silent();
     let mut bar = Bar::new(feed.progress());
     let stop = catch_signals();
     let ends = Ends::new(options.stop);
@@ -86,7 +87,7 @@ pub(super) fn run<O: Output>(
         }
         ControlFlow::Continue(())
     };
-    let sink = chain(&mut options, output, None, false, tell);
+    let sink = chain(&mut options, output, None, false, silent, tell);
     let (chain, totals) = shard::run(sink, &limits, threads, fetch, |chain, ahead| {
         if let Some(first) = ahead.first {
             chain.inner_mut().inner_mut().inner_mut().begin(first);

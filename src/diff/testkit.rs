@@ -85,9 +85,9 @@ impl Kit {
             set(&mut fields, name, value);
         }
         let request = RequestHead {
-            method: "GET".to_owned(),
+            method: "GET".into(),
             target,
-            version: "1.1".to_owned(),
+            version: "1.1".into(),
             fields,
             origin,
             begin: origin,
@@ -128,8 +128,8 @@ impl Open {
         }
         let response = ResponseHead {
             status,
-            reason: String::new(),
-            version: "1.1".to_owned(),
+            reason: "".into(),
+            version: "1.1".into(),
             fields: list,
             origin,
             begin: origin,

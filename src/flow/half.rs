@@ -31,6 +31,9 @@ const FAR: i32 = 64 << 20;
 /// Segments in a row that agree with each other, but not with the stream, until they are the stream.
 const STRAYS: u8 = 3;
 
+/// Segments after which an acknowledgement is no news any more: once or twice as many may go by.
+const SETTLING: u32 = 4;
+
 /// A segment that came before its turn.
 #[derive(Debug)]
 struct Held {
@@ -79,6 +82,9 @@ pub(super) struct Half {
     next_seq: SeqNo,
     /// Segments of the connection since `acked` went beyond `next`.
     grace: u32,
+    /// What `acked` was some segments ago, and a few segments ago: what has just been acknowledged may
+    /// be in the capture's next packet.
+    settled: [u64; 2],
     /// `next_seq` is known, from a SYN, a segment, or the other side's acknowledgement.
     started: bool,
     /// FIN was delivered, or RST: nothing follows.
@@ -103,6 +109,22 @@ struct Astray {
     waits_since: Option<Timestamp>,
     /// Segments far outside the stream: the sequence number that would follow, and how many.
     stray: (SeqNo, u8),
+}
+
+/// How a direction began: all that is to be known of it when it is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    /// Sequence number of its first byte, if known.
+    pub(super) first: Option<SeqNo>,
+    /// A segment with data, SYN or FIN came from this side.
+    pub(super) seen: bool,
+}
+
+impl Begun {
+    /// Did it begin with this SYN (which may be a repeated one), as far as is known.
+    pub(super) fn with(&self, seq: SeqNo) -> bool {
+        self.first.is_none_or(|first| first == seq.plus(1))
+    }
 }
 
 /// A segment's part in one direction.
@@ -132,11 +154,16 @@ impl Half {
         self.started = true;
     }
 
-    /// Is this SYN the one that began the stream (a repeated one), as far as is known.
-    pub(super) fn began_with(&self, seq: SeqNo) -> bool {
+    /// How the stream began, as far as is known.
+    pub(super) fn begun(&self) -> Begun {
         #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
         let first = SeqNo(self.next_seq.0.wrapping_sub(self.next as u32));
-        !self.started || first == seq.plus(1)
+        Begun { first: self.started.then_some(first), seen: self.seen }
+    }
+
+    /// Is this SYN the one that began the stream (a repeated one), as far as is known.
+    pub(super) fn began_with(&self, seq: SeqNo) -> bool {
+        self.begun().with(seq)
     }
 
     /// Could a segment with this sequence number be of this stream.
@@ -367,6 +394,7 @@ impl Half {
         let to = self.fin().map_or(to, |fin| to.min(fin.at));
         if self.acked <= self.next && to > self.next {
             self.grace = 0;
+            self.settled = [to; 2];
         }
         self.acked = self.acked.max(to);
         to
@@ -376,6 +404,9 @@ impl Half {
     pub(super) fn tick(&mut self, now: Origin) {
         if self.acked > self.next {
             self.grace = self.grace.saturating_add(1);
+            if self.grace.is_multiple_of(SETTLING) {
+                self.settled = [self.settled[1], self.acked];
+            }
         }
         if self.is_waiting() {
             let since = &mut self.astray().waits_since;
@@ -397,10 +428,17 @@ impl Half {
         let grace = &limits.hole_grace_segments;
         let enough = if waited < limits.hole_grace_ns { grace.end } else { grace.start };
         let proven = self.acked > self.next && self.grace > enough;
-        if !proven && !self.is_full(limits) && waited <= limits.hold_ns {
+        if self.is_full(limits) || waited > limits.hold_ns {
+            self.give_up(now, len, give)?;
+            return ControlFlow::Continue(true);
+        }
+        let settled = self.settled[0].saturating_sub(self.next);
+        if !proven || settled == 0 {
             return ControlFlow::Continue(false);
         }
-        self.give_up(now, len, give)?;
+        self.give_up(now, len.min(settled), give)?;
+        self.grace = 0;
+        self.settled = [self.acked; 2];
         ControlFlow::Continue(true)
     }
 

@@ -1,12 +1,12 @@
 //! The connections that are open, and which of them a segment belongs to.
 
-use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use super::closed::{Closed, Husk};
 use super::half::{Half, Piece};
 use super::key::FlowKey;
 use super::turns::Turns;
@@ -28,9 +28,6 @@ const SWEEP_NS: i64 = 10_000_000_000;
 /// Packet time that a closed connection is kept, to absorb its last acknowledgements.
 const CLOSED_NS: i64 = 60_000_000_000;
 
-/// Closed connections kept per part, whatever their age.
-const CLOSED: usize = 512;
-
 /// Puts the segments of all connections in order.
 #[derive(Debug)]
 pub struct Table<H: Handler> {
@@ -44,19 +41,18 @@ pub struct Table<H: Handler> {
 /// Connections of the same [`FlowKey::spread`]. Nothing that happens in one part depends on another.
 #[derive(Debug)]
 pub(crate) struct Part<T> {
-    /// Places in `flows` by the key found there: 4 bytes each, so that the index stays in the cache.
-    index: HashTable<u32>,
+    /// Places by the key found there: 4 bytes each, so that the index stays in the cache.
+    index: HashTable<Place>,
     hasher: RandomState,
     flows: Vec<Option<Flow<T>>>,
     free: Vec<u32>,
-    /// Closed connections, the longest closed first.
-    closed: VecDeque<(u32, FlowId)>,
+    closed: Closed,
     /// What the connections weigh together.
     weight: usize,
     /// The last segment's connection: most segments are followed by one of the same.
-    last: Option<(FlowKey, u32)>,
+    last: Option<(FlowKey, Place)>,
     /// The connection of the segment pushed last.
-    current: Option<FlowId>,
+    current: Option<Place>,
     swept: Option<Timestamp>,
 }
 
@@ -67,7 +63,7 @@ impl<T> Default for Part<T> {
             hasher: RandomState::default(),
             flows: Vec::new(),
             free: Vec::new(),
-            closed: VecDeque::new(),
+            closed: Closed::default(),
             weight: 0,
             last: None,
             current: None,
@@ -76,20 +72,34 @@ impl<T> Default for Part<T> {
     }
 }
 
-/// A connection; what each segment asks for comes first, as in [`Half`].
+/// Where a connection is kept: in `flows`, or, with the highest bit set, in `closed` by its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(u32);
+
+impl Place {
+    const CLOSED: u32 = 1 << 31;
+
+    /// The number of a closed one.
+    const fn closed(self) -> Option<u32> {
+        if self.0 & Self::CLOSED == 0 { None } else { Some(self.0 & !Self::CLOSED) }
+    }
+}
+
+/// A connection; what each segment asks for comes first, as in [`Half`], and shares as few cache lines as
+/// it can.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 struct Flow<T> {
     key: FlowKey,
     /// Is [`Side::A`] the first address of the key.
     a_is_first: bool,
     phase: Phase,
     state: T,
+    /// What is kept of it beyond its own size, when it was looked at last.
+    weight: usize,
     last: Origin,
     a: Half,
     b: Half,
-    /// What is kept of it beyond its own size, when it was looked at last.
-    weight: usize,
     info: FlowInfo,
     /// A RST came from this side, before all that was sent ahead of it.
     reset: Option<(Side, Origin)>,
@@ -100,7 +110,7 @@ enum Phase {
     Open,
     /// Nobody wants its bytes; kept to know its segments when they come.
     Ignored,
-    /// Over.
+    /// Over: what is to be known of it later is kept as a [`Husk`].
     Closed,
 }
 
@@ -126,7 +136,7 @@ impl<H: Handler> Table<H> {
 
     /// The connection of the segment pushed last.
     pub fn current(&self) -> Option<FlowId> {
-        self.parts.get(self.turn)?.current
+        self.parts.get(self.turn)?.current()
     }
 
     /// Takes the next segment of the capture.
@@ -174,37 +184,53 @@ impl<T: Default> Part<T> {
     ) -> ControlFlow<()> {
         self.sweep(segment.origin, limits, handler)?;
         let found = match self.last {
-            Some((last, at)) if last == key => Some(at),
+            Some((last, place)) if last == key => Some(place),
             _ => self.find(&key),
         };
         let at = match found {
-            Some(at) if !self.flow(at).is_some_and(|f| f.is_reused_by(segment, src_first)) => at,
+            Some(place) if !self.is_reused(place, segment, src_first) => match place.closed() {
+                None => place.0,
+                Some(no) => {
+                    self.closed.touch(no, segment.origin);
+                    self.last = Some((key, place));
+                    self.current = Some(place);
+                    return self.keep_within(None, segment.origin, limits, handler);
+                }
+            },
             found => {
-                if let Some(at) = found {
-                    self.remove(at, Finish::Reused, segment.origin, handler)?;
+                if let Some(place) = found {
+                    self.remove(place, Finish::Reused, segment.origin, handler)?;
                 }
                 let stream = number(handler, self.next_place());
                 self.insert(Flow::new(segment, key, src_first, stream))
             }
         };
-        self.last = Some((key, at));
-        let Some(flow) = self.flow(at) else { return ControlFlow::Continue(()) };
-        let (was, id) = (flow.phase, flow.info.id);
-        let flowing = flow.push(segment, src_first, limits, handler);
-        let closed = flow.phase == Phase::Closed && was != Phase::Closed;
-        self.current = Some(id);
-        let kept = flowing?;
-        if kept == Kept::Other || closed {
-            self.weigh(at, handler);
+        self.last = Some((key, Place(at)));
+        self.current = Some(Place(at));
+        let Some(flow) = self.flows.get_mut(at as usize).and_then(Option::as_mut) else {
+            return ControlFlow::Continue(());
+        };
+        let was = flow.phase;
+        let kept = flow.push(segment, src_first, limits, handler)?;
+        if flow.phase == Phase::Closed {
+            self.retire(at);
+            return self.keep_within(None, segment.origin, limits, handler);
         }
-        if closed {
-            self.retire(at, id);
+        if kept == Kept::Other || flow.phase != was {
+            let weight = flow.heavy(handler);
+            self.weight = self.weight.saturating_sub(flow.weight).saturating_add(weight);
+            flow.weight = weight;
         }
-        let budget = limits.kept_bytes / PARTS;
-        if self.weight > budget && self.weight_beside(at) > budget {
-            return self.shed(at, segment.origin, limits, handler);
+        self.keep_within(Some(at), segment.origin, limits, handler)
+    }
+
+    /// The connection of the segment pushed last.
+    pub(crate) fn current(&self) -> Option<FlowId> {
+        let place = self.current?;
+        match place.closed() {
+            Some(no) => self.closed.get(no).map(|husk| husk.id),
+            None => self.flows.get(place.0 as usize)?.as_ref().map(|flow| flow.info.id),
         }
-        ControlFlow::Continue(())
     }
 
     /// The connections that are open: who they are, and their places.
@@ -233,21 +259,55 @@ impl<T: Default> Part<T> {
         self.flows.get_mut(at as usize)?.as_mut()
     }
 
-    fn find(&self, key: &FlowKey) -> Option<u32> {
-        let is_it = |at: &u32| {
-            self.flows.get(*at as usize).and_then(Option::as_ref).is_some_and(|f| f.key == *key)
-        };
+    fn find(&self, key: &FlowKey) -> Option<Place> {
+        let is_it = |place: &Place| key_at(&self.flows, &self.closed, *place) == Some(key);
         self.index.find(self.hasher.hash_one(key), is_it).copied()
     }
 
-    /// A connection was closed: it is kept a while to absorb what still comes of it.
-    fn retire(&mut self, at: u32, id: FlowId) {
-        self.closed.push_back((at, id));
-        if self.closed.len() > CLOSED
-            && let Some((at, id)) = self.closed.pop_front()
-            && self.flow(at).is_some_and(|f| f.info.id == id && f.phase == Phase::Closed)
-        {
-            self.forget(at);
+    /// Does this segment begin another connection than the one that is there?
+    #[inline]
+    fn is_reused(&self, place: Place, segment: &Segment<'_>, src_first: bool) -> bool {
+        if !segment.flags.has(TcpFlags::SYN) || segment.flags.has(TcpFlags::RST) {
+            return false;
+        }
+        if let Some(no) = place.closed() {
+            return self.closed.get(no).is_some_and(|husk| husk.is_reused_by(segment, src_first));
+        }
+        let flow = self.flows.get(place.0 as usize).and_then(Option::as_ref);
+        flow.is_some_and(|flow| flow.is_reused_by(segment, src_first))
+    }
+
+    /// A connection was closed: what little must be known of it is kept a while, to absorb what still
+    /// comes of it.
+    fn retire(&mut self, at: u32) {
+        let Some(slot) = self.flows.get_mut(at as usize) else { return };
+        let Some(flow) = slot else { return };
+        let husk = flow.husk();
+        self.weight = self.weight.saturating_sub(flow.weight);
+        *slot = None;
+        self.free.push(at);
+        let key = husk.key;
+        let (no, oldest) = self.closed.push(husk);
+        let place = Place(no | Place::CLOSED);
+        let hash = self.hasher.hash_one(key);
+        if let Some(entry) = self.index.find_mut(hash, |other| *other == Place(at)) {
+            *entry = place;
+        }
+        self.last = Some((key, place));
+        self.current = self.last.map(|(_, place)| place);
+        if let Some((no, husk)) = oldest {
+            self.unlist(&husk.key, Place(no | Place::CLOSED));
+        }
+    }
+
+    /// Takes a place out of the index.
+    fn unlist(&mut self, key: &FlowKey, place: Place) {
+        let hash = self.hasher.hash_one(key);
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
+            entry.remove();
+        }
+        if self.last.is_some_and(|(_, last)| last == place) {
+            self.last = None;
         }
     }
 
@@ -269,37 +329,33 @@ impl<T: Default> Part<T> {
             }
             None => self.flows.push(Some(flow)),
         }
-        let Self { index, hasher, flows, .. } = self;
-        index.insert_unique(hasher.hash_one(key), at, |at| {
-            let flow = flows.get(*at as usize).and_then(Option::as_ref);
-            flow.map_or(0, |f| hasher.hash_one(f.key))
+        let Self { index, hasher, flows, closed, .. } = self;
+        index.insert_unique(hasher.hash_one(key), Place(at), |place| {
+            key_at(flows, closed, *place).map_or(0, |key| hasher.hash_one(key))
         });
         at
     }
 
     fn remove<H: Handler<State = T>>(
         &mut self,
-        at: u32,
+        place: Place,
         why: Finish,
         origin: Origin,
         handler: &mut H,
     ) -> ControlFlow<()> {
-        match self.forget(at) {
-            Some(mut flow) => flow.finish(why, origin, handler),
-            None => ControlFlow::Continue(()),
+        if let Some(no) = place.closed() {
+            if let Some(husk) = self.closed.take(no) {
+                self.unlist(&husk.key, place);
+            }
+            return ControlFlow::Continue(());
         }
-    }
-
-    fn forget(&mut self, at: u32) -> Option<Flow<T>> {
-        let flow = self.flows.get_mut(at as usize).and_then(Option::take)?;
-        let hash = self.hasher.hash_one(flow.key);
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other == at) {
-            entry.remove();
-        }
-        self.free.push(at);
-        self.last = None;
+        let Some(mut flow) = self.flows.get_mut(place.0 as usize).and_then(Option::take) else {
+            return ControlFlow::Continue(());
+        };
+        self.free.push(place.0);
+        self.unlist(&flow.key, place);
         self.weight = self.weight.saturating_sub(flow.weight);
-        Some(flow)
+        flow.finish(why, origin, handler)
     }
 
     /// Brings the sum of weights up to date with this connection's.
@@ -313,9 +369,25 @@ impl<T: Default> Part<T> {
 
     /// What the connections weigh together, without this one: its own limits bound that.
     #[inline]
-    fn weight_beside(&self, at: u32) -> usize {
-        let own = self.flows.get(at as usize).and_then(Option::as_ref).map_or(0, |f| f.weight);
-        self.weight.saturating_sub(own)
+    fn weight_beside(&self, at: Option<u32>) -> usize {
+        let flow = at.and_then(|at| self.flows.get(at as usize)?.as_ref());
+        self.weight.saturating_sub(flow.map_or(0, |flow| flow.weight))
+    }
+
+    /// Gives back memory where the connections weigh more than they may, beside this one.
+    #[inline]
+    fn keep_within<H: Handler<State = T>>(
+        &mut self,
+        keep: Option<u32>,
+        now: Origin,
+        limits: &Limits,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
+        let budget = limits.kept_bytes / PARTS;
+        if self.weight > budget && self.weight_beside(keep) > budget {
+            return self.shed(keep, now, limits, handler);
+        }
+        ControlFlow::Continue(())
     }
 
     /// Gives back a quarter of the budget: from heavy connections first, as one of them makes room for
@@ -323,7 +395,7 @@ impl<T: Default> Part<T> {
     #[cold]
     fn shed<H: Handler<State = T>>(
         &mut self,
-        keep: u32,
+        keep: Option<u32>,
         now: Origin,
         limits: &Limits,
         handler: &mut H,
@@ -337,7 +409,7 @@ impl<T: Default> Part<T> {
             .zip(&self.flows)
             .filter_map(|(at, flow)| Some((flow.as_ref().filter(|f| f.weight > 0)?, at)))
             .map(|(flow, at)| (flow.weight < HEAVY, flow.last.packet, at))
-            .filter(|(.., at)| *at != keep)
+            .filter(|(.., at)| Some(*at) != keep)
             .collect();
         by_age.sort_unstable();
         for what in [Shed::Spare, Shed::All] {
@@ -374,27 +446,55 @@ impl<T: Default> Part<T> {
             return ControlFlow::Continue(());
         }
         self.swept = now.time.or(self.swept);
-        let mut doomed: Vec<(FlowId, u32)> = Vec::new();
+        let mut doomed: Vec<(FlowId, Place)> = Vec::new();
         for (at, flow) in (0u32..).zip(&self.flows) {
             if let Some(flow) = flow
                 && flow.idle_too_long(now, limits)
             {
-                doomed.push((flow.info.id, at));
+                doomed.push((flow.info.id, Place(at)));
+            }
+        }
+        for (no, husk) in self.closed.iter() {
+            if idle(husk.last, now).is_some_and(|idle| idle > CLOSED_NS) {
+                doomed.push((husk.id, Place(no | Place::CLOSED)));
             }
         }
         if self.index.len() - doomed.len() > limits.flows / PARTS {
             // A quarter at once, so that the search for the longest idle ones is rare.
-            let mut by_age: Vec<(Origin, FlowId, u32)> = (0u32..)
-                .zip(&self.flows)
-                .filter_map(|(at, flow)| flow.as_ref().map(|f| (f.last, f.info.id, at)))
-                .collect();
+            let flows = (0u32..).zip(&self.flows).filter_map(|(at, flow)| {
+                flow.as_ref().map(|flow| (flow.last, flow.info.id, Place(at)))
+            });
+            let closed = self.closed.iter();
+            let closed = closed.map(|(no, husk)| (husk.last, husk.id, Place(no | Place::CLOSED)));
+            let mut by_age: Vec<(Origin, FlowId, Place)> = flows.chain(closed).collect();
             by_age.sort_unstable_by_key(|(last, ..)| last.packet);
             let quarter = by_age.len() / 4;
-            doomed = by_age.into_iter().take(quarter.max(1)).map(|(_, id, at)| (id, at)).collect();
+            doomed =
+                by_age.into_iter().take(quarter.max(1)).map(|(_, id, place)| (id, place)).collect();
         }
         doomed.sort_unstable();
-        doomed.into_iter().try_for_each(|(_, at)| self.remove(at, Finish::Evicted, now, handler))
+        doomed
+            .into_iter()
+            .try_for_each(|(_, place)| self.remove(place, Finish::Evicted, now, handler))
     }
+}
+
+/// The key of the connection at a place.
+#[inline]
+fn key_at<'a, T>(
+    flows: &'a [Option<Flow<T>>],
+    closed: &'a Closed,
+    place: Place,
+) -> Option<&'a FlowKey> {
+    match place.closed() {
+        Some(no) => closed.get(no).map(|husk| &husk.key),
+        None => flows.get(place.0 as usize)?.as_ref().map(|flow| &flow.key),
+    }
+}
+
+/// Nanoseconds without a segment, where both packets have a time.
+fn idle(last: Origin, now: Origin) -> Option<i64> {
+    Some(now.time?.since(last.time?))
 }
 
 impl<T: Default> Flow<T> {
@@ -420,11 +520,20 @@ impl<T: Default> Flow<T> {
         }
     }
 
-    /// Does this segment begin another connection between the same addresses and ports?
-    fn is_reused_by(&self, segment: &Segment<'_>, src_first: bool) -> bool {
-        if !segment.flags.has(TcpFlags::SYN) || segment.flags.has(TcpFlags::RST) {
-            return false;
+    /// What is to be known of it when it is over.
+    fn husk(&self) -> Husk {
+        let (first, second) = if self.a_is_first { (&self.a, &self.b) } else { (&self.b, &self.a) };
+        Husk {
+            key: self.key,
+            id: self.info.id,
+            last: self.last,
+            first: first.begun(),
+            second: second.begun(),
         }
+    }
+
+    /// Does this SYN begin another connection between the same addresses and ports?
+    fn is_reused_by(&self, segment: &Segment<'_>, src_first: bool) -> bool {
         let from_a = src_first == self.a_is_first;
         let (sender, receiver) = if from_a { (&self.a, &self.b) } else { (&self.b, &self.a) };
         let over = self.reset.is_some() || self.a.has_fin() || self.b.has_fin();
@@ -437,8 +546,7 @@ impl<T: Default> Flow<T> {
     }
 
     fn idle_too_long(&self, now: Origin, limits: &Limits) -> bool {
-        let (Some(now), Some(last)) = (now.time, self.last.time) else { return false };
-        let idle = now.since(last);
+        let Some(idle) = idle(self.last, now) else { return false };
         match self.phase {
             // What would still have come before the RST does not come any more.
             Phase::Open if self.reset.is_some() => idle > limits.hold_ns,

@@ -241,6 +241,22 @@ fn acknowledged_hole_can_still_be_filled_by_the_next_packets() {
 }
 
 #[test]
+fn what_was_acknowledged_just_now_is_not_given_up_with_an_older_hole() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    // "abcd" is lost; when that is certain, the acknowledgement of "efgh" overtakes it.
+    net.send(false, ACK, 0, 4, b"");
+    for _ in 0..3 {
+        net.send(false, ACK, 0, 4, b"");
+    }
+    net.send(false, ACK, 0, 8, b"");
+    net.send(true, ACK, 4, 0, b"efgh");
+    let mut want = vec![None; 4];
+    want.extend(whole(b"efgh"));
+    assert_eq!(net.end().a.bytes, want);
+}
+
+#[test]
 fn answer_waits_for_the_request_that_it_acknowledges() {
     let mut net = Net::new();
     net.open(0, 0);
@@ -408,6 +424,30 @@ fn port_reuse_begins_a_new_connection() {
         out.finished,
         [(FlowId(PacketNo(1)), Finish::Reused), (FlowId(PacketNo(5)), Finish::CaptureEnd)]
     );
+}
+
+#[test]
+fn closed_connection_takes_what_is_late_and_gives_way_to_another_syn() {
+    let mut net = Net::new();
+    net.open(100, 500);
+    net.send(true, FIN | ACK, 100, 500, b"");
+    net.send(false, FIN | ACK, 500, 101, b"");
+    assert_eq!(net.out.finished, [(FlowId(PacketNo(1)), Finish::Tcp)]);
+    assert_eq!(net.table.current(), Some(FlowId(PacketNo(1))), "its packet, although it is over");
+    // Its last acknowledgement, a retransmission, its own SYNs once more: nothing new.
+    net.send(true, ACK, 101, 501, b"");
+    net.send(true, ACK, 90, 501, b"late bytes");
+    net.send(true, SYN, 99, 0, b"");
+    net.send(false, SYN | ACK, 499, 100, b"");
+    assert_eq!((net.table.streams(), net.table.current()), (1, Some(FlowId(PacketNo(1)))));
+    // An answer to a SYN that was not captured.
+    net.send(false, SYN | ACK, 7000, 9001, b"");
+    assert_eq!((net.table.streams(), net.table.current()), (2, Some(FlowId(PacketNo(10)))));
+    net.send(true, ACK, 9001, 7001, b"new");
+    let out = net.end();
+    // The server's packet came first, so it is the one that is called a.
+    assert_eq!(out.b.bytes, whole(b"new"));
+    assert_eq!(out.finished.len(), 2);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::guess::{ProxyHeader, may_be_plainly_request, plainly_request, proxy_h
 use super::head::{self, Extent, Head, RequestLine, first_line, may_start_request, request_line};
 use super::held::HeldPiece;
 use super::lines::{StartCheck, Taken, advance};
-use super::{Attempt, Http1, Outstanding, PlainHead, State, Step};
+use super::{Answer, Exchange, Http1, Outstanding, PlainHead, State, Step};
 use crate::limits::Limits;
 use crate::units::Origin;
 
@@ -208,8 +208,7 @@ impl Http1 {
         let item = if head.line.method == b"CONNECT" {
             Outstanding::Connect
         } else if head.is_attempt() {
-            let attempt = self.attempt(&head, framing, begin, origin);
-            Outstanding::Attempt(Box::new(attempt))
+            Outstanding::Attempt(Box::new(self.attempt(&head, framing, begin, origin)))
         } else {
             let alone = self.queue.is_empty();
             let is_head = head.line.method == b"HEAD";
@@ -240,13 +239,15 @@ impl Http1 {
         framing: Framing,
         begin: Origin,
         origin: Origin,
-    ) -> Attempt {
-        Attempt {
+    ) -> Exchange {
+        Exchange {
             request: Some(head.to_owned(begin, origin)),
-            partial: head.partial,
-            body: framing != Framing::None,
+            request_partial: head.partial,
+            request_body: framing != Framing::None,
             early: None,
             proxy_protocol: self.proxy_protocol.take(),
+            answer: Answer::Missing,
+            interim: Vec::new(),
         }
     }
 

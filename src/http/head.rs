@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::event::{Field, FieldBytes, Fields, RequestHead, ResponseHead, header_text};
+use crate::event::{Field, FieldBytes, Fields, RequestHead, ResponseHead, Word, header_text};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::Origin;
@@ -110,12 +110,10 @@ fn finish<'a, L>(
 ) -> Head<'a, L> {
     bare_line_feeds(bytes, &mut notes);
     let rest = bytes.get(at..).unwrap_or_default();
-    let strict = match extent {
-        Extent::Whole => strict_fields(rest, limits),
-        Extent::Cut => None,
-    };
-    let (fields, over) =
-        strict.map_or_else(|| lenient_fields(rest, at, extent, &mut notes, limits), |f| (f, false));
+    // Filled where they stand: they are too large to be moved for nothing.
+    let mut fields = RawFields::new();
+    let strict = extent == Extent::Whole && strict_fields(rest, limits, &mut fields);
+    let over = !strict && lenient_fields(rest, at, extent, &mut notes, limits, &mut fields);
     Head { line, fields, notes: notes.finish(), partial: over || extent == Extent::Cut }
 }
 
@@ -196,19 +194,31 @@ const fn is_value_byte(b: u8) -> bool {
     b == b'\t' || (b >= b' ' && b != 0x7f)
 }
 
-/// Fields as httparse reads them; `None` where it refuses.
-fn strict_fields<'a>(bytes: &'a [u8], limits: &Limits) -> Option<RawFields<'a>> {
-    let mut slots = [httparse::EMPTY_HEADER; 64];
-    match httparse::parse_headers(bytes, &mut slots) {
-        Ok(httparse::Status::Complete((_, headers))) if headers.len() <= limits.head_fields => {
-            let field = |h: &httparse::Header<'a>| RawField {
-                name: h.name.as_bytes(),
-                value: Cow::Borrowed(trim_ows(h.value)),
-            };
-            Some(headers.iter().map(field).collect())
+/// Fields as httparse reads them; false, and none, where it refuses.
+fn strict_fields<'a>(bytes: &'a [u8], limits: &Limits, fields: &mut RawFields<'a>) -> bool {
+    // Few heads have more than sixteen, and room for more must be initialised first.
+    let mut few = [httparse::EMPTY_HEADER; 16];
+    let mut many;
+    let headers = match httparse::parse_headers(bytes, &mut few) {
+        Ok(httparse::Status::Complete((_, headers))) => headers,
+        Err(httparse::Error::TooManyHeaders) => {
+            many = [httparse::EMPTY_HEADER; 64];
+            match httparse::parse_headers(bytes, &mut many) {
+                Ok(httparse::Status::Complete((_, headers))) => headers,
+                _ => return false,
+            }
         }
-        _ => None,
+        _ => return false,
+    };
+    if headers.len() > limits.head_fields {
+        return false;
     }
+    let field = |h: &httparse::Header<'a>| RawField {
+        name: h.name.as_bytes(),
+        value: Cow::Borrowed(trim_ows(h.value)),
+    };
+    fields.extend(headers.iter().map(field));
+    true
 }
 
 /// Fields as somebody tolerant reads them; true when there are more than the limit.
@@ -218,8 +228,8 @@ fn lenient_fields<'a>(
     extent: Extent,
     notes: &mut Notes,
     limits: &Limits,
-) -> (RawFields<'a>, bool) {
-    let mut fields = RawFields::new();
+    fields: &mut RawFields<'a>,
+) -> bool {
     let mut rest = bytes;
     while let Some((line, len)) = first_line(rest) {
         rest = rest.get(len..).unwrap_or_default();
@@ -234,10 +244,10 @@ fn lenient_fields<'a>(
         } else if fields.len() < limits.head_fields {
             fields.extend(field(line, here, extent, notes));
         } else {
-            return (fields, true);
+            return true;
         }
     }
-    (fields, false)
+    false
 }
 
 /// A field line. Where nothing is missing it is kept whatever it is, with a note for its faults.
@@ -298,6 +308,12 @@ fn octet(bytes: &[u8], index: usize, at: usize) -> Option<(String, String)> {
 
 /// RFC 9112 section 2.2: lines end in CR LF; a recipient may take a lone LF all the same.
 fn bare_line_feeds(bytes: &[u8], notes: &mut Notes) {
+    // Looked for without a branch first: there are hardly ever any.
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    let bare = |(&before, &byte): (&u8, &u8)| byte == b'\n' && before != b'\r';
+    if bytes.first() != Some(&b'\n') && !pairs.fold(false, |some, pair| some | bare(pair)) {
+        return;
+    }
     let bare = |&lf: &usize| lf == 0 || bytes.get(lf.wrapping_sub(1)) != Some(&b'\r');
     let mut found = memchr::memchr_iter(b'\n', bytes).filter(bare);
     if let Some(first) = found.next() {
@@ -352,9 +368,9 @@ impl Head<'_, RequestLine<'_>> {
     /// Its own copy, for those who come later.
     pub(super) fn to_owned(&self, begin: Origin, origin: Origin) -> RequestHead {
         RequestHead {
-            method: header_text(self.line.method).into_owned(),
+            method: word(self.line.method),
             target: header_text(self.line.target).into_owned(),
-            version: header_text(self.line.version).into_owned(),
+            version: word(self.line.version),
             fields: owned_fields(&self.fields),
             origin,
             begin,
@@ -380,8 +396,8 @@ impl Head<'_, StatusLine<'_>> {
     pub(super) fn to_owned(&self, begin: Origin, origin: Origin) -> ResponseHead {
         ResponseHead {
             status: self.line.status,
-            reason: header_text(self.line.reason).into_owned(),
-            version: header_text(self.line.version).into_owned(),
+            reason: word(self.line.reason),
+            version: word(self.line.version),
             fields: owned_fields(&self.fields),
             origin,
             begin,
@@ -398,6 +414,14 @@ impl Head<'_, StatusLine<'_>> {
     /// Does what is there of it speak against a WebSocket: an Upgrade to something else.
     pub(super) fn names_other(&self) -> bool {
         !self.names_websocket() && values(&self.fields, "Upgrade").next().is_some()
+    }
+}
+
+fn word(bytes: &[u8]) -> Word {
+    const USUAL: [&str; 4] = ["1.1", "GET", "Switching Protocols", "1.0"];
+    match USUAL.into_iter().find(|usual| usual.as_bytes() == bytes) {
+        Some(usual) => usual.into(),
+        None => header_text(bytes).into_owned().into(),
     }
 }
 
@@ -707,10 +731,13 @@ mod tests {
             ) {
                 let limits = Limits::default();
                 let text = [fields, vec![String::new()]].concat().join("\r\n") + "\r\n";
-                let strict = strict_fields(text.as_bytes(), &limits).unwrap();
+                let (mut strict, mut lenient) = (RawFields::new(), RawFields::new());
+                prop_assert!(strict_fields(text.as_bytes(), &limits, &mut strict));
                 let mut notes = Notes::new(Blame::Client, &limits);
-                let (lenient, over) =
-                    lenient_fields(text.as_bytes(), 0, Extent::Whole, &mut notes, &limits);
+                let bytes = text.as_bytes();
+                let over = lenient_fields(
+                    bytes, 0, Extent::Whole, &mut notes, &limits, &mut lenient
+                );
                 prop_assert_eq!(strict, lenient);
                 prop_assert!(!over && notes.kept.is_empty());
             }

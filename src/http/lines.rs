@@ -99,6 +99,13 @@ impl HeadBuf {
             }
             self.begin = origin;
         }
+        if self.bytes.is_empty()
+            && !self.started
+            && let Some(end) = whole_head(input.get(..limit).unwrap_or(input), check)
+        {
+            self.line = Line::Empty;
+            return Taken::Whole(Cow::Borrowed(advance(input, end)), self.begin);
+        }
         if !self.started
             && let Some(early) = self.take_start(input, limit, check)
         {
@@ -247,6 +254,26 @@ impl HeadBuf {
     pub(super) const fn started(&self) -> bool {
         self.started
     }
+}
+
+/// Where a head ends that is all there and whose lines all end in CR LF, as nearly every head; in doubt
+/// `None`, and it is read piece by piece.
+fn whole_head(bytes: &[u8], check: StartCheck) -> Option<usize> {
+    let mut begin = 0_usize;
+    for lf in memchr::memchr_iter(b'\n', bytes) {
+        let line = bytes.get(begin..=lf)?;
+        let first = begin == 0;
+        begin = lf.saturating_add(1);
+        match line {
+            [b'\r', b'\n'] if !first => return Some(begin),
+            [.., b'\r', b'\n'] => {}
+            _ => return None,
+        }
+        if first && !((check.prefix)(line.get(..PREFIX).unwrap_or(line)) && (check.line)(line)) {
+            return None;
+        }
+    }
+    None
 }
 
 /// Takes `len` bytes off the front.

@@ -3,7 +3,7 @@
 use super::body::{self, Body, Bridged, Framing, Skipped};
 use super::head::{self, Extent, Head, StatusLine, first_line, may_start_response, status_line};
 use super::lines::{StartCheck, Taken, advance};
-use super::{Answer, Attempt, Http1, Outstanding, PlainHead, State, Step, Stray};
+use super::{Answer, Exchange, Http1, Outstanding, PlainHead, State, Step, Stray};
 use crate::limits::Limits;
 use crate::units::Origin;
 
@@ -171,7 +171,7 @@ impl Http1 {
         interim
     }
 
-    fn refused(&mut self, mut attempt: Box<Attempt>, answer: Answer) -> Step {
+    fn refused(&mut self, mut attempt: Box<Exchange>, answer: Answer) -> Step {
         self.replay = true;
         // What came behind a refused attempt and reads as a request is no early frame.
         if let Some(super::HeldPiece::Data { bytes, .. }) = self.held.pieces().next()
@@ -198,7 +198,7 @@ impl Http1 {
     }
 
     /// The request that a 101 answers; `None` where neither it nor the answer is about WebSocket.
-    fn switching(&mut self, names_websocket: bool, limits: &Limits) -> Option<Box<Attempt>> {
+    fn switching(&mut self, names_websocket: bool, limits: &Limits) -> Option<Box<Exchange>> {
         let front_waits = matches!(self.queue.front(), Some(Outstanding::Attempt(_)));
         // Answers were lost: this one can only be to the attempt.
         if (front_waits || self.unsure)
@@ -209,20 +209,22 @@ impl Http1 {
         if !names_websocket {
             return None;
         }
-        let mut attempt = Attempt {
+        let mut attempt = Exchange {
             request: None,
-            partial: false,
-            body: false,
+            request_partial: false,
+            request_body: false,
             early: None,
             proxy_protocol: self.proxy_protocol.take(),
+            answer: Answer::Missing,
+            interim: Vec::new(),
         };
         if let Some(Outstanding::Plain { head: Some(plain), .. }) = self.queue.pop_front()
             && !self.requests_lost
         {
             let PlainHead { bytes, extent, begin, origin } = *plain;
             if let Some(head) = head::request(&bytes, extent, limits) {
-                attempt.body = body::of_request(&head.fields) != Framing::None;
-                attempt.partial = head.partial;
+                attempt.request_body = body::of_request(&head.fields) != Framing::None;
+                attempt.request_partial = head.partial;
                 attempt.request = Some(head.to_owned(begin, origin));
             }
         }

@@ -117,6 +117,8 @@ pub struct StatsSink<W, S = Everything> {
     options: StatsOptions,
     select: S,
     inflated: bool,
+    /// What ended each connection is told.
+    causes: bool,
     tally: Tally,
     open: Open,
     totals: Totals,
@@ -138,6 +140,7 @@ impl<W: Write, S: Select> StatsSink<W, S> {
         Self {
             out: Outlet::new(writer),
             table: table::Table::new(&options),
+            causes: options.json || options.verbosity == Verbosity::Verbose,
             options,
             select,
             inflated,
@@ -193,7 +196,7 @@ impl<W: Write, S: Select> StatsSink<W, S> {
             row.selected |= selected;
             match event {
                 Event::Handshake(handshake) => row.handshake(handshake),
-                Event::End(end) => row.end(end),
+                Event::End(end) => row.end(end, self.causes),
                 Event::Gap(gap) if selected => row.sides[gap.dir].gap(gap.bytes),
                 _ => {}
             }
@@ -207,20 +210,20 @@ impl<W: Write, S: Select> StatsSink<W, S> {
             self.tally.count(event);
         }
         if is_last(event)
-            && let Some(row) = self.open.close(cx.conn.key)
+            && let Some(place) = self.open.close(cx.conn.key)
         {
-            return self.over(row);
+            return self.over(place);
         }
         ControlFlow::Continue(())
     }
 
-    fn over(&mut self, row: Box<Row>) -> ControlFlow<()> {
-        if !row.selected {
-            return ControlFlow::Continue(());
-        }
-        self.totals.add(&row);
+    /// The connection whose row is there is over.
+    fn over(&mut self, place: usize) -> ControlFlow<()> {
+        let row = self.open.rows.get(place).filter(|row| row.selected);
+        let Some(row) = row else { return ControlFlow::Continue(()) };
+        self.totals.add(row);
         if self.options.json {
-            json::connection(self.out.buf(), &row);
+            json::connection(self.out.buf(), row);
         } else {
             self.table.add(self.out.buf(), row);
         }
@@ -276,9 +279,9 @@ impl<W: Write, S: Select> Output for StatsSink<W, S> {
     }
 
     fn finish(&mut self, end: &Summary<'_>) -> io::Result<()> {
-        for row in self.open.rest() {
+        for place in self.open.rest() {
             // The outlet remembers a failure, and tells it below.
-            let _ = self.over(row);
+            let _ = self.over(place);
         }
         let buf = self.out.buf();
         if self.options.json {
@@ -299,7 +302,8 @@ impl<W: Write, S: Select> Output for StatsSink<W, S> {
 #[derive(Debug, Default)]
 struct Open {
     places: HashMap<ConnKey, usize, foldhash::fast::RandomState>,
-    rows: Vec<Option<Box<Row>>>,
+    /// Their rows; those that are over stand there until their places are needed.
+    rows: Vec<Row>,
     free: Vec<usize>,
     /// The connection of the last event: most events are of the same one as the one before.
     last: Option<(ConnKey, usize)>,
@@ -326,37 +330,38 @@ impl Open {
     }
 
     fn row(&mut self, place: usize) -> Option<&mut Row> {
-        self.rows.get_mut(place)?.as_deref_mut()
+        self.rows.get_mut(place)
     }
 
     fn add(&mut self, cx: &Cx<'_>) -> usize {
         self.given += 1;
-        let row = Some(Box::new(Row::new(ConnNo(self.given), cx)));
-        let place = if let Some(place) = self.free.pop() {
-            if let Some(slot) = self.rows.get_mut(place) {
+        let row = Row::new(ConnNo(self.given), cx);
+        let free = self.free.pop();
+        let place =
+            if let Some((place, slot)) = free.and_then(|at| Some((at, self.rows.get_mut(at)?))) {
                 *slot = row;
-            }
-            place
-        } else {
-            self.rows.push(row);
-            self.rows.len() - 1
-        };
+                place
+            } else {
+                self.rows.push(row);
+                self.rows.len() - 1
+            };
         self.places.insert(cx.conn.key, place);
         place
     }
 
-    fn close(&mut self, key: ConnKey) -> Option<Box<Row>> {
+    /// A connection is over: its row stays where it is until the next one begins.
+    fn close(&mut self, key: ConnKey) -> Option<usize> {
         self.last = None;
         let place = self.places.remove(&key)?;
         self.free.push(place);
-        self.rows.get_mut(place)?.take()
+        Some(place)
     }
 
     /// Connections without an end, by number.
-    #[expect(clippy::vec_box, reason = "boxed they are kept, and handed on")]
-    fn rest(&mut self) -> Vec<Box<Row>> {
-        let mut rest: Vec<Box<Row>> = std::mem::take(self).rows.into_iter().flatten().collect();
-        rest.sort_by_key(|row| row.no);
+    fn rest(&mut self) -> Vec<usize> {
+        self.last = None;
+        let mut rest: Vec<usize> = self.places.drain().map(|(_, place)| place).collect();
+        rest.sort_by_key(|place| self.rows.get(*place).map(|row| row.no));
         rest
     }
 }

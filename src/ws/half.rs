@@ -59,11 +59,13 @@ pub(super) struct Half {
     relapses: u8,
     ended: bool,
     frames: u64,
-    /// Segments that began with a frame: with the others, what to expect behind a gap.
-    aligned: u64,
+    /// Segments that began with a frame, and, with `unaligned`, others: what to expect behind a gap.
+    aligned: u32,
+    /// Bytes of the largest segment that was read.
+    largest: u32,
     counter: Counter,
     conduct: Conduct,
-    unaligned: u64,
+    unaligned: u32,
     decoder: Decoder,
     stage: Stage,
     /// Boxed, as is `current`: most frames need neither.
@@ -136,6 +138,7 @@ impl Half {
             pings: Pings::default(),
             aligned: 0,
             unaligned: 0,
+            largest: 0,
             unread: 0,
             ended: false,
             stirred: false,
@@ -218,17 +221,20 @@ impl Half {
         mut bytes: &[u8],
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         if self.calm {
-            self.aligned += 1;
+            self.aligned = self.aligned.saturating_add(1);
+            self.largest = self.largest.max(len);
             self.simple_ones(common.rsv1, origin, &mut bytes, out)?;
             if bytes.is_empty() {
                 return ControlFlow::Continue(());
             }
         } else if matches!(self.stage, Stage::InStep) {
+            self.largest = self.largest.max(len);
             if self.decoder.is_between_frames() {
-                self.aligned += 1;
+                self.aligned = self.aligned.saturating_add(1);
             } else {
-                self.unaligned += 1;
+                self.unaligned = self.unaligned.saturating_add(1);
                 let len = bytes.len() as u64;
                 if !out.wants.payload
                     && let Some(current) = &mut self.current

@@ -15,7 +15,7 @@
 //!
 //! A frame is given out only when what was added up *before and with* it is enough: a chance header
 //! whose length happens to lead to a true one must not become a message. Where it leads there exactly,
-//! and more speaks for it than chance would, it is given out with the others ([`Finder::is_firm`]).
+//! and more speaks for it than chance would, it is given out with the others ([`Finder::firm_bits`]).
 
 use crate::event::Opcode;
 use crate::units::Origin;
@@ -252,29 +252,35 @@ impl Finder {
             if chain.bits >= enough {
                 return Follow::Believed(firm.unwrap_or(at));
             }
-            // Only where every offset is tried: a segment's start is proven by what follows as it is.
-            let tried = firm.is_none() && met.is_some() && content > 0;
-            if tried && self.is_firm(at, &header, payload, enough) {
-                firm = Some(at);
+            if firm.is_none() && content > 0 {
+                let (known, enough) = match met {
+                    Some(_) => (0, enough),
+                    // At a segment's start chance has one place.
+                    None if at == start => (prior, ANYWHERE),
+                    None => (0, ANYWHERE),
+                };
+                if known + self.firm_bits(at, &header, payload) >= enough {
+                    firm = Some(at);
+                }
             }
             at = end;
         }
         Follow::Open
     }
 
-    /// Would this frame be believed if its end were proven: by its header, by a length that leads to one
-    /// place of so many, by text, and by text before it that goes on nowhere else. No text has a byte
-    /// that begins a frame but inside of a character.
-    fn is_firm(&self, at: usize, header: &Header, payload: &[u8], enough: u32) -> bool {
+    /// Evidence for this frame if its end were proven: its header, a length that leads to one place of so
+    /// many, text, and text before it that goes on nowhere else. No text has a byte that begins a frame
+    /// but inside of a character.
+    fn firm_bits(&self, at: usize, header: &Header, payload: &[u8]) -> u32 {
         if header.opcode != Opcode::Text || !header.fin || header.rsv != 0 {
-            return false;
+            return 0;
         }
         let leads = if header.length_bytes() == 0 { 7 } else { 23 };
         // Text that was not masked may be the rest of a longer one, so it says less.
-        let says = if header.mask.is_some() { 24 } else { 12 };
+        let says = if header.mask.is_some() { 32 } else { 12 };
         let behind_text = header.mask.is_none() && self.bytes.get(..at).is_some_and(is_text);
         let content = u32::try_from(payload.len()).unwrap_or(u32::MAX).min(says);
-        5 + leads + content + if behind_text { 16 } else { 0 } >= enough
+        5 + leads + content + if behind_text { 16 } else { 0 }
     }
 
     /// Can these bytes be the start of a header: all that holds for one header alone.
@@ -430,9 +436,11 @@ fn text_bits(header: &Header, payload: &[u8]) -> Option<u32> {
 
 /// What is known beforehand, in bits, of the first byte behind a gap: in a direction whose segments
 /// always began with a frame the next one will too, and the more so if what is missing was no full
-/// segment (those are where long frames are cut).
-pub fn prior(aligned: u64, unaligned: u64, gap: u64) -> u32 {
-    const SHORT: u64 = 1_200;
+/// segment (those are where long frames are cut). `largest` is the largest segment of the direction.
+pub fn prior(aligned: u64, unaligned: u64, gap: u64, largest: usize) -> u32 {
+    // What a full segment holds on the way: an Ethernet's or a tunnel's. Where the capture has larger
+    // ones, they were put together after or cut up behind the place of capture, into any number of these.
+    let full = (largest as u64).clamp(1_200, 1_460);
     let history = if unaligned > 0 {
         ((aligned + 1) / (unaligned + 1)).max(1).ilog2().min(6)
     } else if aligned > 0 {
@@ -440,7 +448,7 @@ pub fn prior(aligned: u64, unaligned: u64, gap: u64) -> u32 {
     } else {
         0
     };
-    history + if (1..SHORT).contains(&gap) { FLUSHED } else { 0 }
+    history + if (1..full).contains(&gap) { FLUSHED } else { 0 }
 }
 
 #[cfg(test)]
@@ -522,7 +530,7 @@ mod tests {
     fn a_short_binary_frame_alone_needs_what_is_known_beforehand() {
         let bytes = frame(0x82, None, &[1, 2]);
         assert_eq!(search(SERVER, &[&bytes]), Search::NeedMore);
-        let mut finder = Finder::new(SERVER, prior(8, 0, 100));
+        let mut finder = Finder::new(SERVER, prior(8, 0, 100, 0));
         assert_eq!(finder.push(Origin::default(), &bytes, BUDGET), Search::Found(0));
     }
 
@@ -570,6 +578,34 @@ mod tests {
         let next = frame(0x81, Some([77, 8, 211, 5]), &[b'b'; 300]);
         let segment = [&noise(50, 7)[..], &first, &next, &next].concat();
         assert_eq!(search(CLIENT, &[&segment]), Search::Found(50));
+    }
+
+    #[test]
+    fn first_frame_of_a_segment_is_given_out_with_those_that_follow() {
+        let next = frame(0x81, Some([77, 8, 211, 5]), &[b'b'; 300]);
+        let first = frame(0x81, Some([9, 208, 7, 146]), &[b'a'; 14]);
+        assert_eq!(search(CLIENT, &[&[&first[..], &next, &next].concat()]), Search::Found(0));
+        // A control frame may be chance, and so may text that was not masked.
+        let first = frame(0x8a, Some([9, 208, 7, 146]), b"");
+        assert_eq!(
+            search(CLIENT, &[&[&first[..], &next, &next].concat()]),
+            Search::Found(first.len())
+        );
+        let next = frame(0x81, None, &[b'b'; 300]);
+        let first = frame(0x81, None, &[b'a'; 69]);
+        let segment = [&first[..], &next, &next].concat();
+        assert_eq!(search(SERVER, &[&segment]), Search::Found(first.len()));
+        // Unless frames tend to begin where segments do.
+        let mut finder = Finder::new(SERVER, prior(80, 10, 5000, 1460));
+        assert_eq!(finder.push(Origin::default(), &segment, BUDGET), Search::Found(0));
+    }
+
+    #[test]
+    fn less_than_a_full_segment_ended_with_a_frame() {
+        assert_eq!(prior(0, 0, 1_308, 1_460), FLUSHED);
+        assert_eq!(prior(0, 0, 1_448, 1_448), 0, "that was a full one");
+        assert_eq!(prior(0, 0, 1_308, 0), 0, "nobody knows what a full one has");
+        assert_eq!(prior(0, 0, 1_500, 65_160), 0, "as many as there are in it, on the way");
     }
 
     #[test]

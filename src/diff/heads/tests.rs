@@ -213,7 +213,7 @@ fn version_lowered_below_upgrade_is_unexpected() {
     let mut kit = Kit::new();
     let mut c = kit.open(40001, 80, KEY, &[]);
     let mut s = kit.open(50001, 8088, KEY, &[]);
-    s.request.version = "1.0".to_owned();
+    s.request.version = "1.0".into();
     s.answered(&mut kit, 400, &[]);
     c.answered(&mut kit, 400, &[]);
     let legs = kit.collected().legs;
@@ -226,15 +226,15 @@ fn version_lowered_below_upgrade_is_unexpected() {
 fn extended_connect_becomes_an_upgrade_as_expected() {
     let mut kit = Kit::new();
     let mut c = kit.open(40001, 80, KEY, &[("Upgrade", "-"), ("Connection", "-"), ("Host", "-")]);
-    c.request.version = "2".to_owned();
-    c.request.method = "CONNECT".to_owned();
+    c.request.version = "2".into();
+    c.request.method = "CONNECT".into();
     c.request.fields.0.retain(|f| !f.is("sec-websocket-key"));
     c.request.fields.0.extend(fields(&[(":authority", "example.com")]).0);
     let mut s = kit.open(50001, 8088, KEY, &[]);
     s.answered(&mut kit, 101, &[]);
     c.answered(&mut kit, 200, &[]);
     let mut legs = kit.collected().legs;
-    legs[1].handshake.as_mut().unwrap().response.as_mut().unwrap().version = "2".to_owned();
+    legs[1].handshake.as_mut().unwrap().response.as_mut().unwrap().version = "2".into();
     let mut found = Found::new(100);
     compare(&legs[1], &legs[0], &mut found);
     assert!(found.list().iter().all(|a| a.expected), "{:#?}", found.list());

@@ -213,7 +213,7 @@ fn reports_are_harmless_whatever_the_network_sent() {
     evil.push_str("\u{202e}\u{200b}\u{2028}]]>\u{ffff}");
     let mut handshake = samples::rejected();
     if let Some(head) = &mut handshake.request {
-        head.method.clone_from(&evil);
+        head.method = evil.clone().into();
         head.target.clone_from(&evil);
         head.fields.0[0].name = evil.as_bytes().into();
         head.fields.0[1].value = (0..=255).collect();

@@ -15,11 +15,20 @@ use crate::units::{ConnNo, Direction, Origin, PerDirection, Timestamp};
 /// Characters kept of a path, a subprotocol, extensions: what a table or a log can use.
 const NAME: usize = 512;
 
-/// One connection, or attempt.
+/// One connection, or attempt; what each message counts into comes first, and lies together.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct Row {
+    /// Its last event.
+    pub last: Origin,
+    /// Something of it was asked for.
+    pub selected: bool,
     /// Its number.
     pub no: ConnNo,
+    /// What went each way.
+    pub sides: PerDirection<Side>,
+    /// Pings sent each way; allocated only for connections that have some.
+    pings: Option<Box<PerDirection<Pings>>>,
     /// Its ends.
     pub conn: ConnInfo,
     /// The HTTP version of its handshake.
@@ -28,36 +37,28 @@ pub struct Row {
     pub outcome: Outcome,
     /// Status code of the answer.
     pub status: Option<u16>,
+    /// How it ended; `None` when the answer ended it, or when it was still open.
+    pub how: Option<EndHow>,
+    /// Who began the ending.
+    pub by: Option<Direction>,
+    /// The first note of the highest severity.
+    pub worst: Option<(Severity, NoteCode)>,
+    /// Notes by severity: info, warning, error.
+    pub notes: [u64; 3],
+    /// Nanoseconds from the last byte of the request to the first of the answer.
+    pub handshake_ns: Option<u64>,
+    /// When its first event began.
+    pub begin: Option<Timestamp>,
+    /// Nanoseconds from its first packet to its last; `None` where that is not known.
+    pub duration_ns: Option<u64>,
     /// The request target.
     pub path: Option<String>,
     /// The subprotocol chosen.
     pub subprotocol: Option<String>,
     /// The extensions agreed.
     pub extensions: Option<String>,
-    /// Nanoseconds from the last byte of the request to the first of the answer.
-    pub handshake_ns: Option<u64>,
-    /// When its first event began.
-    pub begin: Option<Timestamp>,
-    /// Its last event.
-    pub last: Origin,
-    /// Nanoseconds from its first packet to its last; `None` where that is not known.
-    pub duration_ns: Option<u64>,
-    /// How it ended; `None` when the answer ended it, or when it was still open.
-    pub how: Option<EndHow>,
-    /// Who began the ending.
-    pub by: Option<Direction>,
-    /// One sentence on the end.
+    /// One sentence on the end, where it is told.
     pub cause: Option<String>,
-    /// What went each way.
-    pub sides: PerDirection<Side>,
-    /// Pings sent each way; allocated only for connections that have some.
-    pings: Option<Box<PerDirection<Pings>>>,
-    /// Notes by severity: info, warning, error.
-    pub notes: [u64; 3],
-    /// The first note of the highest severity.
-    pub worst: Option<(Severity, NoteCode)>,
-    /// Something of it was asked for.
-    pub selected: bool,
 }
 
 impl Row {
@@ -112,14 +113,13 @@ impl Row {
     #[inline(never)]
     pub fn heartbeat(&mut self, message: &Message<'_>) -> Option<u64> {
         let time = message.begin.time?;
-        let pings = self.pings.get_or_insert_default();
         let payload = message.payload.bytes();
         match message.kind {
             MessageKind::Ping => {
-                pings[message.dir].ping(payload, time);
+                self.pings.get_or_insert_default()[message.dir].ping(payload, time);
                 None
             }
-            MessageKind::Pong => pings[message.dir.flip()].pong(payload, time),
+            MessageKind::Pong => self.pings.as_mut()?[message.dir.flip()].pong(payload, time),
             _ => None,
         }
     }
@@ -138,11 +138,11 @@ impl Row {
         }
     }
 
-    /// Takes the end.
-    pub fn end(&mut self, end: &End) {
+    /// Takes the end; `cause`: also what it came from, in words.
+    pub fn end(&mut self, end: &End, cause: bool) {
         self.how = Some(end.how);
         self.by = end.by;
-        self.cause = Some(end.cause.clone());
+        self.cause = cause.then(|| end.cause.clone());
         self.begin = end.begin.or(self.begin);
         self.duration_ns = end.duration_ns.map(|ns| u64::try_from(ns).unwrap_or(0));
     }
@@ -178,6 +178,9 @@ fn elapsed(from: Timestamp, to: Timestamp) -> u64 {
 }
 
 fn short(text: &str) -> String {
+    if text.len() <= NAME {
+        return text.to_owned();
+    }
     match text.char_indices().nth(NAME) {
         None => text.to_owned(),
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
@@ -203,7 +206,7 @@ mod tests {
         // Asked at 120 us, answered at 412 us.
         assert_eq!(row.handshake_ns, Some(292_000));
         assert_eq!(row.duration_ns, None);
-        row.end(&samples::end());
+        row.end(&samples::end(), false);
         assert_eq!((row.how, row.duration_ns), (Some(EndHow::Close), Some(4_800_000)));
         assert_eq!(row.per_second(4), Some(833));
     }

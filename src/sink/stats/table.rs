@@ -7,11 +7,12 @@
 //! ```
 //!
 //! Gets: a row for each connection when it is over. Gives: its lines, sorted while they are few.
-//! Keeps: up to [`SORTED`] rows. Written without general formatting: with short connections the table
-//! would cost more than reading them.
+//! Keeps: the text of up to [`SORTED`] rows. Written without general formatting: with short connections
+//! the table would cost more than reading them.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use super::row::Row;
 use super::text::{duration, line, push_duration};
@@ -22,13 +23,17 @@ use crate::sink::address;
 use crate::sink::escape;
 use crate::sink::paint::{Paint, Part};
 use crate::sink::text::{Verbosity, byte_count, counted, grouped, push_bytes};
-use crate::units::{Direction, PerDirection};
+use crate::units::{ConnNo, Direction, PerDirection};
 
 /// The rows: kept to be sorted while they are few.
 #[derive(Debug)]
 pub(super) struct Table {
-    #[expect(clippy::vec_box, reason = "rows are large, and sorting moves them")]
-    rows: Vec<Box<Row>>,
+    kept: Vec<Kept>,
+    /// Their text, in the order in which they came.
+    text: Vec<u8>,
+    /// The row at hand, and the line below it.
+    row: String,
+    below: String,
     sort: Sort,
     width: Option<usize>,
     paint: Paint,
@@ -39,10 +44,22 @@ pub(super) struct Table {
     unsorted: u64,
 }
 
+/// A row that waits to be sorted.
+#[derive(Debug)]
+struct Kept {
+    rank: [u64; 4],
+    no: ConnNo,
+    /// Its text.
+    range: Range<usize>,
+}
+
 impl Table {
     pub(super) const fn new(options: &StatsOptions) -> Self {
         Self {
-            rows: Vec::new(),
+            kept: Vec::new(),
+            text: Vec::new(),
+            row: String::new(),
+            below: String::new(),
             sort: options.sort,
             width: options.width,
             paint: options.paint,
@@ -52,23 +69,27 @@ impl Table {
         }
     }
 
-    pub(super) fn add(&mut self, buf: &mut Vec<u8>, row: Box<Row>) {
+    pub(super) fn add(&mut self, buf: &mut Vec<u8>, row: &Row) {
         if matches!(self.verbosity, Verbosity::Quiet) {
             return;
         }
+        self.write(row);
         if self.begun {
             self.unsorted += 1;
-            self.write(buf, &row);
+            buf.extend_from_slice(self.row.as_bytes());
             return;
         }
-        self.rows.push(row);
-        if self.rows.len() >= SORTED {
+        let from = self.text.len();
+        self.text.extend_from_slice(self.row.as_bytes());
+        let range = from..self.text.len();
+        self.kept.push(Kept { rank: rank(row, self.sort), no: row.no, range });
+        if self.kept.len() >= SORTED {
             self.begin(buf);
         }
     }
 
     pub(super) fn finish(&mut self, buf: &mut Vec<u8>) {
-        if !self.begun && !self.rows.is_empty() {
+        if !self.begun && !self.kept.is_empty() {
             self.begin(buf);
         }
         if self.unsorted > 0 {
@@ -86,20 +107,23 @@ impl Table {
     /// Writes what was kept, sorted.
     fn begin(&mut self, buf: &mut Vec<u8>) {
         self.begun = true;
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.sort_by_key(|row| (Reverse(rank(row, self.sort)), row.no));
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.sort_unstable_by_key(|row| (Reverse(row.rank), row.no));
         let head = format!(
             "{:>5}  {:<14} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}  notes",
             "#", "ended", "duration", "msgs ->", "msgs <-", "bytes ->", "bytes <-", "ping",
         );
         line(buf, self.paint, Part::Strong, &head);
-        for row in &rows {
-            self.write(buf, row);
+        let text = std::mem::take(&mut self.text);
+        for row in kept {
+            buf.extend_from_slice(text.get(row.range).unwrap_or_default());
         }
     }
 
-    fn write(&self, buf: &mut Vec<u8>, row: &Row) {
-        let mut out = String::with_capacity(256);
+    /// Writes a row, and what stands below it.
+    fn write(&mut self, row: &Row) {
+        let mut out = std::mem::take(&mut self.row);
+        out.clear();
         let mut digits = itoa::Buffer::new();
         let PerDirection { to_server, to_client } = &row.sides;
         right(&mut out, 5, |out| out.push_str(digits.format(row.no.0)));
@@ -142,13 +166,17 @@ impl Table {
             None => out.push('-'),
         }
         out.push('\n');
-        self.dim(&mut out, &identity(row));
+        let mut below = std::mem::take(&mut self.below);
+        below.clear();
+        identity(&mut below, row);
+        self.dim(&mut out, &below);
+        self.below = below;
         if matches!(self.verbosity, Verbosity::Verbose) {
             for text in details(row) {
                 self.dim(&mut out, &text);
             }
         }
-        buf.extend_from_slice(out.as_bytes());
+        self.row = out;
     }
 
     /// A line below a row, cut to the width.
@@ -213,8 +241,7 @@ const fn look(row: &Row) -> Part {
     }
 }
 
-fn identity(row: &Row) -> String {
-    let mut text = String::with_capacity(128);
+fn identity(text: &mut String, row: &Row) {
     address::spell(&row.conn.client, |part| text.push_str(part));
     text.push_str(" > ");
     address::spell(&row.conn.server, |part| text.push_str(part));
@@ -227,7 +254,6 @@ fn identity(row: &Row) -> String {
             text.extend(["  ", what, " ", value]);
         }
     }
-    text
 }
 
 fn details(row: &Row) -> Vec<String> {

@@ -146,14 +146,14 @@ fn nothing_from_the_network_reaches_the_terminal_raw() {
     evil.push_str("\u{202e}\u{200b}\u{2028}\u{feff}\u{e0041}");
     let mut handshake: Handshake = samples::handshake();
     if let Some(head) = &mut handshake.request {
-        head.method.clone_from(&evil);
+        head.method = evil.clone().into();
         head.target.clone_from(&evil);
-        head.version.clone_from(&evil);
+        head.version = evil.clone().into();
         head.fields.0[0].name = evil.as_bytes().into();
         head.fields.0[1].value = (0..=255).collect();
     }
     if let Some(head) = &mut handshake.response {
-        head.reason.clone_from(&evil);
+        head.reason = evil.clone().into();
     }
     handshake.subprotocol = Some(evil.clone());
     handshake.extensions = Some(evil.clone());

@@ -209,7 +209,8 @@ impl Half {
         self.unproven = PROOF;
         self.decoder = Decoder::default();
         self.counter.lose_context(Loss::Capture);
-        let prior = prior(self.aligned, self.unaligned, gap);
+        let largest = usize::try_from(self.largest).unwrap_or(usize::MAX);
+        let prior = prior(self.aligned.into(), self.unaligned.into(), gap, largest);
         self.stage = Stage::Lost(Box::new(Finder::new(shape(self.dir, common.rsv1), prior)));
     }
 

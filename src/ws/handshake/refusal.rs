@@ -25,7 +25,7 @@ fn status(request: Option<&RequestHead>, head: &ResponseHead, request_notes: &[N
     let maker = maker(head);
     let mut text = format!("the answer is {}", head.status);
     if !head.reason.is_empty() {
-        let _ = write!(text, " {}", quote(&head.reason));
+        let _ = write!(text, " {}", quote(&*head.reason));
     }
     let _ = write!(text, " instead of 101: {}", meaning(request, head));
     let faults: Vec<&Note> =

@@ -61,7 +61,7 @@ fn proxy_protocol(exchange: &Exchange) -> Option<Note> {
 /// RFC 6455 4.1: the method must be GET.
 fn method(head: &RequestHead) -> Option<Note> {
     (head.method != "GET").then(|| {
-        let text = format!("the request's method is {}, and it must be GET", quote(&head.method));
+        let text = format!("the request's method is {}, and it must be GET", quote(&*head.method));
         Note::new(NoteCode::RequestMethod, Blame::Client, text)
     })
 }

@@ -45,9 +45,9 @@ pub(crate) fn request(head: &str) -> RequestHead {
     let start: Vec<&str> = lines.next().unwrap().splitn(3, ' ').collect();
     let [method, target, version] = start[..] else { panic!("a request line") };
     RequestHead {
-        method: method.into(),
+        method: method.to_owned().into(),
         target: target.into(),
-        version: version.trim_start_matches("HTTP/").into(),
+        version: version.trim_start_matches("HTTP/").to_owned().into(),
         fields: fields(lines),
         origin: packet(4),
         begin: packet(4),
@@ -61,8 +61,8 @@ pub(crate) fn response(head: &str) -> ResponseHead {
     let version = start.next().unwrap().trim_start_matches("HTTP/");
     ResponseHead {
         status: start.next().unwrap().parse().unwrap(),
-        reason: start.next().unwrap_or("").into(),
-        version: version.into(),
+        reason: start.next().unwrap_or("").to_owned().into(),
+        version: version.to_owned().into(),
         fields: fields(lines),
         origin: packet(6),
         begin: packet(6),

@@ -48,7 +48,7 @@ fn request(buf: &mut Vec<u8>, cx: &Cx<'_>, head: Option<&RequestHead>) {
     raw(buf, ",\"url\":");
     string(buf, &url(cx, head));
     raw(buf, ",\"httpVersion\":");
-    version(buf, head.map(|head| head.version.as_str()));
+    version(buf, head.map(|head| &*head.version));
     raw(buf, ",\"cookies\":[");
     let pairs = fields.all("cookie").flat_map(|value| value.split(|b| *b == b';'));
     separated(buf, pairs.filter(|pair| !pair.trim_ascii().is_empty()), |buf, pair| {
@@ -79,7 +79,7 @@ fn response(buf: &mut Vec<u8>, head: Option<&ResponseHead>) {
     raw(buf, ",\"statusText\":");
     string(buf, head.map_or("", |head| &head.reason));
     raw(buf, ",\"httpVersion\":");
-    version(buf, head.map(|head| head.version.as_str()));
+    version(buf, head.map(|head| &*head.version));
     raw(buf, ",\"cookies\":[");
     separated(buf, fields.all("set-cookie"), |buf, value| {
         let mut parts = value.split(|b| *b == b';');
