@@ -313,11 +313,19 @@ impl Half {
         // FIN takes a number too, but is no byte.
         let to = self.fin.map_or(to, |fin| to.min(fin.at));
         if self.acked <= self.next && to > self.next {
+            self.begin_waiting();
             self.grace = 0;
             self.settled = [to; 2];
         }
         self.acked = self.acked.max(to);
         to
+    }
+
+    /// Before something waits: if nothing did, it does from now on.
+    fn begin_waiting(&mut self) {
+        if !self.is_waiting() {
+            self.waits_since = None;
+        }
     }
 
     /// Called once for each segment of the connection, whichever side sent it, while something waits.
@@ -330,8 +338,6 @@ impl Half {
         }
         if self.is_waiting() {
             self.waits_since = self.waits_since.or(now.time);
-        } else {
-            self.waits_since = None;
         }
     }
 
@@ -431,6 +437,7 @@ impl Half {
     /// Keeps a segment that came early, where nothing is held yet: the first bytes win.
     fn hold(&mut self, piece: &Piece<'_>, at: u64, cut: u64, give: Give<'_>) -> ControlFlow<()> {
         let &Piece { origin, bytes, heard, .. } = piece;
+        self.begin_waiting();
         let end = at.saturating_add(bytes.len() as u64).saturating_add(cut);
         let mut conflict = 0;
         // The held stretches that overlap [at, end): the one that starts before, and those inside.
