@@ -159,9 +159,8 @@ impl<S: Sink> Pipeline<S> {
         if self.on_open.is_none()
             && let Some(segment) = self.decoder.at_a_glance(record)
         {
-            let flowing = self.table.push(&segment, &mut self.conns);
-            self.whose = self.table.current().map_or(Whose::Nobody, Whose::Flow);
-            return flowing;
+            self.last_was = LastWas::Segment;
+            return self.table.push(&segment, &mut self.conns);
         }
         self.push_any(record)
     }

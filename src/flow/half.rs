@@ -80,11 +80,6 @@ pub(super) struct Half {
     acked: u64,
     /// Sequence number of `next`; meaningless until `started`.
     next_seq: SeqNo,
-    /// Segments of the connection since `acked` went beyond `next`.
-    grace: u32,
-    /// What `acked` was some segments ago, and a few segments ago: what has just been acknowledged may
-    /// be in the capture's next packet.
-    settled: [u64; 2],
     /// `next_seq` is known, from a SYN, a segment, or the other side's acknowledgement.
     started: bool,
     /// FIN was delivered, or RST: nothing follows.
@@ -107,6 +102,11 @@ struct Astray {
     fin: Option<Fin>,
     /// Since when something waits.
     waits_since: Option<Timestamp>,
+    /// Segments of the connection since `acked` went beyond `next`.
+    grace: u32,
+    /// What `acked` was some segments ago, and a few segments ago: what has just been acknowledged may
+    /// be in the capture's next packet.
+    settled: [u64; 2],
     /// Segments far outside the stream: the sequence number that would follow, and how many.
     stray: (SeqNo, u8),
 }
@@ -393,26 +393,35 @@ impl Half {
         // FIN takes a number too, but is no byte.
         let to = self.fin().map_or(to, |fin| to.min(fin.at));
         if self.acked <= self.next && to > self.next {
-            self.grace = 0;
-            self.settled = [to; 2];
+            self.begin_waiting();
+            let astray = self.astray();
+            astray.grace = 0;
+            astray.settled = [to; 2];
         }
         self.acked = self.acked.max(to);
         to
     }
 
+    /// Before something waits: if nothing did, it does from now on.
+    fn begin_waiting(&mut self) {
+        if !self.is_waiting() {
+            self.waits_no_more();
+        }
+    }
+
     /// Called once for each segment of the connection, whichever side sent it, while something waits.
     pub(super) fn tick(&mut self, now: Origin) {
         if self.acked > self.next {
-            self.grace = self.grace.saturating_add(1);
-            if self.grace.is_multiple_of(SETTLING) {
-                self.settled = [self.settled[1], self.acked];
+            let acked = self.acked;
+            let astray = self.astray();
+            astray.grace = astray.grace.saturating_add(1);
+            if astray.grace.is_multiple_of(SETTLING) {
+                astray.settled = [astray.settled[1], acked];
             }
         }
         if self.is_waiting() {
             let since = &mut self.astray().waits_since;
             *since = since.or(now.time);
-        } else {
-            self.waits_no_more();
         }
     }
 
@@ -424,21 +433,25 @@ impl Half {
         give: Give<'_>,
     ) -> ControlFlow<(), bool> {
         let Some(len) = self.hole() else { return ControlFlow::Continue(false) };
-        let waited = now.time.zip(self.waits_since()).map_or(0, |(now, since)| now.since(since));
+        let astray = self.astray();
+        let (segments, settled) = (astray.grace, astray.settled[0]);
+        let waited = now.time.zip(astray.waits_since).map_or(0, |(now, since)| now.since(since));
         let grace = &limits.hole_grace_segments;
         let enough = if waited < limits.hole_grace_ns { grace.end } else { grace.start };
-        let proven = self.acked > self.next && self.grace > enough;
+        let proven = self.acked > self.next && segments > enough;
         if self.is_full(limits) || waited > limits.hold_ns {
             self.give_up(now, len, give)?;
             return ControlFlow::Continue(true);
         }
-        let settled = self.settled[0].saturating_sub(self.next);
+        let settled = settled.saturating_sub(self.next);
         if !proven || settled == 0 {
             return ControlFlow::Continue(false);
         }
         self.give_up(now, len.min(settled), give)?;
-        self.grace = 0;
-        self.settled = [self.acked; 2];
+        let acked = self.acked;
+        let astray = self.astray();
+        astray.grace = 0;
+        astray.settled = [acked; 2];
         ControlFlow::Continue(true)
     }
 
@@ -446,10 +459,6 @@ impl Half {
     pub(super) fn give_up(&mut self, now: Origin, len: u64, give: Give<'_>) -> ControlFlow<()> {
         self.waits_no_more();
         self.gap(now, len, false, give)
-    }
-
-    fn waits_since(&self) -> Option<Timestamp> {
-        self.astray.as_deref()?.waits_since
     }
 
     fn waits_no_more(&mut self) {
@@ -525,6 +534,7 @@ impl Half {
     /// Keeps a segment that came early, where nothing is held yet: the first bytes win.
     fn hold(&mut self, piece: &Piece<'_>, at: u64, cut: u64, give: Give<'_>) -> ControlFlow<()> {
         let &Piece { origin, bytes, heard, .. } = piece;
+        self.begin_waiting();
         let end = at.saturating_add(bytes.len() as u64).saturating_add(cut);
         let mut conflict = 0;
         let Astray { held: all, held_bytes, .. } = &mut **self.astray.get_or_insert_default();

@@ -430,6 +430,7 @@ impl<T: Default> Part<T> {
     }
 
     /// Drops connections that were idle too long, and the longest idle ones when there are too many.
+    #[inline]
     fn sweep<H: Handler<State = T>>(
         &mut self,
         now: Origin,
@@ -445,6 +446,16 @@ impl<T: Default> Part<T> {
         if !crowded && !due {
             return ControlFlow::Continue(());
         }
+        self.sweep_now(now, limits, handler)
+    }
+
+    #[cold]
+    fn sweep_now<H: Handler<State = T>>(
+        &mut self,
+        now: Origin,
+        limits: &Limits,
+        handler: &mut H,
+    ) -> ControlFlow<()> {
         self.swept = now.time.or(self.swept);
         let mut doomed: Vec<(FlowId, Place)> = Vec::new();
         for (at, flow) in (0u32..).zip(&self.flows) {
@@ -548,8 +559,8 @@ impl<T: Default> Flow<T> {
     fn idle_too_long(&self, now: Origin, limits: &Limits) -> bool {
         let Some(idle) = idle(self.last, now) else { return false };
         match self.phase {
-            // What would still have come before the RST does not come any more.
-            Phase::Open if self.reset.is_some() => idle > limits.hold_ns,
+            // What would still have come before the RST, or before the second FIN, does not come any more.
+            Phase::Open if self.reset.is_some() || self.has_both_fins() => idle > limits.hold_ns,
             Phase::Open if self.a.is_silent() && self.b.is_silent() => idle > limits.idle_ns,
             Phase::Open => idle > limits.idle_websocket_ns,
             Phase::Ignored => idle > limits.idle_ns,
@@ -640,6 +651,11 @@ impl<T: Default> Flow<T> {
         ControlFlow::Continue(kept)
     }
 
+    /// Both sides closed it; it is open only as long as what they sent before may still come.
+    fn has_both_fins(&self) -> bool {
+        self.a.has_fin() && self.b.has_fin()
+    }
+
     /// What is kept of it beyond its own size.
     #[inline]
     fn heavy<H: Handler<State = T>>(&self, handler: &H) -> usize {
@@ -697,8 +713,13 @@ impl<T: Default> Flow<T> {
         self.phase = Phase::Closed;
         let mut state = std::mem::take(&mut self.state);
         let mut wanted = true;
+        let both_fins = self.has_both_fins();
         let Self { info, a, b, reset, .. } = self;
-        let (why, origin) = reset.map_or((why, origin), |(_, at)| (Finish::Tcp, at));
+        let (why, origin) = match reset {
+            Some((_, at)) => (Finish::Tcp, *at),
+            None if both_fins => (Finish::Tcp, self.last),
+            None => (why, origin),
+        };
         let mut give = |side: Side, event: StreamEvent<'_>| {
             if wanted {
                 wanted = handler.stream(info, &mut state, side, event)? == Interest::Keep;

@@ -257,6 +257,35 @@ fn what_was_acknowledged_just_now_is_not_given_up_with_an_older_hole() {
 }
 
 #[test]
+fn patience_with_a_hole_begins_anew_with_each() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    net.send(true, ACK, 2, 0, b"cd");
+    net.send(true, ACK, 0, 0, b"ab");
+    // Long after, with nothing waiting in between, FIN overtakes the last bytes.
+    net.time += 1_000_000_000;
+    net.send(false, ACK, 0, 6, b"");
+    net.send(true, FIN | ACK, 6, 0, b"");
+    net.send(false, FIN | ACK, 0, 7, b"");
+    net.send(true, ACK, 7, 1, b"");
+    net.send(true, ACK, 4, 0, b"ef");
+    assert_eq!(net.out.a.bytes, whole(b"abcdef"));
+}
+
+#[test]
+fn closed_connection_with_a_hole_is_not_open_for_long() {
+    let mut net = Net::new();
+    net.open(0, 0);
+    net.send(true, FIN | ACK, 4, 0, b"");
+    net.send(false, FIN | ACK, 0, 5, b"");
+    assert_eq!(net.out.finished, []);
+    net.time += 60_000_000_000;
+    net.send(true, ACK, 5, 1, b"");
+    assert_eq!(net.out.finished.len(), 1);
+    assert_eq!(net.out.finished[0].1, Finish::Tcp);
+}
+
+#[test]
 fn answer_waits_for_the_request_that_it_acknowledges() {
     let mut net = Net::new();
     net.open(0, 0);
