@@ -59,9 +59,7 @@ impl<S: Sink> Out<'_, S> {
 pub struct Scratch {
     /// Unmasked bytes of the frame at hand.
     pub unmasked: Vec<u8>,
-    /// Inflated bytes of the message at hand; initialised to its length, of which a part is used.
-    pub inflated: Vec<u8>,
-    /// For compressed messages that stand alone.
+    /// For compressed messages.
     pub inflater: deflate::Shared,
     /// Buffers of messages that are done, for those to come: of each part of the flow table its own. A
     /// connection is weighed with the room that its buffers have, so who had them before must not
@@ -117,7 +115,6 @@ impl Scratch {
     /// for several parts in turn needs it once.
     pub fn swap(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.unmasked, &mut other.unmasked);
-        std::mem::swap(&mut self.inflated, &mut other.inflated);
         std::mem::swap(&mut self.inflater, &mut other.inflater);
         std::mem::swap(&mut self.currents, &mut other.currents);
         std::mem::swap(&mut self.opens, &mut other.opens);
@@ -141,10 +138,8 @@ impl Scratch {
 
     /// After a large message: memory follows what is needed now.
     fn shrink(&mut self) {
-        for buffer in [&mut self.unmasked, &mut self.inflated] {
-            if buffer.capacity() > Self::KEEP {
-                *buffer = Vec::new();
-            }
+        if self.unmasked.capacity() > Self::KEEP {
+            self.unmasked = Vec::new();
         }
     }
 }

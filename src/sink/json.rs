@@ -12,7 +12,9 @@
 //!
 //! The lines themselves are pure functions in [`mod@line`], so that several threads can render them.
 
+mod digits;
 pub mod line;
+mod quote;
 pub mod write;
 
 use std::io::{self, Write};

@@ -196,11 +196,12 @@ pub fn inflate(data: &[u8]) {
     let mut runs = [const { Vec::new() }; 2];
     for run in &mut runs {
         let mut inflater = Inflater::new(side);
-        let (mut shared, mut out) = (Shared::default(), Vec::new());
+        let mut shared = Shared::default();
         for message in rest.split(|byte| *byte == 0xa5) {
-            let got = inflater.message(message, flags & 0x80 != 0, limit, &mut shared, &mut out);
-            assert!(got.len <= limit + 1 && out.len() <= limit + 1, "the limit holds");
-            run.push((got, out.get(..got.len).map(<[u8]>::to_vec)));
+            let got = inflater.message(message, flags & 0x80 != 0, limit, &mut shared);
+            let plain = inflater.plain(&got, &shared).to_vec();
+            assert!(got.len <= limit + 1 && plain.len() <= limit + 1, "the limit holds");
+            run.push((got, plain));
         }
     }
     let [first, second] = runs;

@@ -6,9 +6,10 @@
 use std::ops::ControlFlow;
 
 use crate::event::{Counted, Cx, Event, Message, MessageKind, Payload, Sink};
+use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, MessageNo, Origin};
-use crate::ws::deflate::{Inflated, Inflater, Loss, Outcome};
+use crate::ws::deflate::{Inflated, Inflater, Loss, Outcome, Shared};
 use crate::ws::rules::Notes;
 use crate::ws::{Out, mask};
 
@@ -161,59 +162,52 @@ impl Counter {
             self.lose_if(true, Loss::Capture);
             return self.emit(no, &head, 0, Payload::Data(&[]), &mut notes, origin, out);
         }
-        let mut inflated = std::mem::take(&mut out.scratch.inflated);
-        let got = self.inflate(&head, bytes, &mut inflated, out);
+        let mut shared = std::mem::take(&mut out.scratch.inflater);
+        let got = self.inflate(&head, bytes, &mut shared, out.limits);
         self.note_inflated(no, &got, &mut notes, out.limits);
         head.whole = got.outcome == Outcome::Whole;
-        let plain = inflated.get(..got.len).unwrap_or(&[]);
-        self.bytes = self.bytes.saturating_add(plain.len() as u64);
+        let len = got.len as u64;
+        self.bytes = self.bytes.saturating_add(len);
         let payload = if got.outcome == Outcome::OverLimit {
             Payload::Skipped
         } else {
-            self.checked(no, &head, plain, &mut notes, budget)
+            self.checked(no, &head, self.plain(&got, &shared), &mut notes, budget)
         };
-        let flow = self.emit(no, &head, plain.len() as u64, payload, &mut notes, origin, out);
-        out.scratch.inflated = inflated;
-        out.scratch.shrink();
+        let flow = self.emit(no, &head, len, payload, &mut notes, origin, out);
+        shared.shrink();
+        out.scratch.inflater = shared;
         flow
     }
 
-    fn inflate<S>(
+    fn inflate(
         &mut self,
         head: &Head,
         bytes: &[u8],
-        to: &mut Vec<u8>,
-        out: &mut Out<'_, S>,
+        shared: &mut Shared,
+        limits: &Limits,
     ) -> Inflated {
         let text = head.kind == MessageKind::Text;
-        let limit = out.limits.inflate_bytes;
         match &mut self.inflater {
-            Some(inflater) => inflater.message(bytes, text, limit, &mut out.scratch.inflater, to),
-            None => Inflated {
-                len: 0,
-                outcome: Outcome::ContextLost(Loss::Capture),
-                took_over: false,
-                too_far: None,
-            },
+            Some(inflater) => inflater.message(bytes, text, limits.inflate_bytes, shared),
+            None => Inflated::nothing(Outcome::ContextLost(Loss::Capture)),
         }
+    }
+
+    fn plain<'a>(&'a self, inflated: &Inflated, shared: &'a Shared) -> &'a [u8] {
+        self.inflater.as_deref().map_or(&[], |inflater| inflater.plain(inflated, shared))
     }
 
     /// Inflates one frame of `x-webkit-deflate-frame` and replaces its bytes, from `start` on.
     pub(super) fn inflate_frame<S>(&mut self, open: &mut Open, start: usize, out: &mut Out<'_, S>) {
-        let mut inflated = std::mem::take(&mut out.scratch.inflated);
+        let mut shared = std::mem::take(&mut out.scratch.inflater);
         let frame = open.bytes.get(start..).unwrap_or(&[]);
         // Where a character may be cut by the frame, UTF-8 says nothing of one frame.
         let head = Head { kind: MessageKind::Binary, ..open.head.clone() };
         let got = if open.head.whole {
-            self.inflate(&head, frame, &mut inflated, out)
+            self.inflate(&head, frame, &mut shared, out.limits)
         } else {
             self.lose_if(true, Loss::Capture);
-            Inflated {
-                len: 0,
-                outcome: Outcome::ContextLost(Loss::Capture),
-                took_over: false,
-                too_far: None,
-            }
+            Inflated::nothing(Outcome::ContextLost(Loss::Capture))
         };
         if open.head.whole {
             let mut notes = std::mem::take(&mut open.notes);
@@ -226,10 +220,10 @@ impl Counter {
             open.head.over = true;
             open.bytes = Vec::new();
         } else {
-            open.bytes.extend_from_slice(inflated.get(..got.len).unwrap_or(&[]));
+            open.bytes.extend_from_slice(self.plain(&got, &shared));
         }
-        out.scratch.inflated = inflated;
-        out.scratch.shrink();
+        shared.shrink();
+        out.scratch.inflater = shared;
     }
 
     fn lose_if(&mut self, compressed: bool, loss: Loss) {
@@ -272,13 +266,7 @@ impl Counter {
         Payload::Data(bytes)
     }
 
-    fn note_inflated(
-        &self,
-        no: MessageNo,
-        got: &Inflated,
-        notes: &mut Notes,
-        limits: &crate::limits::Limits,
-    ) {
+    fn note_inflated(&self, no: MessageNo, got: &Inflated, notes: &mut Notes, limits: &Limits) {
         let who = self.dir.sender();
         let mut push = |note| notes.push(note, limits.notes);
         match got.outcome {

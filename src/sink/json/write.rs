@@ -2,14 +2,18 @@
 //!
 //! Gets: values. Gives: their JSON text, appended. Keeps: nothing.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::Simd;
+use base64::engine::general_purpose::PAD;
 
+use super::digits::{self, eight};
+use super::quote;
 use crate::sink::address::spell;
-use crate::sink::escape::is_unsafe;
 use crate::units::Timestamp;
 
 /// Appends a string in quotes.
@@ -18,7 +22,7 @@ use crate::units::Timestamp;
 /// line may be shown on a terminal.
 pub fn string(buf: &mut Vec<u8>, text: &str) {
     buf.push(b'"');
-    string_inside(buf, text);
+    quote::inside(buf, text);
     buf.push(b'"');
 }
 
@@ -33,7 +37,7 @@ impl serde_json::ser::Formatter for Harmless {
         fragment: &str,
     ) -> io::Result<()> {
         let mut escaped = Vec::with_capacity(fragment.len());
-        string_inside(&mut escaped, fragment);
+        quote::inside(&mut escaped, fragment);
         writer.write_all(&escaped)
     }
 }
@@ -55,22 +59,33 @@ pub fn opt_string(buf: &mut Vec<u8>, text: Option<&str>) {
 
 /// Appends bytes as a string in base64.
 pub fn base64(buf: &mut Vec<u8>, bytes: &[u8]) {
+    // Which instructions the processor has is asked once.
+    static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
+    // In pieces that stay in the cache, since their room is filled twice. They are whole groups of three
+    // bytes, so that only the last is padded.
+    const PIECE: usize = 3 << 10;
     buf.push(b'"');
-    let begin = buf.len();
-    buf.resize(begin.saturating_add(bytes.len().div_ceil(3).saturating_mul(4)), 0);
-    let written = buf.get_mut(begin..).and_then(|to| STANDARD.encode_slice(bytes, to).ok());
-    // The room is exactly that of the padded text.
-    buf.truncate(begin + written.unwrap_or(0));
+    buf.reserve(bytes.len().div_ceil(3).saturating_mul(4));
+    for piece in bytes.chunks(PIECE) {
+        let begin = buf.len();
+        buf.resize(begin + piece.len().div_ceil(3) * 4, 0);
+        let written = buf.get_mut(begin..).and_then(|to| ENGINE.encode_slice(piece, to).ok());
+        // The room is exactly that of the padded text.
+        buf.truncate(begin + written.unwrap_or(0));
+    }
     buf.push(b'"');
 }
 
 /// Appends a whole number.
-pub fn number(buf: &mut Vec<u8>, value: impl itoa::Integer) {
-    buf.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+pub fn number(buf: &mut Vec<u8>, value: impl itoa::Integer + TryInto<u32> + Copy) {
+    match value.try_into() {
+        Ok(small) if small < digits::LIMIT => digits::push(buf, small),
+        _ => buf.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+    }
 }
 
 /// Appends a whole number or null.
-pub fn opt_number(buf: &mut Vec<u8>, value: Option<impl itoa::Integer>) {
+pub fn opt_number(buf: &mut Vec<u8>, value: Option<impl itoa::Integer + TryInto<u32> + Copy>) {
     match value {
         Some(value) => number(buf, value),
         None => null(buf),
@@ -85,9 +100,47 @@ pub fn boolean(buf: &mut Vec<u8>, value: bool) {
 /// Appends a time in RFC 3339, or null.
 pub fn time(buf: &mut Vec<u8>, time: Option<Timestamp>) {
     let Some(time) = time else { return null(buf) };
-    buf.push(b'"');
-    buf.extend_from_slice(time.rfc3339().as_bytes());
-    buf.push(b'"');
+    LAST.with(|last| {
+        let mut clock = last.get();
+        if clock.time != Some(time) {
+            clock.set(time);
+            last.set(clock);
+        }
+        buf.extend_from_slice(&clock.text);
+    });
+}
+
+thread_local! {
+    /// The time that was written last.
+    static LAST: Cell<Clock> = const { Cell::new(Clock { time: None, text: [b'"'; 32] }) };
+}
+
+/// A time's text in quotes. The lines of a packet share it, and most others share their second with the
+/// line before: a calendar costs more than all the rest of a short line.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    time: Option<Timestamp>,
+    text: [u8; 32],
+}
+
+impl Clock {
+    fn set(&mut self, time: Timestamp) {
+        const SECOND: i64 = 1_000_000_000;
+        let second = time.0.div_euclid(SECOND);
+        if self.time.replace(time).is_none_or(|last| last.0.div_euclid(SECOND) != second)
+            && let Some(to) = self.text.get_mut(1..31)
+        {
+            to.copy_from_slice(time.rfc3339().as_bytes());
+        }
+        let nanos = u32::try_from(time.0.rem_euclid(SECOND)).unwrap_or(0);
+        // `"2026-11-22T16:01:02.` comes before them.
+        if let Some(([first, rest @ ..], _)) =
+            self.text.get_mut(21..).and_then(<[u8]>::split_first_chunk_mut::<9>)
+        {
+            *first = b'0' + u8::try_from(nanos / digits::LIMIT).unwrap_or(0);
+            *rest = eight(nanos % digits::LIMIT);
+        }
+    }
 }
 
 /// Appends `null`.
@@ -98,118 +151,6 @@ pub fn null(buf: &mut Vec<u8>) {
 /// Appends raw JSON text: keys and punctuation.
 pub fn raw(buf: &mut Vec<u8>, text: &str) {
     buf.extend_from_slice(text.as_bytes());
-}
-
-fn string_inside(buf: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    // Most text needs a backslash now and then.
-    buf.reserve(bytes.len() + bytes.len() / 8);
-    let mut at = 0;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WORD>) {
-        buf.extend_from_slice(word);
-        let clean = clean_bytes(*word);
-        at += clean;
-        if clean < WORD {
-            buf.truncate(buf.len() - (WORD - clean));
-            at += special(buf, text, at);
-        }
-    }
-    while let Some(&byte) = bytes.get(at) {
-        if looks_special(byte) {
-            at += special(buf, text, at);
-        } else {
-            buf.push(byte);
-            at += 1;
-        }
-    }
-}
-
-/// Appends what stands at a byte that may need escaping; tells how many bytes that was.
-#[inline]
-fn special(buf: &mut Vec<u8>, text: &str, at: usize) -> usize {
-    let rest = text.as_bytes().get(at..).unwrap_or_default();
-    match rest.first() {
-        Some(b'"') => raw(buf, "\\\""),
-        Some(b'\\') => raw(buf, "\\\\"),
-        Some(&byte) if !looks_special(byte) => {
-            let plain = |b: &&u8| **b >= 0x80 && !looks_special(**b);
-            let len = rest.iter().take_while(plain).count().max(1);
-            buf.extend_from_slice(rest.get(..len).unwrap_or(rest));
-            return len;
-        }
-        _ => return character(buf, text.get(at..).and_then(|rest| rest.chars().next())),
-    }
-    1
-}
-
-/// Appends a character, escaped where it must be; tells how many bytes it has.
-fn character(buf: &mut Vec<u8>, c: Option<char>) -> usize {
-    // A byte that begins no character can not be met.
-    let Some(c) = c else { return 1 };
-    if needs_escape(c) {
-        escape(buf, c);
-    } else {
-        buf.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-    c.len_utf8()
-}
-
-/// Bytes looked at together, as one number.
-const WORD: usize = size_of::<u64>();
-
-/// Bytes at the front that need no look: ASCII without control characters, quotation marks and
-/// backslashes.
-#[inline]
-fn clean_bytes(word: [u8; WORD]) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = ONES * 0x80;
-    let word = u64::from_le_bytes(word);
-    // The high bit of each byte that is below `n`, up to the first such byte exactly: what is borrowed
-    // goes upwards only.
-    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    let found = (word | below(word, 0x20) | is(b'"') | is(b'\\') | is(0x7f)) & HIGH;
-    found.trailing_zeros() as usize / 8
-}
-
-/// Needs escaping, or begins a UTF-8 sequence that may.
-const fn looks_special(byte: u8) -> bool {
-    // C2: C1 controls, soft hyphen. D8 to DC, E0 to E2, EF, F0, F3: format characters.
-    byte < 0x20
-        || byte == b'"'
-        || byte == b'\\'
-        || byte == 0x7f
-        || byte == 0xc2
-        || (byte >= 0xd8 && byte <= 0xe2)
-        || byte == 0xef
-        || byte == 0xf0
-        || byte == 0xf3
-}
-
-const fn needs_escape(c: char) -> bool {
-    matches!(c, '"' | '\\') || is_unsafe(c)
-}
-
-fn escape(buf: &mut Vec<u8>, c: char) {
-    match c {
-        '"' => raw(buf, "\\\""),
-        '\\' => raw(buf, "\\\\"),
-        '\n' => raw(buf, "\\n"),
-        '\r' => raw(buf, "\\r"),
-        '\t' => raw(buf, "\\t"),
-        '\x08' => raw(buf, "\\b"),
-        '\x0c' => raw(buf, "\\f"),
-        _ => c.encode_utf16(&mut [0; 2]).iter().for_each(|&unit| escape_unit(buf, unit)),
-    }
-}
-
-/// `\u` and four hex digits.
-fn escape_unit(buf: &mut Vec<u8>, unit: u16) {
-    raw(buf, "\\u");
-    for shift in [12, 8, 4, 0] {
-        let digit = u32::from((unit >> shift) & 0xf);
-        buf.push(char::from_digit(digit, 16).map_or(b'0', |c| u8::try_from(c).unwrap_or(b'0')));
-    }
 }
 
 #[cfg(test)]
@@ -233,32 +174,37 @@ mod tests {
     }
 
     #[test]
-    fn no_unsafe_character_is_written_raw() {
-        for c in ('\0'..=char::MAX).filter(|c| is_unsafe(*c)) {
-            assert!(!written(&c.to_string()).contains(c), "{c:?}");
+    fn times_are_written_whatever_was_written_before() {
+        let times = [0, 1, 999_999_999, 1_000_000_000, -1, 1_763_827_262_000_000_003, 5, i64::MAX];
+        for first in times {
+            for second in [first, i64::MIN, 7, 1_763_827_262_123_456_789] {
+                let mut buf = Vec::new();
+                time(&mut buf, Some(Timestamp(first)));
+                time(&mut buf, Some(Timestamp(second)));
+                let want =
+                    [first, second].map(|ns| format!("\"{}\"", Timestamp(ns).rfc3339().as_str()));
+                assert_eq!(String::from_utf8(buf).unwrap(), want.concat());
+            }
         }
     }
 
     #[test]
-    fn escapes_are_those_of_rfc_8259() {
-        assert_eq!(
-            written("\"\\\n\r\t\x08\x0c\x1b\u{e0001}"),
-            r#""\"\\\n\r\t\b\f\u001b\udb40\udc01""#
-        );
-        assert_eq!(written("/ Grüße 日本 🚀"), "\"/ Grüße 日本 🚀\"");
-    }
-
-    #[test]
-    fn characters_across_blocks_are_whole() {
-        for before in 0..70 {
-            for c in ["\u{e9}", "\u{65e5}", "\u{1f680}", "\u{85}", "\"", "\u{e0001}", "\\"] {
-                for after in ["", "\u{7}", "\"", "\u{e9}\u{7}"] {
-                    let quote = if before % 2 == 0 { "" } else { "\"" };
-                    let text = format!("{quote}{}{c}{after}{}", "x".repeat(before), "y".repeat(40));
-                    let json = written(&text);
-                    assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text, "{text}");
-                }
+    fn numbers_of_every_length_are_their_digits() {
+        let mut value = 0_u64;
+        for digit in (1..=9).chain(0..=9) {
+            for near in [value.saturating_sub(1), value, value + 1] {
+                let mut buf = b"x".to_vec();
+                number(&mut buf, near);
+                assert_eq!(buf, format!("x{near}").into_bytes());
             }
+            value = value * 10 + digit;
+        }
+        for power in 0..19 {
+            let mut buf = Vec::new();
+            number(&mut buf, 10_u64.pow(power) - 1);
+            number(&mut buf, 10_u64.pow(power));
+            let want = format!("{}{}", 10_u64.pow(power) - 1, 10_u64.pow(power));
+            assert_eq!(buf, want.into_bytes());
         }
     }
 
@@ -271,6 +217,17 @@ mod tests {
             let mut buf = b"x".to_vec();
             base64(&mut buf, bytes.as_bytes());
             assert_eq!(buf, format!("x\"{text}\"").into_bytes());
+        }
+    }
+
+    #[test]
+    fn large_payloads_are_the_same_in_pieces() {
+        let bytes: Vec<u8> = (0..20_000_u32).map(|n| n.wrapping_mul(n).to_le_bytes()[1]).collect();
+        for len in [3071, 3072, 3073, 3074, 6144, 6145, 20_000] {
+            let mut buf = Vec::new();
+            base64(&mut buf, &bytes[..len]);
+            let want = base64::engine::general_purpose::STANDARD.encode(&bytes[..len]);
+            assert_eq!(String::from_utf8(buf).unwrap(), format!("\"{want}\""), "{len} bytes");
         }
     }
 

@@ -1,4 +1,5 @@
-use flate2::{Compress, Compression, FlushCompress};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -9,17 +10,16 @@ const LIMIT: usize = 1 << 20;
 struct Reader {
     inflater: Inflater,
     shared: Shared,
-    out: Vec<u8>,
 }
 
 impl Reader {
     fn new(side: DeflateSide) -> Self {
-        Self { inflater: Inflater::new(side), shared: Shared::default(), out: Vec::new() }
+        Self { inflater: Inflater::new(side), shared: Shared::default() }
     }
 
     fn read(&mut self, data: &[u8]) -> (Vec<u8>, Inflated) {
-        let got = self.inflater.message(data, false, LIMIT, &mut self.shared, &mut self.out);
-        (self.out[..got.len].to_vec(), got)
+        let got = self.inflater.message(data, false, LIMIT, &mut self.shared);
+        (self.inflater.plain(&got, &self.shared).to_vec(), got)
     }
 
     fn whole(&mut self, data: &[u8]) -> Vec<u8> {
@@ -28,6 +28,9 @@ impl Reader {
         out
     }
 }
+
+/// The four octets that a sender removed from the end of a message (RFC 7692 section 7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// A sender of compressed messages with one context.
 struct Writer(Compress);
@@ -121,13 +124,9 @@ fn every_window_size_with_and_without_takeover() {
                 data.extend_from_within(..);
                 let (out, got) = reader.read(&writer.message(&data));
                 assert_eq!(out, data);
-                let fine = Inflated {
-                    len: 1400,
-                    outcome: Outcome::Whole,
-                    took_over: false,
-                    too_far: None,
-                };
-                assert_eq!(got, fine, "bits {bits}, takeover {takeover}, message {i}");
+                let fine = (1400, Outcome::Whole, false, None);
+                let told = (got.len, got.outcome, got.took_over, got.too_far);
+                assert_eq!(told, fine, "bits {bits}, takeover {takeover}, message {i}");
                 if !takeover {
                     writer = Writer::new(bits);
                 }
@@ -252,23 +251,155 @@ fn a_bomb_is_stopped_at_the_limit() {
     let data = Writer::new(15).message(&vec![0; 50 << 20]);
     assert!(data.len() < 60_000);
     assert_eq!(reader.read(&data).1.outcome, Outcome::OverLimit);
-    assert!(reader.out.len() <= LIMIT + 1);
+    assert!(reader.shared.large.len() <= LIMIT + 4 * WINDOW, "not much more than the limit");
     assert!(matches!(
         reader.read(&[0xf2, 0x00, 0x11, 0x00, 0x00]).1.outcome,
         Outcome::ContextLost(Loss::Failure)
     ));
 }
 
-#[test]
-fn the_window_holds_the_last_32_kib_whatever_the_pieces() {
-    let all = noise(200_000, 9);
-    for piece in [1, 7, 1000, 32_767, 32_768, 32_769, 100_000] {
-        let mut window = Window::default();
-        for chunk in all.chunks(piece) {
-            window.push(chunk);
+/// Code lengths, as a message of one empty block.
+fn dynamic(literals: &[u8], distances: &[u8], body: &[(u32, u32)]) -> Vec<u8> {
+    let mut bits: Vec<(u32, u32)> = vec![
+        (0, 1),
+        (2, 2),
+        (u32::try_from(literals.len()).unwrap() - 257, 5),
+        (u32::try_from(distances.len()).unwrap() - 1, 5),
+        (15, 4),
+    ];
+    // All lengths from 0 to 15 have a code of four bits: the number itself.
+    for symbol in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15] {
+        bits.push((if symbol < 16 { 4 } else { 0 }, 3));
+    }
+    let reversed = |n: u8| (u32::from(n).reverse_bits() >> 28, 4);
+    bits.extend(literals.iter().chain(distances).map(|length| reversed(*length)));
+    bits.extend(body);
+    bits.push((0, 3));
+    let mut out = vec![0];
+    let mut count = 0;
+    for (value, width) in bits {
+        for i in 0..width {
+            if count == 8 {
+                out.push(0);
+                count = 0;
+            }
+            *out.last_mut().unwrap() |= u8::try_from(value >> i & 1).unwrap() << count;
+            count += 1;
         }
-        let (newer, older) = window.bytes.split_at(window.oldest);
-        assert_eq!([older, newer].concat(), all[all.len() - WINDOW..], "pieces of {piece}");
-        assert!(window.bytes.capacity() <= WINDOW);
+    }
+    out
+}
+
+mod codes_of_a_block {
+    use super::*;
+
+    fn outcome(literals: &[u8], distances: &[u8], body: &[(u32, u32)]) -> Outcome {
+        Reader::new(PLAIN).read(&dynamic(literals, distances, body)).1.outcome
+    }
+
+    fn literals(lengths: &[(usize, u8)], count: usize) -> Vec<u8> {
+        let mut all = vec![0; count];
+        for &(symbol, length) in lengths {
+            all[symbol] = length;
+        }
+        all
+    }
+
+    #[test]
+    fn complete_codes_are_fine() {
+        let code = literals(&[(65, 1), (256, 1)], 257);
+        let data = dynamic(&code, &[0], &[(0, 1), (0, 1), (1, 1)]);
+        assert_eq!(Reader::new(PLAIN).whole(&data), b"AA");
+    }
+
+    #[test]
+    fn codes_of_all_lengths_reach_the_tables_below() {
+        let mut lengths: Vec<(usize, u8)> = (0..14).map(|i| (usize::from(i) + 65, i + 1)).collect();
+        lengths.extend([(90, 15), (256, 15)]);
+        // Symbol n has n ones and a zero, the last two have fifteen and fourteen ones.
+        let body: Vec<(u32, u32)> = (0..14)
+            .map(|i| ((1 << i) - 1, i + 1))
+            .chain([((1 << 14) - 1, 15), (0x7fff, 15)])
+            .collect();
+        let data = dynamic(&literals(&lengths, 257), &[0], &body);
+        assert_eq!(Reader::new(PLAIN).whole(&data), b"ABCDEFGHIJKLMNZ");
+    }
+
+    #[test]
+    fn too_many_too_few_and_no_end_are_refused() {
+        let too_many = literals(&[(65, 1), (66, 1), (256, 1)], 257);
+        assert_eq!(outcome(&too_many, &[0], &[]), Outcome::Corrupt);
+        let too_few = literals(&[(65, 2), (66, 2), (256, 2)], 257);
+        assert_eq!(outcome(&too_few, &[0], &[]), Outcome::Corrupt);
+        let no_end = literals(&[(65, 1), (66, 1)], 257);
+        assert_eq!(outcome(&no_end, &[0], &[(0, 1)]), Outcome::Corrupt);
+        let only_the_end = literals(&[(256, 1)], 257);
+        assert_eq!(outcome(&only_the_end, &[0], &[(0, 1)]), Outcome::Whole);
+    }
+
+    #[test]
+    fn a_length_without_a_distance_is_refused() {
+        // "A", then three bytes from a distance that has no code.
+        let code = literals(&[(65, 2), (66, 2), (256, 2), (257, 2)], 258);
+        let body = [(0, 2), (3, 2), (0, 1), (1, 2)];
+        assert_eq!(outcome(&code, &[0], &body), Outcome::Corrupt);
+        let whole = dynamic(&code, &[1], &body);
+        assert_eq!(Reader::new(PLAIN).whole(&whole), b"AAAA");
+        assert_eq!(outcome(&code, &[1], &[(0, 2), (3, 2), (1, 1)]), Outcome::Corrupt);
+    }
+}
+
+/// What zlib makes of a stream, and whether it finds fault with it.
+fn zlib(data: &[u8], room: usize) -> (Vec<u8>, bool) {
+    let mut z = Decompress::new(false);
+    let mut out = vec![0; room];
+    let sound = z.decompress(data, &mut out, FlushDecompress::Sync).is_ok();
+    out.truncate(usize::try_from(z.total_out()).unwrap());
+    (out, sound)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 5_000 }))]
+
+    #[test]
+    fn damaged_messages_are_what_zlib_says(
+        seed in any::<u32>(),
+        len in 1_usize..3000,
+        level in 1_u32..10,
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut text: Vec<u8> = noise(len, seed).into_iter().map(|b| 97 + (b - 33) % 20).collect();
+        text.extend_from_within(len / 3..len / 2);
+        let mut z = Compress::new(Compression::new(level), false);
+        let mut data = vec![0; 2 * text.len() + 100];
+        z.compress(&text, &mut data, FlushCompress::Sync).unwrap();
+        data.truncate(usize::try_from(z.total_out()).unwrap() - 4);
+        for (at, byte) in damage {
+            let at = at.index(data.len());
+            data[at] ^= byte;
+        }
+        if let Some(cut) = cut {
+            data.truncate(1 + cut.index(data.len()));
+        }
+        let mut reader = Reader::new(PLAIN);
+        let (out, got) = reader.read(&data);
+        let (expected, sound) = zlib(&data, LIMIT);
+        // Behind a final block zlib reads no further.
+        let final_block = Decompress::new(false)
+            .decompress(&data, &mut vec![0; LIMIT], FlushDecompress::Sync)
+            .is_ok_and(|status| status == flate2::Status::StreamEnd);
+        if final_block {
+            prop_assert!(out.starts_with(&expected) || got.outcome == Outcome::Corrupt);
+        } else if sound {
+            prop_assert!(got.outcome != Outcome::Corrupt);
+            prop_assert_eq!(&out, &expected);
+            if got.outcome == Outcome::Whole {
+                let tail = zlib(&[&data[..], &TAIL].concat(), LIMIT);
+                prop_assert_eq!(&(out, true), &tail, "the tail completes it");
+            }
+        } else {
+            prop_assert_eq!(got.outcome, Outcome::Corrupt);
+        }
     }
 }
