@@ -3,17 +3,24 @@
 //! Gets: arbitrary bytes. Gives: nothing; a broken law panics. Keeps: nothing. The same functions
 //! run in `cargo test` over what is generated there.
 
-#![allow(clippy::missing_panics_doc, reason = "a panic is how a fuzz target tells of a broken law")]
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a panic is how a fuzz target tells of a broken law"
+)]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
+
+use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::event::{ConnInfo, Cx, DeflateAgreement, DeflateSide, Event, MessageKind, Sink, Wants};
 use crate::limits::Limits;
 use crate::units::{
     ConnKey, Direction, FlowId, Origin, PacketNo, PerDirection, StreamNo, Timestamp,
 };
-use crate::ws::deflate::{Inflater, Shared};
+use crate::ws::deflate::{Inflated, Inflater, Outcome, Shared};
 use crate::ws::frame::{Decoder, Part};
 use crate::ws::{Finish, Out, Scratch, Session, Setup};
 
@@ -188,11 +195,28 @@ pub fn frames(data: &[u8]) {
     assert_eq!(parts(data.chunks(step)), whole);
 }
 
-/// Inflating: bounded, and the same again from the same state.
+/// Inflating: bounded, what zlib makes of it, and the same again from the same state.
 pub fn inflate(data: &[u8]) {
     let (&flags, rest) = data.split_first().unwrap_or((&0, &[]));
     let side = DeflateSide { context_takeover: flags & 1 == 0, window_bits: 8 + flags / 2 % 8 };
     let limit = 1 << 16;
+    let mut inflater = Inflater::new(side);
+    let mut shared = Shared::default();
+    let mut before: Vec<u8> = Vec::new();
+    for message in rest.split(|byte| *byte == 0xa5) {
+        let got = inflater.message(message, false, limit, &mut shared);
+        let plain = inflater.plain(&got, &shared);
+        if got.took_over || side.context_takeover {
+            compare_with_zlib(&before, message, &got, plain, limit);
+        } else {
+            compare_with_zlib(&[], message, &got, plain, limit);
+        }
+        if got.outcome == Outcome::Whole {
+            before.extend_from_slice(plain);
+        } else if side.context_takeover {
+            break;
+        }
+    }
     let mut runs = [const { Vec::new() }; 2];
     for run in &mut runs {
         let mut inflater = Inflater::new(side);
@@ -206,6 +230,64 @@ pub fn inflate(data: &[u8]) {
     }
     let [first, second] = runs;
     assert_eq!(first, second);
+}
+
+/// Panics where zlib makes something else of a message behind these bytes.
+pub(crate) fn compare_with_zlib(
+    before: &[u8],
+    message: &[u8],
+    got: &Inflated,
+    plain: &[u8],
+    limit: usize,
+) {
+    // Nothing at all is an empty message, though no DEFLATE.
+    if message.is_empty() {
+        assert_eq!((got.outcome, plain), (Outcome::Whole, &[][..]));
+        return;
+    }
+    let Zlib { out, sound, over } = zlib(before, message, limit);
+    match got.outcome {
+        // Behind a final block zlib reads no further.
+        _ if over => assert!(plain.is_empty() || plain.starts_with(&out)),
+        // It may need to see more than we do to find a fault, but does whatever follows.
+        Outcome::Corrupt if sound => {
+            for fill in [0, 0xff] {
+                let more = zlib(before, &[message, &[fill; 1000]].concat(), limit);
+                assert!(!more.sound, "{message:02x?}, {fill}");
+            }
+        }
+        Outcome::Corrupt => {}
+        Outcome::OverLimit => assert!(out.len() > limit),
+        Outcome::EndsEarly => assert!(sound && plain == out),
+        Outcome::Whole => {
+            assert!(sound && plain == out);
+            // The four octets that its sender removed (RFC 7692 section 7.2.1) complete it.
+            let tailed = zlib(before, &[message, &[0, 0, 0xff, 0xff]].concat(), limit);
+            assert!(tailed.sound && tailed.out == out);
+        }
+        Outcome::ContextLost(_) => panic!("nothing was lost"),
+    }
+}
+
+/// What zlib makes of a message.
+struct Zlib {
+    out: Vec<u8>,
+    /// It found no fault.
+    sound: bool,
+    /// It met a final block.
+    over: bool,
+}
+
+fn zlib(before: &[u8], message: &[u8], limit: usize) -> Zlib {
+    let mut z = Decompress::new(false);
+    let known = before.get(before.len().saturating_sub(1 << 15)..).unwrap_or(before);
+    if !known.is_empty() {
+        let _adler = z.set_dictionary(known).expect("raw DEFLATE may begin with any");
+    }
+    let mut out = vec![0; limit + 1];
+    let status = z.decompress(message, &mut out, FlushDecompress::Sync);
+    out.truncate(usize::try_from(z.total_out()).unwrap_or(usize::MAX));
+    Zlib { out, sound: status.is_ok(), over: status.is_ok_and(|s| s == Status::StreamEnd) }
 }
 
 /// A whole session: no panic, numbers that add up, and the law of splits where nothing is lost.
