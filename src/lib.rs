@@ -13,9 +13,14 @@
 //! Somebody's integration test can use it without the program: push packets into a
 //! [`pipeline::Pipeline`] (which has an example), and take events from a sink of one's own.
 //!
-//! Big files are read on as many threads as there are cores, with the same events in the same order
-//! ([`pipeline::shard`]). One thread it is for small files, for what is written while it is read
-//! (standard input, live capture, `-F`), with `-w` and `--stop-on`, and in `diff` and the terminal UI.
+//! Big files of compressed messages are read on as many threads as there are cores, with the same events
+//! in the same order ([`pipeline::shard`]); others are, where that is asked for. One thread it is for small
+//! files, for what is written while it is read (standard input, live capture, `-F`), with `-w` and
+//! `--stop-on`, and in `diff` and the terminal UI.
+//!
+//! Messages are inflated by [`ws`]'s own inflater, the one thing here that a library does too: it tells
+//! how far back a message refers and whether it ends between two blocks, which rules ask, and it inflates
+//! behind what it keeps of a direction anyway. flate2 reads captures in gzip, and tests hold ours against it.
 //!
 //! Three troubles are never mixed. An *error* ends the reading ([`capture::CaptureError`]). A *note*
 //! says what is wrong with the traffic ([`note::NoteCode`]). *Loss* means that we lack bytes: it is said

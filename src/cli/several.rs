@@ -15,8 +15,9 @@ use super::feed::{Feed, Next};
 use super::options::{From, ReadOptions};
 use super::progress::Bar;
 use super::run::{Ends, Ran, catch_signals, chain, conclude};
-use crate::capture::{Input, Listener};
-use crate::event::{Cx, Event, Wants};
+use crate::capture::{self, Input, Listener, PacketSource};
+use crate::event::{Cx, Event, MessageKind, Sink, Wants};
+use crate::pipeline::Pipeline;
 use crate::pipeline::shard::{self, Intake};
 use crate::process::{MARK, Owners};
 use crate::sink::Output;
@@ -24,10 +25,13 @@ use crate::sink::Output;
 /// Files that are smaller than this together are read before other threads would have begun.
 const SMALL: u64 = 4 << 20;
 
+/// Bytes at a capture's beginning that tell what most of the work will be.
+const BEGINNING: usize = 1 << 20;
+
 /// How many threads a run is worth; `None` for one.
 ///
-/// Without payloads (`stats`) there is so little to do for a message that handing it from one core to
-/// another costs more: one thread, if no number is asked for.
+/// Inflating is worth as many as there are cores. Any other message is done with about as fast as it is
+/// handed from one core to another: one thread, if no number is asked for.
 ///
 /// What is written while it is read is worth one only: it is shown packet by packet. So is a run that
 /// ends with an event (what was read ahead would be counted), and one that saves packets together with
@@ -40,10 +44,54 @@ pub(super) fn threads(options: &ReadOptions, wants: Wants) -> Option<NonZeroUsiz
     let size = inputs.iter().map(size).sum::<Option<u64>>()?;
     let threads = match options.jobs {
         Some(jobs) => jobs,
-        None if size < SMALL || !wants.payload => return None,
+        None if size < SMALL || !wants.payload || !begins_compressed(inputs, options) => {
+            return None;
+        }
         None => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };
     (threads > NonZeroUsize::MIN).then_some(threads)
+}
+
+/// Are most messages at the beginning compressed.
+fn begins_compressed(inputs: &[Input], options: &ReadOptions) -> bool {
+    // What can not be read is told by the run itself.
+    let Ok(mut source) = capture::open(inputs, &options.limits, &capture::Options::default())
+    else {
+        return false;
+    };
+    let mut pipeline = Pipeline::new(Share::default(), options.limits.clone());
+    let mut bytes = 0;
+    while bytes < BEGINNING
+        && let Ok(Some(record)) = source.next()
+        && pipeline.push(&record).is_continue()
+    {
+        bytes += record.bytes.len();
+    }
+    let Share { compressed, all } = *pipeline.sink_mut();
+    2 * compressed > all
+}
+
+/// Counts data messages.
+#[derive(Debug, Default, Clone, Copy)]
+struct Share {
+    compressed: u64,
+    all: u64,
+}
+
+impl Sink for Share {
+    fn wants(&self) -> Wants {
+        Wants { frames: false, payload: false }
+    }
+
+    fn event(&mut self, _: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
+        if let Event::Message(message) = event
+            && matches!(message.kind, MessageKind::Text | MessageKind::Binary)
+        {
+            self.compressed += u64::from(message.compressed);
+            self.all += 1;
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// Bytes of a file; `None` for what is no file.
@@ -130,6 +178,7 @@ impl Comments {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::path::PathBuf;
 
     use super::super::args::ReadArgs;
@@ -154,15 +203,30 @@ mod tests {
         assert_eq!(threads(&options(file.path(), ending), Wants::ALL), None);
         assert_eq!(threads(&options("-".as_ref(), given()), Wants::ALL), None, "a pipe may pause");
         assert_eq!(threads(&options("/none/such".as_ref(), given()), Wants::ALL), None);
-        file.as_file().set_len(SMALL).unwrap();
+    }
+
+    /// A sample, as often as it takes to be worth it.
+    fn large(sample: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let section =
+            fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(sample))
+                .unwrap();
+        for _ in 0..=SMALL / section.len() as u64 {
+            file.write_all(&section).unwrap();
+        }
+        file
+    }
+
+    #[test]
+    fn compressed_messages_are_worth_all_cores_and_others_one() {
         let all = thread::available_parallelism().ok().filter(|n| n.get() > 1);
-        assert_eq!(threads(&options(file.path(), ReadArgs::default()), Wants::ALL), all);
         let counted = Wants { frames: false, payload: false };
-        assert_eq!(
-            threads(&options(file.path(), ReadArgs::default()), counted),
-            None,
-            "too little"
-        );
-        assert_eq!(threads(&options(file.path(), given()), counted), two, "asked for");
+        let file = large("deflate-default.pcapng");
+        assert_eq!(threads(&options(file.path(), ReadArgs::default()), Wants::ALL), all);
+        assert_eq!(threads(&options(file.path(), ReadArgs::default()), counted), None);
+        let given = ReadArgs { jobs: NonZeroUsize::new(3), ..ReadArgs::default() };
+        assert_eq!(threads(&options(file.path(), given), counted), NonZeroUsize::new(3));
+        let file = large("graphql-ws.pcapng");
+        assert_eq!(threads(&options(file.path(), ReadArgs::default()), Wants::ALL), None);
     }
 }
