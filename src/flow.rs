@@ -14,6 +14,7 @@
 //! ```
 
 mod closed;
+mod connection;
 mod half;
 mod key;
 mod table;

@@ -11,6 +11,9 @@ use super::key::FlowKey;
 use crate::packet::{Segment, TcpFlags};
 use crate::units::{FlowId, Origin};
 
+/// Packet time that a closed connection is kept, to absorb its last acknowledgements.
+pub(super) const CLOSED_NS: i64 = 60_000_000_000;
+
 /// Closed connections kept per part of the table, whatever their age.
 const CLOSED: usize = 512;
 
