@@ -196,6 +196,8 @@ impl<T: Default> Flow<T> {
                 &mut give,
             )?;
         }
+        half.settle();
+        peer.settle();
         let reset_is_due = reset.is_some() && !half.lacks() && !peer.lacks();
         if interest == Interest::Drop {
             self.ignore();

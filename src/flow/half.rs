@@ -11,7 +11,7 @@
 //! A hole becomes a gap when the receiver has acknowledged past it (and a few more segments did not
 //! fill it), when too much is held behind it, when it has stood too long, or at the end.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 
@@ -37,6 +37,8 @@ const SETTLING: u32 = 4;
 /// A segment that came before its turn.
 #[derive(Debug)]
 struct Held {
+    /// Stream offset.
+    at: u64,
     origin: Origin,
     bytes: Box<[u8]>,
     /// Bytes behind these that the snapshot length cut off.
@@ -57,6 +59,10 @@ struct Fin {
 impl Held {
     fn len(&self) -> u64 {
         self.bytes.len() as u64 + self.cut
+    }
+
+    fn end(&self) -> u64 {
+        self.at.saturating_add(self.len())
     }
 }
 
@@ -96,8 +102,8 @@ pub(super) struct Half {
 #[derive(Debug, Default)]
 struct Astray {
     /// What came early, by offset; the ranges do not overlap and all lie beyond `next`, or at it while
-    /// they wait for the other direction.
-    held: BTreeMap<u64, Held>,
+    /// they wait for the other direction. Nearly always a few, and the next one belongs behind them.
+    held: VecDeque<Held>,
     held_bytes: usize,
     fin: Option<Fin>,
     /// Since when something waits.
@@ -109,6 +115,13 @@ struct Astray {
     settled: [u64; 2],
     /// Segments far outside the stream: the sequence number that would follow, and how many.
     stray: (SeqNo, u8),
+}
+
+impl Astray {
+    /// Is there nothing in it that a later segment would ask for, while nothing is waited for?
+    fn is_over(&self) -> bool {
+        self.held.is_empty() && self.fin.is_none() && self.stray.1 == 0
+    }
 }
 
 /// How a direction began: all that is to be known of it when it is over.
@@ -191,7 +204,7 @@ impl Half {
         match &mut self.astray {
             // Where it ends is still asked for.
             Some(astray) if astray.fin.is_some() => {
-                astray.held.clear();
+                astray.held = VecDeque::new();
                 astray.held_bytes = 0;
             }
             astray => *astray = None,
@@ -201,8 +214,8 @@ impl Half {
     /// Bytes of memory that [`Self::drop_held`] gives back, about.
     #[inline]
     pub(super) fn weight(&self) -> usize {
-        /// A node's share of the map, and of the allocator.
-        const ENTRY: usize = size_of::<(u64, Held)>() + 48;
+        /// An entry, and the allocator's part of it and of its bytes.
+        const ENTRY: usize = size_of::<Held>() + 48;
         self.astray.as_deref().map_or(0, |astray| {
             astray.held_bytes.saturating_add(astray.held.len().saturating_mul(ENTRY))
         })
@@ -218,10 +231,9 @@ impl Half {
         self.astray.as_deref()?.fin
     }
 
-    /// What is held first, and where.
-    fn first(&self) -> Option<(u64, &Held)> {
-        let (&at, held) = self.astray.as_deref()?.held.first_key_value()?;
-        Some((at, held))
+    /// What is held first.
+    fn first(&self) -> Option<&Held> {
+        self.astray.as_deref()?.held.front()
     }
 
     fn astray(&mut self) -> &mut Astray {
@@ -335,8 +347,8 @@ impl Half {
             return None;
         }
         let end = match self.first() {
-            Some((at, _)) if self.next < self.acked && self.acked < at => self.acked,
-            Some((at, _)) => at,
+            Some(held) if self.next < self.acked && self.acked < held.at => self.acked,
+            Some(held) => held.at,
             None if self.covers(self.acked) => return None,
             None => self.acked,
         };
@@ -357,7 +369,7 @@ impl Half {
     /// The packet that brought what stands at `next`: bytes, or FIN; and what its sender had heard.
     pub(super) fn turn(&self) -> Option<(PacketNo, u64)> {
         match (self.first(), self.fin()) {
-            (Some((at, held)), _) if at <= self.next => Some((held.origin.packet, held.heard)),
+            (Some(held), _) if held.at <= self.next => Some((held.origin.packet, held.heard)),
             (None, Some(fin)) if fin.at <= self.next && !self.ended => {
                 Some((fin.origin.packet, fin.heard))
             }
@@ -367,7 +379,7 @@ impl Half {
 
     /// The packet that brought the first of what is held.
     pub(super) fn first_held(&self) -> Option<PacketNo> {
-        self.first().map(|(_, held)| held.origin.packet)
+        self.first().map(|held| held.origin.packet)
     }
 
     /// Is more held than may be.
@@ -473,6 +485,18 @@ impl Half {
         !self.holds_none() || self.acked > self.next
     }
 
+    /// After each segment: gives up what is kept for trouble when that is over, so that the next segment
+    /// need not ask about it.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        if let Some(astray) = self.astray.as_deref()
+            && self.acked <= self.next
+            && astray.is_over()
+        {
+            self.astray = None;
+        }
+    }
+
     /// Nothing follows (RST from either side).
     pub(super) fn end(&mut self) {
         self.ended = true;
@@ -514,7 +538,7 @@ impl Half {
     /// What stands at `next` goes out.
     pub(super) fn hand_on(&mut self, give: Give<'_>) -> ControlFlow<()> {
         if let Some(astray) = &mut self.astray
-            && let Some((_, held)) = astray.held.pop_first()
+            && let Some(held) = astray.held.pop_front()
         {
             astray.held_bytes = astray.held_bytes.saturating_sub(held.bytes.len());
             if astray.held.is_empty() {
@@ -538,26 +562,7 @@ impl Half {
         let end = at.saturating_add(bytes.len() as u64).saturating_add(cut);
         let mut conflict = 0;
         let Astray { held: all, held_bytes, .. } = &mut **self.astray.get_or_insert_default();
-        // The held stretches that overlap [at, end): the one that starts before, and those inside.
-        let before = all.range(..at).next_back();
-        let inside = all.range(at..end);
-        let mut free = at;
-        let mut pieces: Vec<(u64, u64)> = Vec::new();
-        for (&start, held) in before.into_iter().chain(inside) {
-            let stop = start.saturating_add(held.len());
-            if stop <= free {
-                continue;
-            }
-            if start > free {
-                pieces.push((free, start));
-            }
-            conflict += differing(start, &held.bytes, at, bytes);
-            free = stop;
-        }
-        if free < end {
-            pieces.push((free, end));
-        }
-        for (from, to) in pieces {
+        let mut keep = |all: &mut VecDeque<Held>, nth: usize, from: u64, to: u64| {
             let range = usize::try_from(from - at).unwrap_or(usize::MAX)
                 ..usize::try_from(to - at).unwrap_or(usize::MAX).min(bytes.len());
             let part = bytes.get(range).unwrap_or_default();
@@ -565,7 +570,23 @@ impl Half {
             // Only cut bytes in a stretch whose bytes are known to be cut: still worth holding, it
             // keeps the step.
             *held_bytes += part.len();
-            all.insert(from, Held { origin, bytes: part.into(), cut, heard });
+            all.insert(nth, Held { at: from, origin, bytes: part.into(), cut, heard });
+        };
+        // From the first held stretch on that ends behind `at`: what lies between them is kept.
+        let mut nth = all.partition_point(|held| held.end() <= at);
+        let mut free = at;
+        while let Some(held) = all.get(nth).filter(|held| held.at < end) {
+            let (start, stop) = (held.at, held.end());
+            conflict += differing(start, &held.bytes, at, bytes);
+            if start > free {
+                keep(all, nth, free, start);
+                nth += 1;
+            }
+            free = free.max(stop);
+            nth += 1;
+        }
+        if free < end {
+            keep(all, nth, free, end);
         }
         if conflict > 0 {
             give(StreamEvent::Conflict { origin, len: conflict })?;
@@ -595,7 +616,7 @@ impl Half {
     }
 
     fn flush_held(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
-        while let Some((at, _)) = self.first() {
+        while let Some(at) = self.first().map(|held| held.at) {
             if at > self.next {
                 self.give_up(now, at - self.next, give)?;
             }
@@ -666,3 +687,6 @@ fn part(at: u64, bytes: &[u8], start: u64, stop: u64) -> Option<&[u8]> {
     let to = usize::try_from(stop.checked_sub(at)?).ok()?;
     bytes.get(from..to)
 }
+
+#[cfg(test)]
+mod tests;
