@@ -420,9 +420,14 @@ fn is_text(bytes: &[u8]) -> bool {
 fn text_bits(header: &Header, payload: &[u8]) -> Option<u32> {
     const LOOK: usize = 4096;
     let (look, cut) = payload.split_at(payload.len().min(LOOK));
-    let mut text = Vec::with_capacity(look.len());
-    mask::append(&mut text, look, header.mask, 0);
-    let valid = match std::str::from_utf8(&text) {
+    let mut unmasked = Vec::new();
+    let text = if header.mask.is_some() {
+        mask::append(&mut unmasked, look, header.mask, 0);
+        &unmasked
+    } else {
+        look
+    };
+    let valid = match std::str::from_utf8(text) {
         Ok(_) => true,
         // The last character may be cut by our looking at a part only.
         Err(e) => !cut.is_empty() && e.error_len().is_none(),

@@ -168,12 +168,16 @@ impl Session {
         }
         self.common.blind[dir] = true;
         out.event(origin, &Event::Gap(Gap { dir, bytes: len }))?;
-        let text = format!(
-            "{len} bytes of the {} are missing from the capture before packet {}{}",
+        let (mut bytes, mut packet) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let parts = [
+            bytes.format(len),
+            " bytes of the ",
             dir.sender(),
-            origin.packet,
-            if snapped { ": packets were cut by the snapshot length" } else { "" }
-        );
+            " are missing from the capture before packet ",
+            packet.format(origin.packet.0),
+            if snapped { ": packets were cut by the snapshot length" } else { "" },
+        ];
+        let text = parts.concat();
         let code = if snapped { NoteCode::Snapped } else { NoteCode::BytesMissing };
         let note = Note::new(code, Blame::Capture, text);
         let (half, other) = self.split(dir);

@@ -60,15 +60,19 @@ impl Half {
             self.unproven = PROOF;
             self.strikes = 0;
             if let Some((origin, _)) = finder.segments_from(offset).next() {
-                let text = format!(
-                    "frames of the {} were found again in packet {}, after {skipped} bytes that \
-                     can not be read",
+                let (mut packet, mut bytes) = (itoa::Buffer::new(), itoa::Buffer::new());
+                let parts = [
+                    "frames of the ",
                     self.dir.sender(),
-                    origin.packet
-                );
+                    " were found again in packet ",
+                    packet.format(origin.packet.0),
+                    ", after ",
+                    bytes.format(skipped),
+                    " bytes that can not be read",
+                ];
                 if self.frames > 0 || skipped > 0 || !self.pending.is_empty() {
                     self.pending.push(
-                        Note::new(NoteCode::Resynchronised, Blame::Capture, text),
+                        Note::new(NoteCode::Resynchronised, Blame::Capture, parts.concat()),
                         out.limits.notes,
                     );
                 }
