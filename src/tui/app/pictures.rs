@@ -48,9 +48,11 @@ fn draw(picture: &Picture) -> String {
         loop {
             app.refresh();
             terminal.draw(|frame| crate::tui::view::draw(frame, app)).unwrap();
-            if !app.seeking() {
+            // Both are looked for on threads of their own, which a busy machine lets wait.
+            if !app.seeking() && app.legs.progress().is_none() {
                 break;
             }
+            std::thread::yield_now();
         }
         svg::draw(terminal.backend().buffer(), "#d0d0d0", "#16181d")
     };
