@@ -15,7 +15,7 @@
 //!
 //! Big files of compressed messages are read on as many threads as there are cores, with the same events
 //! in the same order ([`pipeline::shard`]); others are, where that is asked for. One thread it is for small
-//! files, for what is written while it is read (standard input, live capture, `-F`), with `-w` and
+//! files, for `stats`, for what is written while it is read (standard input, live capture, `-F`), with `-w` and
 //! `--stop-on`, and in `diff` and the terminal UI.
 //!
 //! Messages are inflated by [`ws`]'s own inflater, the one thing here that a library does too: it tells

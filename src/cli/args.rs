@@ -154,8 +154,8 @@ pub(super) struct ReadArgs {
     /// Threads; the output does not depend on it
     ///
     /// By default as many as there are cores where most messages are compressed, and otherwise one: so
-    /// for files under 4 MiB, and for stats without --inflate. Standard input, live capture, -F, -w,
-    /// --stop-on, diff and the terminal UI have one.
+    /// for files under 4 MiB, and for stats. Standard input, live capture, -F, -w, --stop-on, diff and
+    /// the terminal UI have one.
     #[arg(short = 'j', long, value_name = "N", help_heading = "Selection")]
     pub(super) jobs: Option<NonZeroUsize>,
 

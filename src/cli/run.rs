@@ -45,7 +45,7 @@ pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<
     say_unused(&options);
     let bell = if io::stderr().is_terminal() { "\x07" } else { "" };
     let tell = tell_match(move |text| complain(&format!("{bell}wstap: {text}")));
-    if let Some(threads) = several::threads(&options, output.wants()) {
+    if let Some(threads) = several::threads(&options) {
         return several::run(options, output, threads, tell);
     }
     let opened = open(Feed::open(&options)?, &options, Keep::default())?;

@@ -36,7 +36,7 @@ const BEGINNING: usize = 1 << 20;
 /// What is written while it is read is worth one only: it is shown packet by packet. So is a run that
 /// ends with an event (what was read ahead would be counted), and one that saves packets together with
 /// what is to be said of them.
-pub(super) fn threads(options: &ReadOptions, wants: Wants) -> Option<NonZeroUsize> {
+pub(super) fn threads(options: &ReadOptions) -> Option<NonZeroUsize> {
     let From::Inputs(inputs) = &options.from else { return None };
     if options.write.is_some() || options.stop_on.is_some() {
         return None;
@@ -44,9 +44,7 @@ pub(super) fn threads(options: &ReadOptions, wants: Wants) -> Option<NonZeroUsiz
     let size = inputs.iter().map(size).sum::<Option<u64>>()?;
     let threads = match options.jobs {
         Some(jobs) => jobs,
-        None if size < SMALL || !wants.payload || !begins_compressed(inputs, options) => {
-            return None;
-        }
+        None if size < SMALL || !begins_compressed(inputs, options) => return None,
         None => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };
     (threads > NonZeroUsize::MIN).then_some(threads)
@@ -193,16 +191,16 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let two = NonZeroUsize::new(2);
         let given = || ReadArgs { jobs: two, ..ReadArgs::default() };
-        assert_eq!(threads(&options(file.path(), ReadArgs::default()), Wants::ALL), None);
-        assert_eq!(threads(&options(file.path(), given()), Wants::ALL), two, "asked for");
+        assert_eq!(threads(&options(file.path(), ReadArgs::default())), None);
+        assert_eq!(threads(&options(file.path(), given())), two, "asked for");
         let one = ReadArgs { jobs: NonZeroUsize::new(1), ..ReadArgs::default() };
-        assert_eq!(threads(&options(file.path(), one), Wants::ALL), None);
+        assert_eq!(threads(&options(file.path(), one)), None);
         let saved = ReadArgs { write: Some(PathBuf::from("x")), ..given() };
         let ending = ReadArgs { stop_on: Some("conn == 1".to_owned()), ..given() };
-        assert_eq!(threads(&options(file.path(), saved), Wants::ALL), None);
-        assert_eq!(threads(&options(file.path(), ending), Wants::ALL), None);
-        assert_eq!(threads(&options("-".as_ref(), given()), Wants::ALL), None, "a pipe may pause");
-        assert_eq!(threads(&options("/none/such".as_ref(), given()), Wants::ALL), None);
+        assert_eq!(threads(&options(file.path(), saved)), None);
+        assert_eq!(threads(&options(file.path(), ending)), None);
+        assert_eq!(threads(&options("-".as_ref(), given())), None, "a pipe may pause");
+        assert_eq!(threads(&options("/none/such".as_ref(), given())), None);
     }
 
     /// A sample, as often as it takes to be worth it.
@@ -220,13 +218,11 @@ mod tests {
     #[test]
     fn compressed_messages_are_worth_all_cores_and_others_one() {
         let all = thread::available_parallelism().ok().filter(|n| n.get() > 1);
-        let counted = Wants { frames: false, payload: false };
         let file = large("deflate-default.pcapng");
-        assert_eq!(threads(&options(file.path(), ReadArgs::default()), Wants::ALL), all);
-        assert_eq!(threads(&options(file.path(), ReadArgs::default()), counted), None);
+        assert_eq!(threads(&options(file.path(), ReadArgs::default())), all);
         let given = ReadArgs { jobs: NonZeroUsize::new(3), ..ReadArgs::default() };
-        assert_eq!(threads(&options(file.path(), given), counted), NonZeroUsize::new(3));
+        assert_eq!(threads(&options(file.path(), given)), NonZeroUsize::new(3));
         let file = large("graphql-ws.pcapng");
-        assert_eq!(threads(&options(file.path(), ReadArgs::default()), Wants::ALL), None);
+        assert_eq!(threads(&options(file.path(), ReadArgs::default())), None);
     }
 }

@@ -1,6 +1,7 @@
 //! `wstap stats`: how much, how fast, how it ended; per connection and in total.
 
 use std::io;
+use std::num::NonZeroUsize;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
@@ -51,7 +52,9 @@ enum SortArg {
     Notes,
 }
 
-pub(super) fn stats(args: StatsArgs) -> Result<Found, CliError> {
+pub(super) fn stats(mut args: StatsArgs) -> Result<Found, CliError> {
+    // Counting, and inflating only to count, is done with before another core could take it over.
+    args.read.jobs = args.read.jobs.or(Some(NonZeroUsize::MIN));
     let screen = Screen::of_stdout();
     let options = StatsOptions {
         json: args.json,
