@@ -86,6 +86,7 @@ fn tell_progress(run: &mut Run<Rows>, feed: &Feed, loading: &Loading) {
     });
     loading.tell(|load| {
         load.packets = packets;
+        load.written += 1;
         load.streams = streams;
         load.dropped = dropped;
         load.lag = lag.filter(|lag| *lag >= LAG);

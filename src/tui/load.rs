@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -11,6 +11,8 @@ pub struct Load {
     pub packets: u64,
     /// Packets that were numbered before the first one in the recording.
     pub before: u64,
+    /// Times at which all that was read had been written to the recording.
+    pub written: u64,
     /// TCP connections in them.
     pub streams: u64,
     /// Part of the input that is read, 0 to 1; `None` where it has no known end.
@@ -49,6 +51,8 @@ pub struct Loading {
     bell: Arc<AtomicBool>,
 }
 
+/// How long a recording may take to be written.
+const WRITTEN: Duration = Duration::from_secs(10);
 /// News remembered.
 const NEWS: usize = 1000;
 
@@ -61,6 +65,20 @@ impl Loading {
     /// Tells how far it is.
     pub fn tell(&self, change: impl FnOnce(&mut Load)) {
         change(&mut self.lock());
+    }
+
+    /// Waits until what was read when it had been written `times` times is written too. Not for long: a
+    /// loading thread that is held up does not keep what there is from being saved.
+    pub fn wait_written(&self, times: u64) {
+        let begin = Instant::now();
+        while begin.elapsed() < WRITTEN {
+            let load = self.lock();
+            if load.done || load.written != times {
+                return;
+            }
+            drop(load);
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Tells what happened to the capture, with the time of day.
@@ -112,5 +130,25 @@ impl Loading {
 
     fn lock(&self) -> MutexGuard<'_, Load> {
         self.load.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_saves_waits_for_what_was_read_to_be_written_and_not_for_what_is_over() {
+        let loading = Loading::default();
+        let writing = loading.clone();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            writing.tell(|load| load.written += 1);
+        });
+        loading.wait_written(0);
+        assert_eq!(loading.now().written, 1);
+        thread.join().unwrap();
+        loading.tell(|load| load.done = true);
+        loading.wait_written(1);
     }
 }

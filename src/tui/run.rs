@@ -396,7 +396,10 @@ impl Ui {
     fn save(&self, path: PathBuf, wanted: Vec<Wanted>, all: bool) {
         let mut tape = self.tape.clone();
         tape.before = self.app.load.before;
+        // What is on the screen may still be on its way to the recording.
+        let (loading, times) = (self.loading.clone(), self.loading.now().written);
         self.behind(all, move || {
+            loading.wait_written(times);
             let packets = tape.save(&wanted, &path)?;
             let packets = super::text::count(packets, "packet");
             Ok(format!("saved {packets} to {}", path.display()))
