@@ -193,6 +193,23 @@ fn what_came_from_a_pipe_is_followed_and_asked_for() {
     assert!(String::from_utf8_lossy(&again.stdout).contains("connection_init"));
 }
 
+#[test]
+fn what_can_not_be_read_is_told_on_the_screen_and_not_written_over_it() {
+    let Some(tmux) = Tmux::start("cut") else { return };
+    let bytes = std::fs::read(SAMPLE).unwrap();
+    std::fs::write(tmux.folder.path().join("cut.pcapng"), &bytes[..bytes.len() - 30]).unwrap();
+    tmux.run("cut.pcapng");
+    tmux.wait("connections", |screen| screen.contains("3 connections"));
+    // Nothing says that nothing comes any more.
+    std::thread::sleep(Duration::from_millis(500));
+    let screen = tmux.screen();
+    let lines: Vec<&str> = screen.lines().collect();
+    assert!(lines[0].starts_with(" wstap  1 Conns"), "{screen}");
+    assert!(lines[2].starts_with("╭ Connections"), "{screen}");
+    tmux.keys(&["q"]);
+    tmux.wait("prompt", |_| tmux.format("#{alternate_on}") == "0");
+}
+
 /// A server that answers every text with the same, and a client of it.
 struct Peers {
     port: u16,

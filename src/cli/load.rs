@@ -116,6 +116,9 @@ impl Audience for OnScreen {
             self.loading.tell(|load| load.error = load.error.take().or(Some(text)));
         }
     }
+
+    /// It is on the screen, over which nothing else is to be written.
+    fn ended(&mut self, _: &[CaptureError]) {}
 }
 
 /// The store as an output.

@@ -96,6 +96,8 @@ pub(super) trait Audience: Send {
     fn news(&mut self, text: &str);
     /// A part of the input can not be read; it goes on with the others.
     fn unread(&mut self, error: &CaptureError);
+    /// It is over; these parts could not be read.
+    fn ended(&mut self, unread: &[CaptureError]);
 }
 
 struct OnStderr {
@@ -112,6 +114,12 @@ impl Audience for OnStderr {
     fn unread(&mut self, error: &CaptureError) {
         if self.live {
             error::unread(error);
+        }
+    }
+
+    fn ended(&mut self, unread: &[CaptureError]) {
+        if !self.live {
+            unread.iter().for_each(error::unread);
         }
     }
 }
@@ -350,12 +358,13 @@ impl<O: Output> Run<O> {
         self.pipeline.sink_mut().inner_mut().inner_mut().inner_mut()
     }
 
-    pub(super) fn finish(self, feed: &mut Feed) -> Result<Ran<O>, CliError> {
+    pub(super) fn finish(mut self, feed: &mut Feed) -> Result<Ran<O>, CliError> {
         let saved = self.parts.saver.map_or(Ok(()), |saver| saver.finish(feed));
         // What can not be recorded is no reason to end; and it has ended.
         let _ = self.parts.recording.map(|recording| recording.finish(feed));
         let (chain, totals) = self.pipeline.finish();
         let ran = conclude(chain, &totals, &self.unread, feed)?;
+        self.audience.ended(&self.unread);
         saved.map(|()| ran)
     }
 }
@@ -369,7 +378,7 @@ fn pipeline<S: Sink>(sink: S, limits: &Limits, finder: Option<&Finder>) -> Pipel
     pipeline
 }
 
-/// Everything was read: what the output says at its end, and what could not be read.
+/// Everything was read: what the output says at its end.
 pub(super) fn conclude<O: Output>(
     chain: Chain<O>,
     totals: &Totals,
@@ -380,9 +389,6 @@ pub(super) fn conclude<O: Output>(
     let truncated = unread.first().map(ToString::to_string);
     let end = Summary { totals, dropped: feed.dropped(), truncated: truncated.as_deref() };
     output.finish(&end).map_err(CliError::Output)?;
-    if !feed.is_live() {
-        unread.iter().for_each(error::unread);
-    }
     let found = if unread.is_empty() { Found::Nothing } else { Found::Unread };
     Ok(Ran { output, found })
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::error::CliError;
+use super::error::{self, CliError};
 use super::feed::{Feed, Next};
 use super::options::{From, ReadOptions};
 use super::progress::Bar;
@@ -141,7 +141,9 @@ pub(super) fn run<O: Output>(
         bar.tick(ahead.packets);
     });
     bar.clear();
-    conclude(chain, &totals, &unread, &feed)
+    let ran = conclude(chain, &totals, &unread, &feed)?;
+    unread.iter().for_each(error::unread);
+    Ok(ran)
 }
 
 /// Comments of ours, which tell of processes: they are read ahead of the events that ask for them, and
