@@ -128,6 +128,18 @@ impl<S: Sink> Conns<S> {
         self.unread
     }
 
+    /// What a session of this connection works with.
+    #[inline]
+    fn out<'a>(&'a mut self, conn: &'a ConnInfo) -> Out<'a, S> {
+        Out {
+            sink: &mut self.sink,
+            wants: self.wants,
+            limits: &self.limits,
+            conn,
+            scratch: &mut self.scratch,
+        }
+    }
+
     /// Takes an event into whatever stage the connection is in.
     #[expect(
         clippy::inline_always,
@@ -148,14 +160,7 @@ impl<S: Sink> Conns<S> {
             && live.body_left == 0
         {
             let Live { info, session, .. } = &mut **live;
-            let mut out = Out {
-                sink: &mut self.sink,
-                wants: self.wants,
-                limits: &self.limits,
-                conn: info,
-                scratch: &mut self.scratch,
-            };
-            return session.data(dir, origin, bytes, &mut out);
+            return session.data(dir, origin, bytes, &mut self.out(info));
         }
         self.feed_stage(flow, conn, side, event)
     }
@@ -222,13 +227,7 @@ impl<S: Sink> Conns<S> {
             event => event,
         };
         let Live { info, session, .. } = live;
-        let mut out = Out {
-            sink: &mut self.sink,
-            wants: self.wants,
-            limits: &self.limits,
-            conn: info,
-            scratch: &mut self.scratch,
-        };
+        let mut out = self.out(info);
         match event {
             StreamEvent::Data { origin, bytes } => session.data(dir, origin, bytes, &mut out),
             StreamEvent::Gap { origin, len, snapped } => {
@@ -616,14 +615,7 @@ impl<S: Sink> Handler for Conns<S> {
             }
             Stage::Ws(mut live) => {
                 let Live { info, session, .. } = &mut *live;
-                let mut out = Out {
-                    sink: &mut self.sink,
-                    wants: self.wants,
-                    limits: &self.limits,
-                    conn: info,
-                    scratch: &mut self.scratch,
-                };
-                session.finish(why, origin, &mut out)
+                session.finish(why, origin, &mut self.out(info))
             }
         }
     }
