@@ -204,7 +204,14 @@ fn inflate(bencher: Bencher<'_, '_>, context_takeover: bool) {
 
 fn conn() -> ConnInfo {
     let end = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    ConnInfo { key: ConnKey::default(), stream: StreamNo(0), client: end(40_000), server: end(80) }
+    ConnInfo {
+        key: ConnKey::default(),
+        stream: StreamNo(0),
+        client: end(40_000),
+        server: end(80),
+        tls: None,
+        h2_stream: None,
+    }
 }
 
 /// 1000 text messages out of their frames: unmasked, checked, counted.

@@ -58,6 +58,8 @@ fn app() -> App {
             stream: StreamNo(conn - 1),
             client: SocketAddr::from(([127, 0, 0, 1], 40_000 + conn as u16)),
             server: SocketAddr::from(([127, 0, 0, 1], 8088)),
+            tls: None,
+            h2_stream: None,
         };
         let time = Timestamp(1_795_363_200_000_000_000 + n as i64 * 40_000);
         let origin = Origin { packet: PacketNo(n + 1), time: Some(time) };

@@ -517,7 +517,14 @@ impl Conn {
         let client = self.client_side();
         let (client, server): (SocketAddr, SocketAddr) =
             (flow.addr(client), flow.addr(client.flip()));
-        ConnInfo { key: ConnKey { flow: flow.id, nth }, stream: flow.stream, client, server }
+        ConnInfo {
+            key: ConnKey { flow: flow.id, nth },
+            stream: flow.stream,
+            client,
+            server,
+            tls: None,
+            h2_stream: None,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -132,6 +133,23 @@ pub struct ConnInfo {
     pub client: SocketAddr,
     /// The side that answers.
     pub server: SocketAddr,
+    /// The TLS that it was decrypted from; `None` in the clear.
+    pub tls: Option<Arc<TlsInfo>>,
+    /// The HTTP/2 stream that it is (RFC 8441); `None` on HTTP/1.1, which gives it the TCP connection.
+    pub h2_stream: Option<u32>,
+}
+
+/// What was agreed in a TLS handshake (RFC 8446 section 4.1.3, RFC 5246 section 7.4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsInfo {
+    /// `1.3`, `1.2`.
+    pub version: &'static str,
+    /// The cipher suite's name in IANA's registry.
+    pub cipher: Cow<'static, str>,
+    /// The server name that the client asked for (RFC 6066 section 3).
+    pub sni: Option<String>,
+    /// The application protocol that the server selected (RFC 7301).
+    pub alpn: Option<String>,
 }
 
 /// One thing that happened on a WebSocket connection.

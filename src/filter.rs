@@ -189,6 +189,8 @@ impl Filter {
             stream: StreamNo(0),
             client: nowhere,
             server: nowhere,
+            tls: None,
+            h2_stream: None,
         };
         let cx = Cx { conn: &conn, origin: Origin::default() };
         let event = Event::Handshake(handshake);

@@ -67,6 +67,8 @@ impl Kit {
             stream: StreamNo(origin.packet.0),
             client: address(self.client_ip, client),
             server: address(self.server_ip, server),
+            tls: None,
+            h2_stream: None,
         };
         let mut fields = fields(&[
             ("Host", "example.com"),

@@ -19,6 +19,8 @@ pub(super) fn conn(flow: u64) -> ConnInfo {
         stream: StreamNo(4),
         client: "10.1.2.3:50000".parse().unwrap(),
         server: "10.9.9.9:8088".parse().unwrap(),
+        tls: None,
+        h2_stream: None,
     }
 }
 

@@ -277,7 +277,14 @@ mod tests {
         let finder = Finder::new(io::sink(), from, owners.clone());
         let (client, server): (SocketAddr, SocketAddr) = pair();
         assert!(finder.ends((client, server)).is_empty());
-        let conn = ConnInfo { key: ConnKey::default(), stream: StreamNo(0), client, server };
+        let conn = ConnInfo {
+            key: ConnKey::default(),
+            stream: StreamNo(0),
+            client,
+            server,
+            tls: None,
+            h2_stream: None,
+        };
         owners.wait_for(&conn);
         let process = Process { pid: 7, name: "node".into(), command: "node server.js".into() };
         let answer = Answer {

@@ -238,6 +238,8 @@ mod tests {
             stream: StreamNo(0),
             client: "[::1]:4711".parse().unwrap(),
             server: "[::1]:8088".parse().unwrap(),
+            tls: None,
+            h2_stream: None,
         }
     }
 

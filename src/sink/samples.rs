@@ -27,6 +27,8 @@ pub(crate) fn conn(packet: u64) -> ConnInfo {
         stream: StreamNo(packet.saturating_sub(1)),
         client: SocketAddr::from(([127, 0, 0, 1], 40938)),
         server: SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 8088)),
+        tls: None,
+        h2_stream: None,
     }
 }
 

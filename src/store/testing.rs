@@ -40,6 +40,8 @@ impl Play {
             stream: StreamNo(conn - 1),
             client: SocketAddr::from(([127, 0, 0, 1], 40000 + u16::try_from(conn).unwrap())),
             server: SocketAddr::from(([127, 0, 0, 1], 8088)),
+            tls: None,
+            h2_stream: None,
         }
     }
 

@@ -137,6 +137,8 @@ pub fn run(
         stream: StreamNo(0),
         client: address,
         server: address,
+        tls: None,
+        h2_stream: None,
     };
     let mut out = Out { sink: &mut sink, wants, limits, conn: &conn, scratch: &mut scratch };
     let mut session = Session::new(setup);
