@@ -158,8 +158,11 @@ impl Inflater {
         self.history.weight()
     }
 
-    /// Gives the room for further messages back.
-    pub fn shed(&mut self) {
+    /// Gives the room for further messages back, or `all`: what they may refer to as well.
+    pub fn shed(&mut self, all: bool) {
+        if all && self.history.len() > 0 {
+            self.lose(Loss::Budget);
+        }
         self.history.shed();
     }
 

@@ -100,11 +100,8 @@ impl Counter {
 
     /// Keeps less for inflating; with `all`, nothing.
     pub(super) fn shed(&mut self, all: bool) {
-        if let Some(inflater) = self.inflater.as_mut().filter(|inflater| inflater.weight() > 0) {
-            if all {
-                inflater.lose(Loss::Budget);
-            }
-            inflater.shed();
+        if let Some(inflater) = &mut self.inflater {
+            inflater.shed(all);
         }
     }
 

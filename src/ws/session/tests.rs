@@ -507,6 +507,17 @@ fn a_window_forgotten_for_the_budget_is_said_to_be_and_a_spare_one_changes_nothi
 }
 
 #[test]
+fn where_nothing_was_known_nothing_was_forgotten_for_the_budget() {
+    // Refers five bytes back, which nobody ever sent.
+    let wild = Step::Data(S, frame(S, 0xc1, &[0xf2, 0x00, 0x11, 0x00, 0x00]));
+    let empty = Step::Data(S, frame(S, 0xc1, &[0x00]));
+    let got = given(deflate(true, 15), &[wild.clone(), empty, Step::Shed(true), wild]);
+    assert_eq!(kinds(&got), [(Text, b"".as_slice(), false), (Text, b"", true), (Text, b"", false)]);
+    assert_eq!(got.messages[2].codes, ["inflate-context-lost"]);
+    assert!(got.texts[1].contains("one of which could not be inflated"), "{:?}", got.texts);
+}
+
+#[test]
 fn a_hundred_thousand_notes_are_counted_in_the_last() {
     let got = sends(S, &[0x80, 0x00].repeat(100_000));
     let texts: Vec<&String> =
