@@ -246,10 +246,8 @@ const USUAL_SNAPLEN: u32 = 262_144;
 
 #[cfg(test)]
 mod tests {
-    use std::ops::ControlFlow;
-
     use super::super::samples::{self, Found, read, read_slowly};
-    use super::super::{CaptureError, Format, LinkType, PacketRecord, PacketSource as _};
+    use super::super::{CaptureError, Format, LinkType};
 
     const LITTLE: [u8; 24] =
         [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0];
@@ -381,27 +379,7 @@ mod tests {
     #[test]
     fn records_at_hand_are_those_that_come_one_by_one() {
         let file = [&LITTLE[..], &RECORD, &RECORD, &RECORD, &RECORD, &RECORD[..7]].concat();
-        let (want, error) = read(&file);
-        for stop in 0..6 {
-            let mut source = samples::source(&file).unwrap();
-            let (mut got, mut numbers) = (Vec::new(), Vec::new());
-            let mut take = |record: &PacketRecord<'_>| {
-                numbers.push(record.no.0);
-                got.push(Found::from(*record));
-                if got.len() == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
-            let ended = loop {
-                let _ = source.at_hand(&mut take);
-                match source.next() {
-                    Ok(Some(record)) => _ = take(&record),
-                    Ok(None) => panic!("cut"),
-                    Err(error) => break error,
-                }
-            };
-            assert_eq!((&got, numbers), (&want, vec![1, 2, 3, 4]), "after {stop}");
-            assert_eq!(ended.to_string(), error.as_ref().unwrap().to_string());
-            assert_eq!((source.summary().packets, source.summary().bytes), (4, 12));
-        }
+        samples::check_at_hand(&file);
     }
 
     #[test]

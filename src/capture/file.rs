@@ -58,6 +58,16 @@ impl Reader {
             Self::Snoop(reader) => reader.next(window, summary),
         }
     }
+
+    /// The record at the front, when it is all there and nothing is to be said of it; and what follows it.
+    #[inline]
+    fn split<'a>(&self, bytes: &'a [u8]) -> Option<(PacketRecord<'a>, &'a [u8])> {
+        match self {
+            Self::Classic(reader) => reader.split(bytes),
+            Self::Pcapng(reader) => reader.split(bytes),
+            Self::Snoop(_) => None,
+        }
+    }
 }
 
 impl FileSource {
@@ -143,9 +153,7 @@ impl FileSource {
         &mut self,
         mut take: impl FnMut(&PacketRecord<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let Some(Reader::Classic(reader)) = &self.format else {
-            return ControlFlow::Continue(());
-        };
+        let Some(reader) = &self.format else { return ControlFlow::Continue(()) };
         let Self { window, summary, .. } = self;
         let (begin, all) = (window.at().0, window.bytes());
         let (mut rest, mut flow) = (all, ControlFlow::Continue(()));

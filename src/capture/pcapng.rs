@@ -24,7 +24,7 @@ use pcap_parser::{
 use super::file::RawRecord;
 use super::summary::{Comment, Format, Interface, Secrets, Summary};
 use super::window::{Halt, Order, Window};
-use super::{Fault, InterfaceId, LinkType, Listener, Options};
+use super::{Fault, InterfaceId, LinkType, Listener, Options, PacketRecord};
 use crate::limits::Limits;
 use crate::units::{FileOffset, PacketNo, Timestamp};
 
@@ -111,6 +111,33 @@ impl Pcapng {
                 _ => self.skip(window, len)?,
             }
         }
+    }
+
+    /// The packet at the front, when its block is all there, as it should be, and tells of nothing but
+    /// the packet; and what follows it.
+    #[inline]
+    pub(super) fn split<'a>(&self, bytes: &'a [u8]) -> Option<(PacketRecord<'a>, &'a [u8])> {
+        let [kind, len, id, high, low, captured, original] = self.order.words(bytes)?;
+        if kind != ENHANCED || !len.is_multiple_of(4) || captured as usize > self.limit {
+            return None;
+        }
+        let (block, rest) = bytes.split_at_checked(len as usize)?;
+        let (bytes, behind) = block.get(PACKET_HEAD..)?.split_at_checked(captured as usize)?;
+        // Padding and the length again, but no options.
+        if behind.len() >= 8 || self.order.u32(*behind.last_chunk()?) != len {
+            return None;
+        }
+        let interface = self.interfaces.get(id as usize)?;
+        let record = PacketRecord {
+            no: PacketNo::default(),
+            at: FileOffset::default(),
+            time: Some(interface.clock.time(high, low)),
+            link: interface.link,
+            interface: interface.id,
+            orig_len: original.max(captured),
+            bytes,
+        };
+        Some((record, rest))
     }
 
     /// An Enhanced Packet Block, or the obsolete Packet Block, which differs in its first field.
@@ -625,6 +652,37 @@ mod tests {
         let records = samples::drain(&mut source).0;
         assert_eq!(records[0], found(48, Some(0x1_0000_0002 * 1000)));
         assert_eq!(source.summary().interfaces[0].dropped, 14);
+    }
+
+    #[test]
+    fn packets_at_hand_are_those_that_come_one_by_one() {
+        let comment = [&PACKET[..], &[0], &[1, 0, 2, 0, b'h', b'i', 0, 0, 0, 0, 0, 0]].concat();
+        let drops = [&PACKET[..], &[0], &[4, 0, 8, 0, 2, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let mut unpadded = PACKET[..20].to_vec();
+        unpadded[12] = 0;
+        let simple = [5, 0, 0, 0, 0xaa, 0xbb, 0xcc];
+        let blocks: &[(u32, &[u8])] = &[
+            (1, &PLAIN),
+            (6, &PACKET),
+            (6, &comment),
+            (0xbad, &[1, 2, 3, 4]),
+            (6, &PACKET),
+            (6, &drops),
+            (6, &unpadded),
+            (3, &simple),
+            (2, &PACKET),
+            (6, &PACKET),
+        ];
+        let mut bytes = file(blocks);
+        samples::check_at_hand(&bytes);
+        // Cut in the last packet, its length not repeated, and of an interface that is not there.
+        let end = bytes.len();
+        samples::check_at_hand(&bytes[..end - 5]);
+        bytes[end - 4] += 4;
+        samples::check_at_hand(&bytes);
+        bytes[end - 4] -= 4;
+        bytes[end - 28] = 9;
+        samples::check_at_hand(&bytes);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the tests of the readers share.
 
 use std::io::{self, Cursor, Read};
+use std::ops::ControlFlow;
 
 use super::input::{self, Input, Opened, Progress};
 use super::{CaptureError, FileSource, LinkType, Options, PacketRecord, PacketSource};
@@ -58,6 +59,37 @@ pub(super) fn drain(source: &mut impl PacketSource) -> (Vec<Found>, Option<Captu
 
 pub(super) fn read(bytes: &[u8]) -> (Vec<Found>, Option<CaptureError>) {
     source(bytes).map_or_else(|error| (Vec::new(), Some(error)), |mut source| drain(&mut source))
+}
+
+/// Holds the records that are at hand against those that come one by one, with an interruption behind
+/// each of them.
+pub(super) fn check_at_hand(file: &[u8]) {
+    let mut plain = source(file).unwrap();
+    let (want, end) = drain(&mut plain);
+    let told = |end: Option<CaptureError>| end.map(|error| error.to_string());
+    let end = told(end);
+    for stop in 0..=want.len() + 1 {
+        let mut source = source(file).unwrap();
+        let (mut got, mut numbers) = (Vec::new(), Vec::new());
+        let mut take = |record: &PacketRecord<'_>| {
+            numbers.push(record.no.0);
+            got.push(Found::from(*record));
+            if got.len() == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let ended = loop {
+            let _ = source.at_hand(&mut take);
+            match source.next() {
+                Ok(Some(record)) => _ = take(&record),
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        assert_eq!((&got, told(ended)), (&want, end.clone()), "after {stop}");
+        assert!(numbers.iter().copied().eq(1..=want.len() as u64), "{numbers:?}");
+        let (got, want) = (source.summary(), plain.summary());
+        assert_eq!((got.packets, got.bytes), (want.packets, want.bytes));
+        assert_eq!((got.comments.len(), got.dropped), (want.comments.len(), want.dropped));
+    }
 }
 
 /// The same from a reader that gives one byte at a time.
