@@ -6,7 +6,7 @@
 //! ```text
 //!  packets -> a run into store::Writer (loading thread; the same run as that of any command)
 //!                   | rows, spool
-//!  keys -> action::of_key -> App::update -> Effect -> clipboard, files
+//!  keys -> keys::of_key -> App::update -> Effect -> clipboard, files
 //!                               | &App
 //!                          view::draw -> terminal
 //!
@@ -20,6 +20,7 @@ pub mod cursor;
 pub mod detail;
 pub mod edit;
 pub mod export;
+pub mod keys;
 pub mod legs;
 pub mod load;
 pub mod pick;

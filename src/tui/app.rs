@@ -31,10 +31,11 @@ pub use list::{MessageList, Scope, Times};
 pub use prompt::{Kind, Prompt};
 pub use unfold::Part;
 
-use super::action::{Action, Motion, Place, View};
+use super::action::{Action, Motion, Mouse, View};
 use super::compare::Compare;
 use super::cursor::Cursor;
 use super::detail::{Detail, Mode};
+use super::keys::Place;
 use super::load::{Load, Order};
 use super::stats::Stats;
 use super::theme::{Palette, Theme};
@@ -386,23 +387,17 @@ impl App {
     fn update_overlay(&mut self, action: &Action) {
         let page = usize::from(self.areas.main.height);
         let top = match &mut self.overlay {
-            Some(Overlay::Quit) => {
+            Some(question @ (Overlay::Quit | Overlay::Restart)) => {
+                let quit = matches!(question, Overlay::Quit);
+                let again = if quit { Action::Quit } else { Action::Restart };
                 match action {
-                    Action::Quit | Action::Accept | Action::Enter => {
-                        self.effects.push(Effect::Quit);
+                    yes if [Action::Accept, Action::Enter, again].contains(yes) => {
+                        if quit {
+                            self.effects.push(Effect::Quit);
+                        } else {
+                            self.begin_anew();
+                        }
                     }
-                    Action::SaveConnections => {
-                        self.overlay = None;
-                        self.open_prompt(Kind::SaveAll, "wstap.pcapng");
-                    }
-                    Action::Tick | Action::Mouse(_) => {}
-                    _ => self.overlay = None,
-                }
-                return;
-            }
-            Some(Overlay::Restart) => {
-                match action {
-                    Action::Restart | Action::Accept | Action::Enter => self.begin_anew(),
                     Action::SaveConnections => {
                         self.overlay = None;
                         self.open_prompt(Kind::SaveAll, "wstap.pcapng");
@@ -416,10 +411,10 @@ impl App {
             None => return,
         };
         match action {
-            Action::Move(Motion::Up) | Action::Mouse(super::action::Mouse::WheelUp(..)) => {
+            Action::Move(Motion::Up) | Action::Mouse(Mouse::WheelUp(..)) => {
                 *top = top.saturating_sub(1);
             }
-            Action::Move(Motion::Down) | Action::Mouse(super::action::Mouse::WheelDown(..)) => {
+            Action::Move(Motion::Down) | Action::Mouse(Mouse::WheelDown(..)) => {
                 *top = top.saturating_add(1);
             }
             Action::Move(Motion::PageUp) => *top = top.saturating_sub(page),

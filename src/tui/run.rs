@@ -24,8 +24,9 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::action::{self, Action, Mouse, Place};
+use super::action::{Action, Mouse};
 use super::app::{App, Effect};
+use super::keys::{self, Place};
 use super::load::Loading;
 use super::pick::{self, Choice, Offer, Picker};
 use super::tape::{self, Recorded, Tape, Wanted};
@@ -436,8 +437,8 @@ impl Ui {
 fn action_of(event: Event, typing: bool, place: Place) -> Option<Action> {
     match event {
         Event::Key(key) if key.kind == KeyEventKind::Release => None,
-        Event::Key(key) if typing => action::of_typing(&key),
-        Event::Key(key) => action::of_key(&key, place),
+        Event::Key(key) if typing => keys::of_typing(&key),
+        Event::Key(key) => keys::of_key(&key, place),
         Event::Paste(text) => Some(Action::Paste(text)),
         Event::Mouse(mouse) => {
             let (x, y) = (mouse.column, mouse.row);

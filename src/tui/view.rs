@@ -34,8 +34,9 @@ use ratatui::widgets::{Block, BorderType, Paragraph};
 pub use detail::hex_width;
 pub use handshake::count as handshake_lines;
 
-use super::action::{Action, KEYS, Place, View};
+use super::action::{Action, View};
 use super::app::{App, Areas, Pane, WIDE, inner};
+use super::keys::{KEYS, Place};
 use super::text::{count, fit, thousands};
 use super::theme::Theme;
 use crate::sink::escape;

@@ -7,8 +7,9 @@ use ratatui::widgets::{Clear, Paragraph};
 
 use super::block;
 use crate::note::NoteCode;
-use crate::tui::action::{Action, COMMANDS, KEYS, Key, Place};
+use crate::tui::action::{Action, COMMANDS};
 use crate::tui::app::{App, Overlay};
+use crate::tui::keys::{KEYS, Key, Place};
 use crate::tui::text::{fit, fold};
 use crate::tui::theme::{Theme, sign};
 

@@ -24,7 +24,7 @@ use super::{block, empty, keys_bar, overlay, selected};
 use crate::capture::InterfaceInfo;
 use crate::note::Severity;
 use crate::sink::escape;
-use crate::tui::action::Place;
+use crate::tui::keys::Place;
 use crate::tui::pick::{Pane, Picker};
 use crate::tui::text::{clean, cut, fit, fold, right, size, thousands};
 use crate::tui::theme::sign;
