@@ -238,11 +238,23 @@ impl<'a> std::convert::From<Polled<'a>> for Next<'a> {
     }
 }
 
-/// Is it something that is written while it is read.
+/// Is it something that is written while it is read. What is not there is not.
 fn streams(input: &Input) -> bool {
-    let metadata = match input {
-        Input::Path(path) => std::fs::metadata(path),
-        Input::Stdin => std::fs::metadata("/dev/stdin"),
-    };
-    metadata.map_or(true, |metadata| !metadata.is_file())
+    match input {
+        Input::Path(path) => std::fs::metadata(path).is_ok_and(|of| !of.is_file()),
+        Input::Stdin => std::fs::metadata("/dev/stdin").map_or(true, |of| !of.is_file()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_no_file_is_written_while_it_is_read() {
+        let path = |path: &str| Input::Path(path.into());
+        assert!(streams(&path("/dev/null")));
+        assert!(!streams(&path("Cargo.toml")));
+        assert!(!streams(&path("no such file")));
+    }
 }
