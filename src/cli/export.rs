@@ -11,6 +11,7 @@ use super::Found;
 use super::args::ReadArgs;
 use super::error::CliError;
 use super::feed::{Feed, Next};
+use super::keys::Keys;
 use super::options::{From, ReadOptions, Stop};
 use super::run::{Ran, run};
 use super::screen::complain;
@@ -234,6 +235,7 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
         owners: Owners::default(),
         limits,
         keylog: None,
+        keys: Keys::default(),
         jobs: None,
     };
     copy(&second, &survey, target).map_err(|error| match error {
