@@ -75,11 +75,13 @@ pub(super) fn open(feed: Feed, options: &ReadOptions, keep: Keep) -> Result<Open
     // One file may lie where only root can write; the files of a set are made by the user.
     let rotates = options.rotation.rotates();
     let early = options.write.as_deref().filter(|_| !rotates);
-    let mut saver = early.map(|path| Saver::create(path, options.rotation, &feed)).transpose()?;
+    let mut saver = early
+        .map(|path| Saver::create(path, options.rotation, &feed, &options.keys))
+        .transpose()?;
     // Before any thread is started, and before anything that a stranger sent is looked at.
     let finder = guard::live(options, keep)?;
     if let Some(path) = options.write.as_deref().filter(|_| rotates) {
-        saver = Some(Saver::create(path, options.rotation, &feed)?);
+        saver = Some(Saver::create(path, options.rotation, &feed, &options.keys)?);
     }
     Ok(Opened { feed, saver, finder })
 }

@@ -130,7 +130,7 @@ impl Kept {
         }
         let recorded = Recorded::new().map_err(|error| failed(error.into()))?;
         let path = recorded.path().to_owned();
-        let recording = Saver::create(&path, Rotation::default(), &opened.feed)?;
+        let recording = Saver::create(&path, Rotation::default(), &opened.feed, &options.keys)?;
         // What is followed, or saved in a set, is there without us.
         let elsewhere = matches!(options.from, From::Follow(_)) || options.write.is_some();
         Ok(Self {

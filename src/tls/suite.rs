@@ -50,7 +50,9 @@ impl Suite {
     /// `None` for what is unknown here, and for ciphers that are read nowhere: RC4, 3DES, Camellia...
     pub(super) fn new(number: u16) -> Option<Self> {
         let suite = TlsCipherSuite::from_id(number)?;
-        let key = suite.enc_key_size();
+        // RFC 7905 section 2: 256 bits; tls-parser's table has 128 for it.
+        let chacha = suite.enc == TlsCipherEnc::Chacha20_Poly1305;
+        let key = if chacha { 32 } else { suite.enc_key_size() };
         let protection = match (suite.enc, suite.enc_mode) {
             (TlsCipherEnc::Aes, TlsCipherEncMode::Gcm) => Protection::Gcm,
             (TlsCipherEnc::Aes, TlsCipherEncMode::Ccm) => {
