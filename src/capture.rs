@@ -102,7 +102,27 @@ pub struct Options {
     pub comments: usize,
     /// Is shown every comment as it is read, before its packet is given.
     pub listener: Option<Listener>,
+    /// Is given all secrets as they are read, before the packet behind them is given.
+    pub secrets: Option<SecretsListener>,
 }
+
+/// Is given secrets for decryption.
+#[derive(Clone)]
+pub struct SecretsListener(pub std::sync::Arc<dyn Fn(&Secrets) + Send + Sync>);
+
+impl std::fmt::Debug for SecretsListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretsListener")
+    }
+}
+
+impl PartialEq for SecretsListener {
+    fn eq(&self, other: &Self) -> bool {
+        std::sync::Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for SecretsListener {}
 
 /// Is shown comments.
 #[derive(Clone)]
@@ -124,7 +144,7 @@ impl Eq for Listener {}
 
 impl Default for Options {
     fn default() -> Self {
-        Self { buffer_bytes: 256 << 10, comments: 1024, listener: None }
+        Self { buffer_bytes: 256 << 10, comments: 1024, listener: None, secrets: None }
     }
 }
 

@@ -17,6 +17,7 @@ mod feed;
 mod generate;
 mod guard;
 mod interfaces;
+mod keys;
 mod load;
 mod options;
 mod print;

@@ -8,30 +8,38 @@
 //!            +-- nothing for us --> Ignored
 //!   Probe ---+-- HTTP ------------> Http --101----> Ws
 //!     ^      +-- frames, no head -> Ws    --CONNECT 2xx--> Probe
+//!     |      |                      |
+//!     |      +-- TLS -> Tls: all of this anew, for what is inside
 //!     |                             |
 //!     +-- answer not in the capture-+
 //! ```
 
 mod probe;
+mod sealed;
+mod tls;
 
 use std::mem;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use crate::event::{ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, Wants};
+use crate::event::{ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, TlsInfo, Wants};
 use crate::flow::{Finish, FlowInfo, Handler, Interest, Shed, Side, StreamEvent};
 use crate::http::{Answer, CutBy, Guess, HeldPiece, Http1, Step, looks_like};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
-use crate::units::{ConnKey, Direction, Origin, PerDirection};
+use crate::tls::KeyLog;
+use crate::units::{ConnKey, Direction, Origin, PacketNo, PerDirection};
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
 use probe::{LostAnswer, Probe, Verdict};
+pub use sealed::Sealed;
+use tls::Tunnel;
 
 /// TCP connections that were found to carry something that is not read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unread {
-    /// TLS.
+    /// TLS whose secrets are not known.
     pub tls: u64,
     /// HTTP/2.
     pub http2: u64,
@@ -50,6 +58,8 @@ pub struct Conns<S> {
     #[expect(clippy::vec_box, reason = "connections hold the boxes")]
     spare: Vec<Box<Http1>>,
     unread: Unread,
+    sealed: Sealed,
+    keys: KeyLog,
 }
 
 /// What is kept of one TCP connection.
@@ -60,6 +70,10 @@ pub struct Conn {
     client: Option<Side>,
     /// Upgrade attempts so far.
     attempts: u32,
+    /// So many TLS connections are around it.
+    depth: u8,
+    /// What was agreed in the innermost of these.
+    tls: Option<Arc<TlsInfo>>,
 }
 
 /// Where a connection stands.
@@ -74,6 +88,8 @@ enum Stage {
     Http(Box<Http1>),
     /// WebSocket frames.
     Ws(Box<Live>),
+    /// TLS, with all of this for what is inside.
+    Tls(Box<Tunnel>),
     /// Nothing for us.
     Ignored,
 }
@@ -105,7 +121,14 @@ impl<S: Sink> Conns<S> {
             scratch: Scratch::default(),
             spare: Vec::new(),
             unread: Unread::default(),
+            sealed: Sealed::default(),
+            keys: KeyLog::new(),
         }
+    }
+
+    /// Reads TLS with the secrets of this key log.
+    pub fn set_keys(&mut self, keys: KeyLog) {
+        self.keys = keys;
     }
 
     /// Gives the sink back.
@@ -126,6 +149,11 @@ impl<S: Sink> Conns<S> {
     /// What was not read.
     pub const fn unread(&self) -> Unread {
         self.unread
+    }
+
+    /// Which servers the unread TLS connections were to.
+    pub const fn sealed(&self) -> &Sealed {
+        &self.sealed
     }
 
     /// What a session of this connection works with.
@@ -196,6 +224,7 @@ impl<S: Sink> Conns<S> {
                 self.after_probe(flow, conn, probe, verdict)
             }
             Stage::Http(http) => self.feed_http(flow, conn, http, side, event),
+            Stage::Tls(tunnel) => self.feed_tls(flow, conn, tunnel, side, event),
             stage @ (Stage::Ws(_) | Stage::Ignored) => {
                 conn.stage = stage;
                 ControlFlow::Continue(())
@@ -425,6 +454,9 @@ impl<S: Sink> Conns<S> {
                 conn.client = Some(client);
                 conn.stage = Stage::Http(Box::default());
             }
+            Verdict::Tls if Tunnel::may_begin(conn) => {
+                conn.stage = Stage::Tls(Box::new(Tunnel::new(conn)));
+            }
             Verdict::Tls => {
                 self.unread.tls += 1;
                 conn.stage = Stage::Ignored;
@@ -511,6 +543,15 @@ impl Conn {
         if side == self.client_side() { Direction::ToServer } else { Direction::ToClient }
     }
 
+    /// The WebSocket session that goes on in it, or inside its TLS.
+    fn session(&mut self) -> Option<&mut Session> {
+        match &mut self.stage {
+            Stage::Ws(live) => Some(&mut live.session),
+            Stage::Tls(tunnel) => tunnel.inner_mut().session(),
+            _ => None,
+        }
+    }
+
     fn next_attempt(&mut self, flow: &FlowInfo) -> ConnInfo {
         let nth = self.attempts;
         self.attempts = self.attempts.saturating_add(1);
@@ -522,7 +563,7 @@ impl Conn {
             stream: flow.stream,
             client,
             server,
-            tls: None,
+            tls: self.tls.clone(),
             h2_stream: None,
         }
     }
@@ -557,6 +598,7 @@ impl<S: Sink> Handler for Conns<S> {
             Stage::Probe(probe) => probe.weight(),
             Stage::Http(http) => http.weight(),
             Stage::Ws(live) => live.session.weight(),
+            Stage::Tls(tunnel) => tunnel.weight() + self.weight(tunnel.inner()),
         }
     }
 
@@ -584,6 +626,16 @@ impl<S: Sink> Handler for Conns<S> {
                     "the request was forgotten before its answer came, to keep memory within its budget",
                 ));
                 return self.tell(&info, origin, &judged);
+            }
+            (Stage::Tls(tunnel), Shed::All) if tunnel.is_waiting() => {
+                let Stage::Tls(mut tunnel) = mem::take(&mut conn.stage) else {
+                    return ControlFlow::Continue(());
+                };
+                self.give_up_tls(flow, &mut tunnel, origin.packet)?;
+                self.after_tls(flow, conn, tunnel);
+            }
+            (Stage::Tls(tunnel), _) => {
+                return self.shed(flow, tunnel.inner_mut(), what, origin);
             }
             (Stage::Probe(_), Shed::All) => {
                 self.unread.other += 1;
@@ -619,6 +671,17 @@ impl<S: Sink> Handler for Conns<S> {
                 let step = Step::Unanswered(exchange);
                 self.step(flow, conn, http, step, origin)?;
                 self.finish(flow, conn, why, origin)
+            }
+            Stage::Tls(mut tunnel) => {
+                let now = match why {
+                    Finish::CaptureEnd => PacketNo(u64::MAX),
+                    _ => origin.packet,
+                };
+                self.give_up_tls(flow, &mut tunnel, now)?;
+                if !self.tls_over(flow, &tunnel) {
+                    return ControlFlow::Continue(());
+                }
+                self.finish(flow, tunnel.inner_mut(), why, origin)
             }
             Stage::Ws(mut live) => {
                 let Live { info, session, .. } = &mut *live;

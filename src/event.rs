@@ -4,6 +4,7 @@
 //! they tell of; a sink copies what it wants to keep. Results leave only through the sink.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -150,6 +151,18 @@ pub struct TlsInfo {
     pub sni: Option<String>,
     /// The application protocol that the server selected (RFC 7301).
     pub alpn: Option<String>,
+}
+
+impl fmt::Display for TlsInfo {
+    /// `TLS 1.3, TLS_AES_128_GCM_SHA256, example.org, ALPN http/1.1`. The last two are strangers' words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TLS {}, {}", self.version, self.cipher)?;
+        let names = [("", &self.sni), ("ALPN ", &self.alpn)];
+        names.into_iter().try_for_each(|(what, name)| match name {
+            Some(name) => write!(f, ", {what}{name}"),
+            None => Ok(()),
+        })
+    }
 }
 
 /// One thing that happened on a WebSocket connection.

@@ -7,7 +7,8 @@
 //!  file/stdin/live      L2-L4          per TCP flow            per connection
 //!  PacketRecord<'a> -> Segment<'a> -> StreamEvent<'a> -> Stage: Probe|Http1|Ws -> Event<'a> -> Sink
 //!  capture             packet         flow               conn (+ http, ws)        event     print, check,
-//!                                                                                           diff, store, ...
+//!                                                        |         ^                        diff, store, ...
+//!                                                        +-> Tls --+ what was inside, anew
 //! ```
 //!
 //! Somebody's integration test can use it without the program: push packets into a
@@ -34,7 +35,7 @@
 //! files, pipes and live capture can all be looked at again without decoding anything twice.
 //!
 //! Imports go one way (a test checks it, and names the exceptions):
-//! `units < note, limits < event < {capture, packet, flow, http, process} < ws < conn < pipeline <
+//! `units < note, limits < event < {capture, packet, flow, tls, http, process} < ws < conn < pipeline <
 //! {sink, filter, store, diff} < {tui, cli} < main`.
 
 pub mod capture;
@@ -55,6 +56,7 @@ pub mod privilege;
 pub mod process;
 pub mod sink;
 pub mod store;
+pub mod tls;
 pub mod tui;
 pub mod units;
 pub mod ws;

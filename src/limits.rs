@@ -45,6 +45,9 @@ pub struct Limits {
     pub held_bytes: usize,
     /// Bytes of one direction looked at before a connection is given up as not HTTP and not WebSocket.
     pub probe_bytes: usize,
+    /// Bytes of a TLS connection held until its secrets are known: clients write them down within the
+    /// handshake, and what they send meanwhile is little.
+    pub tls_bytes: usize,
     /// Bytes of one message kept to be shown, on the wire and inflated alike.
     pub message_bytes: usize,
     /// Bytes inflated of one message before it is given up: an inflate bomb makes 50 MB of 48 KiB.
@@ -84,6 +87,7 @@ impl Default for Limits {
             pipelined_requests: 64,
             held_bytes: 1 << 20,
             probe_bytes: 256 << 10,
+            tls_bytes: 1 << 20,
             message_bytes: 64 << 20,
             inflate_bytes: 32 << 20,
             resync_bytes: 1 << 20,

@@ -52,11 +52,12 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use crate::capture::PacketRecord;
-use crate::conn::{Conns, Unread};
+use crate::conn::{Conns, Sealed, Unread};
 use crate::event::Sink;
 use crate::flow::Table;
 use crate::limits::Limits;
 use crate::packet::{Decoded, Decoder, Skip, TcpFlags};
+use crate::tls::KeyLog;
 use crate::units::{FlowId, Origin, Timestamp};
 use keys::KeyWatch;
 
@@ -75,6 +76,8 @@ pub struct Totals {
     pub tcp_streams: u64,
     /// TCP connections that were seen to carry something else, by what it is.
     pub unread: Unread,
+    /// Of these, which servers the ones with TLS were to.
+    pub sealed: Sealed,
     /// Packets without a TCP segment, by reason, most harmful first.
     pub skipped: Vec<(Skip, u64)>,
 }
@@ -145,6 +148,13 @@ impl<S: Sink> Pipeline<S> {
         }
     }
 
+    /// Reads TLS with the secrets of this key log.
+    #[must_use]
+    pub fn with_keys(mut self, keys: KeyLog) -> Self {
+        self.conns.set_keys(keys);
+        self
+    }
+
     /// Calls this for each TCP connection whose opening is seen, before anything is known of what it
     /// will carry: to look up meanwhile what is soon gone.
     pub fn on_open(&mut self, tell: impl FnMut(SocketAddr, SocketAddr) + Send + 'static) {
@@ -210,6 +220,7 @@ impl<S: Sink> Pipeline<S> {
         Totals {
             tcp_streams: self.table.streams(),
             unread: self.conns.unread(),
+            sealed: self.conns.sealed().clone(),
             skipped: self.decoder.skipped().collect(),
             ..self.totals.clone()
         }

@@ -8,7 +8,7 @@ const ROWS: &[&[&str]] = &[
     &["units"],
     &["note", "limits"],
     &["event"],
-    &["capture", "packet", "flow", "http", "process", "privilege"],
+    &["capture", "packet", "flow", "tls", "http", "process", "privilege"],
     &["ws"],
     &["conn"],
     &["pipeline"],
@@ -21,6 +21,7 @@ const ROWS: &[&[&str]] = &[
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("packet", "capture", "a packet record is what it decodes"),
     ("flow", "packet", "a segment is what it puts in order"),
+    ("tls", "flow", "what was inside goes on as the events it came in"),
     ("filter", "sink", "a filter is a sink in front of another"),
     ("diff", "sink", "reports escape what they print as the sinks do"),
     ("store", "filter", "rows are selected by the display filter"),

@@ -21,6 +21,7 @@ use pcap_parser::{
     parse_sectionheaderblock_be, parse_sectionheaderblock_le,
 };
 
+use super::SecretsListener;
 use super::file::RawRecord;
 use super::summary::{Comment, Format, Interface, Secrets, Summary};
 use super::window::{Halt, Order, Window};
@@ -41,6 +42,7 @@ pub(super) struct Pcapng {
     listener: Option<Listener>,
     /// Bytes of secrets that may still be kept.
     secrets: usize,
+    keeper: Option<SecretsListener>,
 }
 
 /// What the packets of an interface need to be read.
@@ -70,6 +72,7 @@ impl Pcapng {
             comments: options.comments,
             listener: options.listener.clone(),
             secrets: limits.record_bytes,
+            keeper: options.secrets.clone(),
         };
         if !window.fill(BLOCK_MIN) {
             return Err(window.cut(BLOCK_MIN as u64));
@@ -405,7 +408,11 @@ impl Pcapng {
         let data = block.get(16..).and_then(|rest| rest.get(..size as usize));
         if let Some(data) = data.filter(|data| data.len() <= self.secrets && !data.is_empty()) {
             self.secrets -= data.len();
-            summary.secrets.push(Secrets { kind, data: data.to_vec() });
+            let secrets = Secrets { kind, data: data.to_vec() };
+            if let Some(keeper) = &self.keeper {
+                (keeper.0)(&secrets);
+            }
+            summary.secrets.push(secrets);
         }
         window.consume(len as usize);
         Ok(())

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use super::summary::Interface;
+use super::summary::{Interface, Secrets};
 use super::write::PcapngWriter;
 use super::{InterfaceId, PacketRecord};
 use crate::units::Timestamp;
@@ -106,6 +106,8 @@ pub struct Saver {
     rotation: Rotation,
     /// What is known of the interfaces, by their [`InterfaceId`].
     interfaces: Vec<Interface>,
+    /// What each file of the set needs to be decrypted.
+    secrets: Vec<Secrets>,
     writer: PcapngWriter<File>,
     /// Files of this capture that are there, oldest first, the one being written last.
     files: VecDeque<PathBuf>,
@@ -133,6 +135,7 @@ impl Saver {
             path: path.to_owned(),
             rotation,
             interfaces: interfaces.to_vec(),
+            secrets: Vec::new(),
             writer,
             files: VecDeque::from([name]),
             number: 1,
@@ -181,6 +184,19 @@ impl Saver {
             self.writer.interface(InterfaceId(id), interface)?;
         }
         Ok(())
+    }
+
+    /// Writes down secrets for decryption that the capture brought along; they are in each file from now
+    /// on.
+    ///
+    /// # Errors
+    /// When they can not be written.
+    pub fn secrets(&mut self, secrets: &Secrets) -> io::Result<()> {
+        if self.rotation.rotates() {
+            self.secrets.push(secrets.clone());
+        }
+        self.dirty = true;
+        self.writer.secrets(secrets)
     }
 
     /// Writes down how many packets were dropped until now.
@@ -239,7 +255,8 @@ impl Saver {
         self.writer.flush()?;
         let number = self.number.saturating_add(1);
         let name = numbered(&self.path, number);
-        let next = begin(&name, &self.interfaces)?;
+        let mut next = begin(&name, &self.interfaces)?;
+        self.secrets.iter().try_for_each(|secrets| next.secrets(secrets))?;
         let ended = std::mem::replace(&mut self.writer, next);
         self.bytes = self.bytes.saturating_add(ended.bytes());
         self.files.push_back(name);

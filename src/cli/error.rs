@@ -28,6 +28,9 @@ pub(super) enum CliError {
     /// The file for -w can not be written.
     #[error("cannot write {}: {source}", .path.display())]
     Write { path: PathBuf, source: io::Error },
+    /// The file of --keylog can not be read.
+    #[error("cannot read the key log {}: {source}", .path.display())]
+    KeyLog { path: PathBuf, source: io::Error },
     /// Privileges can not be given up.
     #[error(transparent)]
     Privilege(crate::privilege::PrivilegeError),

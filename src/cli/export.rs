@@ -11,6 +11,7 @@ use super::Found;
 use super::args::ReadArgs;
 use super::error::CliError;
 use super::feed::{Feed, Next};
+use super::keys::Keys;
 use super::options::{From, ReadOptions, Stop};
 use super::run::{Ran, run};
 use super::screen::complain;
@@ -234,6 +235,7 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
         owners: Owners::default(),
         limits,
         keylog: None,
+        keys: Keys::default(),
         jobs: None,
     };
     copy(&second, &survey, target).map_err(|error| match error {
@@ -264,7 +266,7 @@ fn copy(read: &ReadOptions, survey: &Survey<Chosen>, target: Target) -> Result<(
     let mut feed = Feed::open(read).map_err(Copy::Cli)?;
     let mut pipeline = Pipeline::new(Nothing, read.limits.clone());
     let mut writer = PcapngWriter::new(target)?;
-    let mut described = 0;
+    let (mut described, mut secrets) = (0, 0);
     let mut seen = 0;
     while read.stop.packets.is_none_or(|limit| seen < limit) {
         let record = match feed.next() {
@@ -277,6 +279,10 @@ fn copy(read: &ReadOptions, survey: &Survey<Chosen>, target: Target) -> Result<(
         let _ = pipeline.push(&record);
         if !survey.keeps(pipeline.whose()) {
             continue;
+        }
+        // As they stood before this packet.
+        for secrets in read.keys.behind(&mut secrets) {
+            writer.secrets(&secrets)?;
         }
         let comments = survey.comments(record.no);
         if usize::try_from(record.interface.0).is_ok_and(|place| place < described) {

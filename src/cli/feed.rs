@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::options::{From, ReadOptions};
 use crate::capture::{
     self, CaptureError, FollowSource, Input, Interface, Listener, LiveSource, PacketRecord,
-    PacketSource, Polled, Progress, Source,
+    PacketSource, Polled, Progress, SecretsListener, Source,
 };
 
 /// How long a live capture may be silent before what is buffered is shown.
@@ -54,12 +54,17 @@ fn learning(options: &ReadOptions) -> Listener {
 impl Feed {
     /// Opens what the options name.
     pub(super) fn open(options: &ReadOptions) -> Result<Self, CliError> {
-        Self::listening(options, learning(options))
+        Self::listening(options, learning(options), options.keys.listener())
     }
 
     /// The same, with somebody else to be shown comments.
-    pub(super) fn listening(options: &ReadOptions, listener: Listener) -> Result<Self, CliError> {
-        let reading = capture::Options { listener: Some(listener), ..capture::Options::default() };
+    pub(super) fn listening(
+        options: &ReadOptions,
+        listener: Listener,
+        secrets: SecretsListener,
+    ) -> Result<Self, CliError> {
+        let (listener, secrets) = (Some(listener), Some(secrets));
+        let reading = capture::Options { listener, secrets, ..capture::Options::default() };
         let inputs = match &options.from {
             From::Inputs(inputs) => inputs,
             From::Live(live) => return Ok(Self::Live(Box::new(LiveSource::open(live)?))),
@@ -87,7 +92,8 @@ impl Feed {
         }
         let limits = &options.limits;
         let listener = Some(learning(options));
-        let reading = capture::Options { listener, ..capture::Options::default() };
+        let secrets = Some(options.keys.listener());
+        let reading = capture::Options { listener, secrets, ..capture::Options::default() };
         let name = input.to_string();
         let source = match input {
             Input::Stdin => FollowSource::stream(&name, std::io::stdin(), limits, &reading),

@@ -52,7 +52,12 @@ fn finder(_: Option<&crate::capture::Netns>, _: &Owners) -> Option<Finder> {
 fn give_up(options: &ReadOptions, mut keep: Keep) -> Result<(), CliError> {
     let rotates = options.rotation.rotates();
     keep.write.extend(options.write.iter().filter(|_| rotates).map(|path| folder_of(path)));
-    keep.read.extend(options.keylog.iter().cloned());
+    // One that is not there yet is waited for.
+    let keylog = options.keylog.iter();
+    keep.read.extend(keylog.map(|path| match path.exists() {
+        true => path.clone(),
+        false => folder_of(path),
+    }));
     crate::privilege::give_up(&keep).map(drop).map_err(CliError::Privilege)
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::args::{ColorWhen, FormatArg, LookArgs, PrintArgs, ReadArgs, TimeArg};
 use super::error::CliError;
+use super::keys::Keys;
 use super::screen::Screen;
 use crate::capture::{Bound, Input, LiveOptions, Rotation};
 use crate::filter::Filter;
@@ -30,6 +31,8 @@ pub(super) struct ReadOptions {
     pub(super) owners: Owners,
     pub(super) limits: Limits,
     pub(super) keylog: Option<PathBuf>,
+    /// What TLS is read with.
+    pub(super) keys: Keys,
     /// Threads asked for.
     pub(super) jobs: Option<NonZeroUsize>,
 }
@@ -96,6 +99,7 @@ impl TryFrom<ReadArgs> for ReadOptions {
             owners: Owners::default(),
             limits,
             keylog: args.keylog,
+            keys: Keys::default(),
             jobs: args.jobs,
         })
     }

@@ -13,6 +13,7 @@ use super::Found;
 use super::error::{self, CliError};
 use super::feed::{Feed, Next, Pace};
 use super::guard;
+use super::keys::{self, Keys};
 use super::options::{ReadOptions, Stop};
 use super::progress::Bar;
 use super::save::Saver;
@@ -42,7 +43,7 @@ const OFTEN: Duration = Duration::from_millis(100);
 
 /// Reads everything that the options name into the output.
 pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
-    say_unused(&options);
+    keys::load(&options)?;
     let bell = if io::stderr().is_terminal() { "\x07" } else { "" };
     let tell = tell_match(move |text| complain(&format!("{bell}wstap: {text}")));
     if let Some(threads) = several::threads(&options) {
@@ -62,13 +63,6 @@ pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<
     run.finish(&mut feed)
 }
 
-/// Says which options have no use yet.
-pub(super) fn say_unused(options: &ReadOptions) {
-    if options.keylog.is_some() {
-        complain("wstap: --keylog: TLS is not decrypted yet; its connections are only counted");
-    }
-}
-
 /// A feed that was opened, the file of -w begun, and all privileges given up where it is live.
 pub(super) struct Opened {
     pub(super) feed: Feed,
@@ -81,11 +75,13 @@ pub(super) fn open(feed: Feed, options: &ReadOptions, keep: Keep) -> Result<Open
     // One file may lie where only root can write; the files of a set are made by the user.
     let rotates = options.rotation.rotates();
     let early = options.write.as_deref().filter(|_| !rotates);
-    let mut saver = early.map(|path| Saver::create(path, options.rotation, &feed)).transpose()?;
+    let mut saver = early
+        .map(|path| Saver::create(path, options.rotation, &feed, &options.keys))
+        .transpose()?;
     // Before any thread is started, and before anything that a stranger sent is looked at.
     let finder = guard::live(options, keep)?;
     if let Some(path) = options.write.as_deref().filter(|_| rotates) {
-        saver = Some(Saver::create(path, options.rotation, &feed)?);
+        saver = Some(Saver::create(path, options.rotation, &feed, &options.keys)?);
     }
     Ok(Opened { feed, saver, finder })
 }
@@ -141,6 +137,7 @@ pub(super) struct Parts {
 pub(super) struct Run<O: Output> {
     ends: Ends,
     limits: Limits,
+    keys: Keys,
     pipeline: Pipeline<Chain<O>>,
     parts: Parts,
     audience: Box<dyn Audience>,
@@ -203,7 +200,8 @@ impl<O: Output> Run<O> {
         Self {
             ends: Ends::new(options.stop),
             limits: options.limits.clone(),
-            pipeline: pipeline(chain, &options.limits, parts.finder.as_ref()),
+            keys: options.keys.clone(),
+            pipeline: pipeline(chain, &options.limits, &options.keys, parts.finder.as_ref()),
             parts,
             audience,
             shown: Shown::new(pace),
@@ -320,7 +318,7 @@ impl<O: Output> Run<O> {
     pub(super) fn restart(mut self, feed: &Feed) -> Self {
         self.record(|recording| recording.restart(feed));
         let (chain, _) = self.pipeline.finish();
-        let pipeline = pipeline(chain, &self.limits, self.parts.finder.as_ref());
+        let pipeline = pipeline(chain, &self.limits, &self.keys, self.parts.finder.as_ref());
         Self { pipeline, before: self.packets, ..self }
     }
 
@@ -370,8 +368,13 @@ impl<O: Output> Run<O> {
 }
 
 /// A pipeline whose new connections are looked for.
-fn pipeline<S: Sink>(sink: S, limits: &Limits, finder: Option<&Finder>) -> Pipeline<S> {
-    let mut pipeline = Pipeline::new(sink, limits.clone());
+fn pipeline<S: Sink>(
+    sink: S,
+    limits: &Limits,
+    keys: &Keys,
+    finder: Option<&Finder>,
+) -> Pipeline<S> {
+    let mut pipeline = Pipeline::new(sink, limits.clone()).with_keys(keys.log.clone());
     if let Some(finder) = finder.cloned() {
         pipeline.on_open(move |client, server| finder.expect((client, server)));
     }

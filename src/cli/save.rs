@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::feed::Feed;
+use super::keys::Keys;
 use crate::capture::{self, PacketRecord, Rotation};
 use crate::units::Timestamp;
 
@@ -21,6 +22,9 @@ pub(super) struct Saver {
     /// it can be asked for its interfaces. Seldom: once for each interface.
     held: Option<Held>,
     dropped: u64,
+    /// Where the secrets are that the capture brings, and how many of them were written.
+    keys: Keys,
+    secrets: usize,
 }
 
 /// A packet of our own.
@@ -31,12 +35,18 @@ struct Held {
 }
 
 impl Saver {
-    pub(super) fn create(path: &Path, rotation: Rotation, feed: &Feed) -> Result<Self, CliError> {
+    pub(super) fn create(
+        path: &Path,
+        rotation: Rotation,
+        feed: &Feed,
+        keys: &Keys,
+    ) -> Result<Self, CliError> {
         let interfaces = feed.interfaces();
         let path = path.to_owned();
         match capture::Saver::create(&path, rotation, &interfaces) {
             Ok(files) => {
-                Ok(Self { path, files, described: interfaces.len(), held: None, dropped: 0 })
+                let (described, keys) = (interfaces.len(), keys.clone());
+                Ok(Self { path, files, described, held: None, dropped: 0, keys, secrets: 0 })
             }
             Err(source) => Err(CliError::Write { path, source }),
         }
@@ -48,6 +58,10 @@ impl Saver {
         record: &PacketRecord<'_>,
         comments: &[String],
     ) -> Result<(), CliError> {
+        // What was read of them so far stands before this packet.
+        for secrets in self.keys.behind(&mut self.secrets) {
+            self.files.secrets(&secrets).map_err(|source| self.failed(source))?;
+        }
         if usize::try_from(record.interface.0).is_ok_and(|place| place < self.described) {
             return self.write(record, comments);
         }
@@ -86,7 +100,7 @@ impl Saver {
 
     /// Begins the one file anew, without what was in it.
     pub(super) fn restart(&mut self, feed: &Feed) -> Result<(), CliError> {
-        *self = Self::create(&self.path, Rotation::default(), feed)?;
+        *self = Self::create(&self.path, Rotation::default(), feed, &self.keys)?;
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::shard::{self, Intake};
 use crate::process::{MARK, Owners};
 use crate::sink::Output;
+use crate::units::PacketNo;
 
 /// Files that are smaller than this together are read before other threads would have begun.
 const SMALL: u64 = 4 << 20;
@@ -107,14 +108,15 @@ pub(super) fn run<O: Output>(
     tell: impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static,
 ) -> Result<Ran<O>, CliError> {
     let comments = Comments::default();
-    let mut feed = Feed::listening(&options, comments.listener())?;
+    let keys = options.keys.clone();
+    let mut feed = Feed::listening(&options, comments.listener(), keys.listener_ahead())?;
     let silent = feed.is_silent();
     let mut bar = Bar::new(feed.progress());
     let stop = catch_signals();
     let ends = Ends::new(options.stop);
     let owners = options.owners.clone();
     let limits = options.limits.clone();
-    let (mut packets, mut unread) = (0, Vec::new());
+    let (mut packets, mut unread, mut secrets) = (0, Vec::new(), 0);
     let fetch = |intake: &mut Intake| {
         if ends.have_come(packets, 0, 0) || ends.is_late() || stop.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
@@ -122,6 +124,9 @@ pub(super) fn run<O: Output>(
         let next = feed.next();
         // Before the packet, as they were read, and also at the end.
         comments.pass_on(intake, &owners);
+        for secrets in keys.behind(&mut secrets) {
+            keys.learn(&secrets, PacketNo(packets + 1));
+        }
         match next {
             Ok(Next::Packet(record)) => {
                 packets += 1;
@@ -134,7 +139,7 @@ pub(super) fn run<O: Output>(
         ControlFlow::Continue(())
     };
     let sink = chain(&mut options, output, None, false, silent, tell);
-    let (chain, totals) = shard::run(sink, &limits, threads, fetch, |chain, ahead| {
+    let (chain, totals) = shard::run(sink, &limits, &keys.log, threads, fetch, |chain, ahead| {
         if let Some(first) = ahead.first {
             chain.inner_mut().inner_mut().inner_mut().begin(first);
         }

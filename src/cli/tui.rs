@@ -7,6 +7,7 @@ use super::args::PrintArgs;
 use super::error::CliError;
 use super::feed::Feed;
 use super::guard::folder_of;
+use super::keys;
 use super::load;
 use super::options::{From, ReadOptions};
 use super::run::{self, Opened};
@@ -59,7 +60,7 @@ fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Foun
         // From there connections are saved.
         read: options.write.iter().cloned().collect(),
     };
-    run::say_unused(&options);
+    keys::load(&options)?;
     let opened = run::open(feed, &options, keep)?;
     let Kept { recording, recorded, inputs, unsaved } = Kept::of(&opened, &options)?;
     if let Some(recorded) = recorded.as_ref().filter(|_| unsaved) {
@@ -129,7 +130,7 @@ impl Kept {
         }
         let recorded = Recorded::new().map_err(|error| failed(error.into()))?;
         let path = recorded.path().to_owned();
-        let recording = Saver::create(&path, Rotation::default(), &opened.feed)?;
+        let recording = Saver::create(&path, Rotation::default(), &opened.feed, &options.keys)?;
         // What is followed, or saved in a set, is there without us.
         let elsewhere = matches!(options.from, From::Follow(_)) || options.write.is_some();
         Ok(Self {

@@ -202,6 +202,17 @@ impl<'a> Subject<'a> {
             Id::Process | Id::ProcessPid | Id::ProcessCommand => self.of_process(id, show),
             Id::Http => presence(matches!(self.event, Event::Handshake(_)), show),
             Id::Tcp => show(Value::Present),
+            Id::Tls => presence(conn.tls.is_some(), show),
+            Id::TlsVersion | Id::TlsCipher | Id::TlsSni | Id::TlsAlpn => {
+                let Some(tls) = &conn.tls else { return };
+                let text = match id {
+                    Id::TlsVersion => Some(tls.version),
+                    Id::TlsCipher => Some(&*tls.cipher),
+                    Id::TlsSni => tls.sni.as_deref(),
+                    _ => tls.alpn.as_deref(),
+                };
+                text.into_iter().for_each(|text| show(Value::Bytes(text.as_bytes())));
+            }
             Id::Ip => presence(is_v4, show),
             Id::Ipv6 => presence(!is_v4, show),
             Id::Addr => addresses(&ends, show),

@@ -95,6 +95,12 @@ pub(super) const FIELDS: &[FieldSpec] = &[
     field(Id::PortSrc, Number, "tcp.srcport", &[], "the sender's port"),
     field(Id::PortDst, Number, "tcp.dstport", &[], "the receiver's port"),
     field(Id::Tcp, Presence, "tcp", &[], "everything"),
+    // TLS.
+    field(Id::Tls, Presence, "tls", &["ssl"], "the connection was decrypted from TLS (wss)"),
+    field(Id::TlsVersion, Text, "tls.version", &[], "its version: 1.3, 1.2"),
+    field(Id::TlsCipher, Text, "tls.cipher", &["tls.handshake.ciphersuite"], "its cipher suite, by its name in IANA's registry"),
+    field(Id::TlsSni, Text, "tls.sni", &["tls.handshake.extensions_server_name"], "the server name that the client asked for"),
+    field(Id::TlsAlpn, Text, "tls.alpn", &["tls.handshake.extensions_alpn_str"], "the application protocol that the server selected"),
     // Gaps and ends.
     field(Id::GapBytes, Size, "gap.bytes", &["bytes"], "TCP bytes that the capture lacks"),
     field(Id::EndHow, Word, "end.how", &["how"], "how the connection ended"),

@@ -14,6 +14,7 @@ use crate::sink::paint::Paint;
 use crate::sink::stats::{StatsOptions, StatsSink};
 use crate::sink::text::{TextOptions, TextSink, TimeFormat, Verbosity};
 use crate::sink::{Output, Summary};
+use crate::tls::KeyLog;
 
 /// The bytes as a capture file: read in different pieces, on several threads, printed in all ways.
 pub(super) fn pipeline(data: &[u8]) {
@@ -78,7 +79,7 @@ fn run_on_several<S: Output>(data: &[u8], sink: S) -> S {
         }
         None => ControlFlow::Break(()),
     };
-    let run = shard::run_in(sizes, sink, &limits, threads, fetch, |_, _| {});
+    let run = shard::run_in(sizes, sink, &limits, &KeyLog::new(), threads, fetch, |_, _| {});
     finish(run, reading)
 }
 

@@ -34,10 +34,11 @@ use std::thread;
 
 use super::Totals;
 use super::keys::KeyWatch;
-use crate::conn::Unread;
+use crate::conn::{Sealed, Unread};
 use crate::event::Sink;
 use crate::flow::PARTS;
 use crate::limits::Limits;
+use crate::tls::KeyLog;
 use crate::units::{FlowId, Origin};
 use crate::ws::Scratch;
 
@@ -80,15 +81,17 @@ impl Default for Sizes {
 /// Reads everything into the sink, and gives it back.
 ///
 /// `fetch` hands one packet at a time to the [`Intake`], and breaks at the end. `ahead` is called before
-/// the events of each batch of packets.
+/// the events of each batch of packets. TLS is read with the secrets of `keys`: those that the capture
+/// itself brings are to be added with the number of the packet behind them.
 pub fn run<S: Sink>(
     sink: S,
     limits: &Limits,
+    keys: &KeyLog,
     threads: NonZeroUsize,
     fetch: impl FnMut(&mut Intake) -> ControlFlow<()> + Send,
     ahead: impl FnMut(&mut S, Ahead),
 ) -> (S, Totals) {
-    run_in(Sizes::default(), sink, limits, threads, fetch, ahead)
+    run_in(Sizes::default(), sink, limits, keys, threads, fetch, ahead)
 }
 
 /// The same, in pieces of other sizes.
@@ -96,6 +99,7 @@ pub(crate) fn run_in<S: Sink>(
     sizes: Sizes,
     sink: S,
     limits: &Limits,
+    keys: &KeyLog,
     threads: NonZeroUsize,
     fetch: impl FnMut(&mut Intake) -> ControlFlow<()> + Send,
     mut ahead: impl FnMut(&mut S, Ahead),
@@ -103,7 +107,7 @@ pub(crate) fn run_in<S: Sink>(
     let threads = threads.get().min(MOST);
     let mut sink = KeyWatch::new(sink, limits.keys);
     let (wants, later) = (sink.wants(), sink.later());
-    let cores = (0..PARTS).map(|_| Core::new(wants, later, limits, sizes)).collect();
+    let cores = (0..PARTS).map(|_| Core::new(wants, later, limits, sizes, keys)).collect();
     let desk = Desk::new(Reader::new(fetch, limits, sizes), cores, threads, sizes);
     let mut merger = Merger::default();
     let flowing = thread::scope(|scope| {
@@ -124,7 +128,9 @@ pub(crate) fn run_in<S: Sink>(
         http2: sum.http2 + unread.http2,
         other: sum.other + unread.other,
     });
-    (sink.into_sink(), Totals { tcp_streams: merger.streams(), unread, ..totals })
+    let mut sealed = Sealed::default();
+    cores.iter().for_each(|core| sealed.join(core.sealed()));
+    (sink.into_sink(), Totals { tcp_streams: merger.streams(), unread, sealed, ..totals })
 }
 
 /// A thread that helps, until the desk is closed.

@@ -31,7 +31,7 @@ pub fn curl(conn: &Conn) -> Option<String> {
         }
     }
     command.push_str(" \\\n  ");
-    command.push_str(&quote(&url("http", conn)?));
+    command.push_str(&quote(&url(if conn.info.tls.is_some() { "https" } else { "http" }, conn)?));
     Some(command)
 }
 
@@ -54,7 +54,7 @@ pub fn websocat(conn: &Conn) -> Option<String> {
         }
     }
     command.push(' ');
-    command.push_str(&quote(&url("ws", conn)?));
+    command.push_str(&quote(&url(if conn.info.tls.is_some() { "wss" } else { "ws" }, conn)?));
     Some(command)
 }
 

@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::capture::{self, Input, InterfaceId, PacketRecord, PacketSource as _, PcapngWriter};
+use crate::capture::{
+    self, Input, InterfaceId, PacketRecord, PacketSource as _, PcapngWriter, Secrets,
+    SecretsListener,
+};
 use crate::limits::Limits;
 use crate::packet::{Decoded, Decoder};
 use crate::store::Conn;
@@ -124,7 +127,9 @@ impl Tape {
         let file = create_new(to).map_err(cannot)?;
         let mut writer = PcapngWriter::new(BufWriter::new(file)).map_err(cannot)?;
         let comments = Arc::<Mutex<Vec<String>>>::default();
-        let source = capture::open(&self.inputs, &self.limits, &self.reading(&comments));
+        let secrets = Arc::<Mutex<Vec<Secrets>>>::default();
+        let reading = self.reading(&comments, &secrets);
+        let source = capture::open(&self.inputs, &self.limits, &reading);
         let mut source = source.map_err(|error| error.to_string())?;
         let mut decoder = Decoder::new(&self.limits);
         let mut described = 0;
@@ -144,6 +149,9 @@ impl Tape {
                 continue;
             }
             let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
+            for secrets in std::mem::take(&mut *lock(&secrets)) {
+                writer.secrets(&secrets).map_err(cannot)?;
+            }
             saved += 1;
             if (record.interface.0 as usize) < described {
                 writer.write_commented(&record, &comments).map_err(cannot)?;
@@ -165,16 +173,24 @@ impl Tape {
     }
 
     /// Comments are listened to where they come right before their packet: of several inputs each
-    /// is read ahead.
-    fn reading(&self, comments: &Arc<Mutex<Vec<String>>>) -> capture::Options {
+    /// is read ahead. Of secrets it does not matter how far.
+    fn reading(
+        &self,
+        comments: &Arc<Mutex<Vec<String>>>,
+        secrets: &Arc<Mutex<Vec<Secrets>>>,
+    ) -> capture::Options {
         let listener = (self.inputs.len() == 1).then(|| {
             let comments = Arc::clone(comments);
             capture::Listener(Arc::new(move |text| lock(&comments).push(text.to_owned())))
         });
-        capture::Options { listener, ..capture::Options::default() }
+        let secrets = Arc::clone(secrets);
+        let secrets = Some(SecretsListener(Arc::new(move |block: &Secrets| {
+            lock(&secrets).push(block.clone());
+        })));
+        capture::Options { listener, secrets, ..capture::Options::default() }
     }
 }
 
-fn lock(comments: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
-    comments.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(list: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,10 +7,11 @@ use std::ops::ControlFlow;
 use super::Sizes;
 use super::load::Load;
 use super::log::{Log, Recorder};
-use crate::conn::{Conn, Conns, Unread};
+use crate::conn::{Conn, Conns, Sealed, Unread};
 use crate::event::{Later, Wants};
 use crate::flow::{FlowKey, Part};
 use crate::limits::Limits;
+use crate::tls::KeyLog;
 use crate::units::{FlowId, Origin};
 use crate::ws::Scratch;
 
@@ -25,8 +26,15 @@ pub(super) struct Core {
 
 impl Core {
     /// Without connections yet, for a sink with these needs.
-    pub(super) fn new(wants: Wants, later: Later, limits: &Limits, sizes: Sizes) -> Self {
-        let conns = Conns::new(Recorder::new(wants, later), limits.clone());
+    pub(super) fn new(
+        wants: Wants,
+        later: Later,
+        limits: &Limits,
+        sizes: Sizes,
+        keys: &KeyLog,
+    ) -> Self {
+        let mut conns = Conns::new(Recorder::new(wants, later), limits.clone());
+        conns.set_keys(keys.clone());
         Self { part: Part::default(), conns, limits: limits.clone(), log_bytes: sizes.log_bytes }
     }
 
@@ -68,5 +76,10 @@ impl Core {
     /// TCP connections that carry something else.
     pub(super) const fn unread(&self) -> Unread {
         self.conns.unread()
+    }
+
+    /// Which servers the unread TLS connections were to.
+    pub(super) const fn sealed(&self) -> &Sealed {
+        self.conns.sealed()
     }
 }

@@ -13,6 +13,7 @@ use crate::sink::json::JsonSink;
 use crate::sink::stats::{StatsOptions, StatsSink};
 use crate::sink::text::{TextOptions, TextSink, TimeFormat, Verbosity};
 use crate::sink::{Output, Summary};
+use crate::tls::KeyLog;
 use crate::units::{FileOffset, PacketNo};
 
 /// All samples as one capture: hundreds of connections, at the same time where their clocks say so.
@@ -69,7 +70,7 @@ fn on_several<O: Output>(sizes: Sizes, threads: usize, limits: &Limits, sink: O)
     let mut source = open(&all_samples(), limits);
     let threads = NonZeroUsize::new(threads).unwrap();
     let fetch = |intake: &mut Intake| fetch(&mut source, intake);
-    finished(run_in(sizes, sink, limits, threads, fetch, |sink, ahead| {
+    finished(run_in(sizes, sink, limits, &KeyLog::new(), threads, fetch, |sink, ahead| {
         if let Some(first) = ahead.first {
             sink.begin(first);
         }
@@ -208,7 +209,7 @@ fn a_sink_that_has_seen_enough_ends_all_threads() {
             let seen = Arc::clone(&sink.1);
             let threads = NonZeroUsize::new(3).unwrap();
             let fetch = |intake: &mut Intake| fetch(&mut source, intake);
-            let _ = run_in(sizes, sink, &limits, threads, fetch, |_, _| {});
+            let _ = run_in(sizes, sink, &limits, &KeyLog::new(), threads, fetch, |_, _| {});
             assert_eq!(seen.lock().unwrap().len(), enough, "and no event behind it");
         }
     }
@@ -235,7 +236,7 @@ fn calls_come_between_the_events_of_the_packets_around_them() {
             fetch(&mut source, intake)
         };
         let threads = NonZeroUsize::new(2).unwrap();
-        let _ = run_in(sizes, sink, &limits, threads, fetch, |_, _| {});
+        let _ = run_in(sizes, sink, &limits, &KeyLog::new(), threads, fetch, |_, _| {});
         // What one thread has told before each packet.
         let one = Enough(usize::MAX, Arc::default());
         let told = Arc::clone(&one.1);
@@ -279,7 +280,7 @@ fn a_thread_that_panics_does_not_leave_the_others_waiting() {
         let ended = panic::catch_unwind(AssertUnwindSafe(|| {
             let sink = Enough(usize::MAX, Arc::default());
             let threads = NonZeroUsize::new(threads).unwrap();
-            drop(run(sink, &Limits::default(), threads, fetch, |_, _| {}));
+            drop(run(sink, &Limits::default(), &KeyLog::new(), threads, fetch, |_, _| {}));
         }));
         assert!(ended.is_err(), "{threads} threads");
     }

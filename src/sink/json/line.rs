@@ -4,7 +4,7 @@
 
 use crate::event::{
     Cx, End, Event, Fields, Frame, Gap, Handshake, Message, MessageKind, Payload, RequestHead,
-    ResponseHead, header_text,
+    ResponseHead, TlsInfo, header_text,
 };
 use crate::note::Note;
 use crate::process::{Ends, Process};
@@ -138,7 +138,12 @@ pub fn handshake_of(
     processes(buf, ends);
     raw(buf, ",\"http\":\"");
     raw(buf, handshake.http.name());
-    raw(buf, "\",\"tls\":null,\"outcome\":\"");
+    raw(buf, "\",\"tls\":");
+    match cx.conn.tls.as_deref() {
+        Some(info) => tls(buf, info),
+        None => null(buf),
+    }
+    raw(buf, ",\"outcome\":\"");
     raw(buf, handshake.outcome.name());
     raw(buf, "\",\"request\":");
     match &handshake.request {
@@ -155,6 +160,18 @@ pub fn handshake_of(
     raw(buf, ",\"extensions\":");
     opt_string(buf, handshake.extensions.as_deref());
     finish_with_notes(buf, &handshake.notes);
+}
+
+fn tls(buf: &mut Vec<u8>, info: &TlsInfo) {
+    raw(buf, "{\"version\":");
+    string(buf, info.version);
+    raw(buf, ",\"cipher\":");
+    string(buf, &info.cipher);
+    raw(buf, ",\"sni\":");
+    opt_string(buf, info.sni.as_deref());
+    raw(buf, ",\"alpn\":");
+    opt_string(buf, info.alpn.as_deref());
+    raw(buf, "}");
 }
 
 /// Both ends, or null where nothing is known of either.

@@ -249,6 +249,9 @@ fn identity(text: &mut String, row: &Row) {
         Some(path) => text.extend(["  ", path]),
         None => text.push_str("  no request seen"),
     }
+    if let Some(tls) = &row.conn.tls {
+        text.extend(["  TLS ", tls.version]);
+    }
     for (what, value) in [("subprotocol", &row.subprotocol), ("extensions", &row.extensions)] {
         if let Some(value) = value {
             text.extend(["  ", what, " ", value]);

@@ -76,6 +76,9 @@ impl<W: Write> TextSink<W> {
         let ends = format!("{} > {}", cx.conn.client, cx.conn.server);
         self.detail(&ends);
         self.processes(self.owners.of(&cx.conn.key).as_ref());
+        if let Some(tls) = &cx.conn.tls {
+            self.detail(&tls.to_string());
+        }
         if let Some(subprotocol) = &handshake.subprotocol {
             self.detail(&format!("subprotocol {subprotocol}"));
         }

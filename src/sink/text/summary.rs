@@ -61,14 +61,32 @@ fn lost(end: &Summary<'_>, tally: &Tally) -> Vec<String> {
     lines
 }
 
+/// ` (to example.org, example.com and 3 others)`; nothing without names.
+fn servers(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> =
+        names.iter().take(SHOWN).map(|name| Escaped(name).to_string()).collect();
+    match names.len().saturating_sub(SHOWN) {
+        _ if shown.is_empty() => String::new(),
+        0 => format!(" (to {})", shown.join(", ")),
+        more => format!(" (to {} and {})", shown.join(", "), counted(more as u64, "other")),
+    }
+}
+
 fn unread(end: &Summary<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let unread = end.totals.unread;
     if unread.tls > 0 {
         lines.push(format!(
-            "{} encrypted with TLS: what they carry could not be read",
-            counted(unread.tls, "TCP connection")
+            "{} encrypted with TLS: what they carry could not be read{}",
+            counted(unread.tls, "TCP connection"),
+            servers(&end.totals.sealed.names())
         ));
+        lines.push(
+            "  their secrets are needed: start a client with SSLKEYLOGFILE=keys.log, and wstap with \
+             --keylog keys.log"
+                .to_owned(),
+        );
     }
     if unread.http2 > 0 {
         lines.push(format!("{} with HTTP/2, not read", counted(unread.http2, "TCP connection")));

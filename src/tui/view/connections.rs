@@ -87,6 +87,14 @@ const FIELDS: &[Field] = &[
         show: |c, _| (outcome(c), Some(outcome_style)),
     },
     Field {
+        title: "TLS",
+        width: 4,
+        number: false,
+        sort: None,
+        from: 142,
+        show: |c, _| (tls(c), None),
+    },
+    Field {
         title: "Subprotocol",
         width: 14,
         number: false,
@@ -269,6 +277,11 @@ fn processes(conn: &Conn, app: &App) -> String {
     let [client, server] = [ends.client, ends.server]
         .map(|end| end.map_or("?".to_owned(), |process| clean(&process.to_string())));
     format!("{client} > {server}")
+}
+
+/// Its version; nothing in the clear.
+fn tls(conn: &Conn) -> String {
+    conn.info.tls.as_ref().map_or_else(String::new, |tls| tls.version.to_owned())
 }
 
 fn subprotocol(conn: &Conn) -> String {

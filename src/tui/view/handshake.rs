@@ -18,7 +18,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::{block, connections};
-use crate::event::{Fields, Handshake, Outcome, header_text};
+use crate::event::{Fields, Handshake, Outcome, TlsInfo, header_text};
 use crate::note::{Blame, Note};
 use crate::process::Ends;
 use crate::sink::escape;
@@ -100,7 +100,7 @@ fn lines<'a>(app: &App, conn: &Conn, width: usize) -> Vec<Line<'a>> {
         lines.push(Line::raw(""));
         lines.extend(heads(opening, theme, width));
         lines.extend(key(opening, theme, width));
-        lines.extend(agreed(opening, theme, width));
+        lines.extend(agreed(opening, conn.info.tls.as_deref(), theme, width));
     }
     lines.extend(notes(&opening.notes, theme, width));
     lines
@@ -303,9 +303,25 @@ fn key<'a>(opening: &Handshake, theme: &Theme, width: usize) -> Vec<Line<'a>> {
 }
 
 /// What was offered, and what was agreed.
-fn agreed<'a>(opening: &Handshake, theme: &Theme, width: usize) -> Vec<Line<'a>> {
+fn agreed<'a>(
+    opening: &Handshake,
+    tls: Option<&TlsInfo>,
+    theme: &Theme,
+    width: usize,
+) -> Vec<Line<'a>> {
     let mut lines = heading("Offered and agreed", theme);
     let before = lines.len();
+    if let Some(tls) = tls {
+        for (n, part) in
+            fold(&clean(&tls.to_string()), width.saturating_sub(18)).into_iter().enumerate()
+        {
+            let label = if n == 0 { "wss" } else { "" };
+            lines.push(Line::from(vec![
+                Span::styled(format!("   {} ", fit(label, 12)), theme.dim),
+                Span::raw(part),
+            ]));
+        }
+    }
     for (name, header) in
         [("subprotocol", "sec-websocket-protocol"), ("extensions", "sec-websocket-extensions")]
     {

@@ -100,13 +100,15 @@ fn response(buf: &mut Vec<u8>, head: Option<&ResponseHead>) {
     raw(buf, "}");
 }
 
-/// `ws://host/path`: the host as the client named it, or the server's address.
+/// `ws://host/path`, `wss://` where it came out of TLS: the host as the client named it, or the server's
+/// address.
 fn url(cx: &Cx<'_>, head: Option<&RequestHead>) -> String {
     let server = cx.conn.server.to_string();
-    let Some(head) = head else { return format!("ws://{server}/") };
+    let scheme = if cx.conn.tls.is_some() { "wss" } else { "ws" };
+    let Some(head) = head else { return format!("{scheme}://{server}/") };
     // A request through a forward proxy names the whole URL (RFC 9112 section 3.2.2).
     if let Some(rest) = head.target.strip_prefix("http://") {
-        return format!("ws://{rest}");
+        return format!("{scheme}://{rest}");
     }
     if let Some(rest) = head.target.strip_prefix("https://") {
         return format!("wss://{rest}");
@@ -114,7 +116,7 @@ fn url(cx: &Cx<'_>, head: Option<&RequestHead>) -> String {
     let host = ["host", ":authority"].into_iter().find_map(|name| head.fields.first(name));
     let host = host.filter(|host| !host.is_empty()).map_or(Cow::Owned(server), header_text);
     let slash = if head.target.starts_with('/') { "" } else { "/" };
-    format!("ws://{host}{slash}{}", head.target)
+    format!("{scheme}://{host}{slash}{}", head.target)
 }
 
 fn version(buf: &mut Vec<u8>, version: Option<&str>) {

@@ -1,0 +1,167 @@
+//! A TLS connection's way: decrypted, what is inside goes through the protocols anew.
+//!
+//! Gets: stream events of a connection that begins with TLS records. Gives: the plaintext to a [`Conn`] of
+//! its own. Keeps: the [`Decoder`], and that connection.
+
+use std::ops::ControlFlow;
+
+use super::{Conn, Conns, Stage};
+use crate::event::Sink;
+use crate::flow::{FlowInfo, Side, StreamEvent};
+use crate::note::{Blame, Note, NoteCode};
+use crate::tls::{Agreed, Decoder, Output, Unopened};
+use crate::units::{Origin, PacketNo};
+
+/// A TLS connection.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    decoder: Decoder,
+    inner: Conn,
+}
+
+/// TLS inside TLS (a tunnel through an https proxy) is followed so deep.
+const DEPTH: u8 = 3;
+
+impl Tunnel {
+    /// Around what is to follow in a connection.
+    pub(super) fn new(outer: &Conn) -> Self {
+        let inner = Conn {
+            depth: outer.depth.saturating_add(1),
+            attempts: outer.attempts,
+            ..Conn::default()
+        };
+        Self { decoder: Decoder::default(), inner }
+    }
+
+    /// May another one begin inside of what is at this depth.
+    pub(super) const fn may_begin(outer: &Conn) -> bool {
+        outer.depth < DEPTH
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        self.decoder.weight()
+    }
+
+    pub(super) const fn inner(&self) -> &Conn {
+        &self.inner
+    }
+
+    pub(super) const fn inner_mut(&mut self) -> &mut Conn {
+        &mut self.inner
+    }
+
+    /// Does it keep anything but what is inside.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.decoder.is_waiting()
+    }
+}
+
+/// Gives plaintext to what is inside.
+struct Inside<'a, S> {
+    conns: &'a mut Conns<S>,
+    flow: &'a FlowInfo,
+    inner: &'a mut Conn,
+}
+
+impl<S: Sink> Output for Inside<'_, S> {
+    fn plain(&mut self, agreed: &Agreed, side: Side, event: StreamEvent<'_>) -> ControlFlow<()> {
+        if self.inner.tls.as_ref() != Some(&agreed.info) {
+            self.inner.tls = Some(agreed.info.clone());
+        }
+        // Whoever opened the TCP connection: the client of TLS speaks first inside.
+        let flow = FlowInfo { opener: Some(agreed.client), ..*self.flow };
+        self.conns.feed_stage(&flow, self.inner, side, event)
+    }
+
+    fn unopened(&mut self, side: Side, origin: Origin, what: Unopened) {
+        let dir = self.inner.direction(side);
+        if let Some(session) = self.inner.session() {
+            let what = match what {
+                Unopened::Record => "a TLS record",
+                Unopened::Rest => "what follows",
+            };
+            let text = format!(
+                "{what} of the {} from packet {} on can not be decrypted: it does not fit the keys",
+                dir.sender(),
+                origin.packet
+            );
+            let note = Note::new(NoteCode::Undecryptable, Blame::Capture, text);
+            session.note(note, &self.conns.limits);
+        }
+    }
+}
+
+impl<S: Sink> Conns<S> {
+    /// Takes an event of a TLS connection.
+    pub(super) fn feed_tls(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        mut tunnel: Box<Tunnel>,
+        side: Side,
+        event: StreamEvent<'_>,
+    ) -> ControlFlow<()> {
+        let keys = self.keys.clone();
+        let Tunnel { decoder, inner } = &mut *tunnel;
+        let now = origin_of(&event).packet;
+        let mut out = Inside { conns: self, flow, inner };
+        decoder.push(side, event, now, &keys, &mut out)?;
+        if decoder.is_waiting() && decoder.weight() > out.conns.limits.tls_bytes {
+            decoder.last_chance(now, &keys, &mut out)?;
+        }
+        self.after_tls(flow, conn, tunnel);
+        ControlFlow::Continue(())
+    }
+
+    /// No secrets are waited for any more: reads what can be read.
+    pub(super) fn give_up_tls(
+        &mut self,
+        flow: &FlowInfo,
+        tunnel: &mut Tunnel,
+        now: PacketNo,
+    ) -> ControlFlow<()> {
+        let keys = self.keys.clone();
+        let Tunnel { decoder, inner } = tunnel;
+        decoder.last_chance(now, &keys, &mut Inside { conns: self, flow, inner })
+    }
+
+    /// Where a TLS connection stands behind an event.
+    pub(super) fn after_tls(&mut self, flow: &FlowInfo, conn: &mut Conn, tunnel: Box<Tunnel>) {
+        if tunnel.decoder.is_unreadable() {
+            self.tls_unread(flow, &tunnel);
+        } else if matches!(tunnel.inner.stage, Stage::Ignored) {
+            // What is inside is nothing for us.
+            conn.stage = Stage::Ignored;
+        } else {
+            conn.stage = Stage::Tls(tunnel);
+            return;
+        }
+        conn.stage = Stage::Ignored;
+    }
+
+    /// A TLS connection is over of which nothing could be read.
+    pub(super) fn tls_over(&mut self, flow: &FlowInfo, tunnel: &Tunnel) -> bool {
+        let read = tunnel.decoder.is_proven();
+        if !read {
+            self.tls_unread(flow, tunnel);
+        }
+        read
+    }
+
+    fn tls_unread(&mut self, flow: &FlowInfo, tunnel: &Tunnel) {
+        self.unread.tls += 1;
+        if let Some(name) = tunnel.decoder.server_name() {
+            self.sealed.add(flow.id, name);
+        }
+    }
+}
+
+fn origin_of(event: &StreamEvent<'_>) -> Origin {
+    match *event {
+        StreamEvent::Data { origin, .. }
+        | StreamEvent::Gap { origin, .. }
+        | StreamEvent::Conflict { origin, .. }
+        | StreamEvent::Fin { origin }
+        | StreamEvent::Reset { origin } => origin,
+    }
+}
