@@ -6,12 +6,14 @@
 //!
 //! ```text
 //!            +-- nothing for us --> Ignored
-//!   Probe ---+-- HTTP ------------> Http --101----> Ws
-//!     ^      +-- frames, no head -> Ws    --CONNECT 2xx--> Probe
+//!   Probe ---+-- HTTP/1 ----------> Http --101----> Ws
+//!     ^      +-- HTTP/2 ----------> H2      streams, a session each
+//!     |      +-- frames, no head -> Ws    --CONNECT 2xx, 101 to h2c--> Probe
 //!     |                             |
 //!     +-- answer not in the capture-+
 //! ```
 
+mod h2;
 mod probe;
 
 use std::mem;
@@ -26,6 +28,7 @@ use crate::note::{Blame, Note, NoteCode};
 use crate::units::{ConnKey, Direction, Origin, PerDirection};
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
+use h2::Streams;
 use probe::{LostAnswer, Probe, Verdict};
 
 /// TCP connections that were found to carry something that is not read here.
@@ -33,7 +36,7 @@ use probe::{LostAnswer, Probe, Verdict};
 pub struct Unread {
     /// TLS.
     pub tls: u64,
-    /// HTTP/2.
+    /// HTTP/2 that could not be followed, as too much of it is missing.
     pub http2: u64,
     /// Anything else.
     pub other: u64,
@@ -72,6 +75,8 @@ enum Stage {
     Probe(Box<Probe>),
     /// HTTP/1, before an upgrade.
     Http(Box<Http1>),
+    /// HTTP/2, and the WebSockets in it.
+    H2(Box<Streams>),
     /// WebSocket frames.
     Ws(Box<Live>),
     /// Nothing for us.
@@ -196,6 +201,11 @@ impl<S: Sink> Conns<S> {
                 self.after_probe(flow, conn, probe, verdict)
             }
             Stage::Http(http) => self.feed_http(flow, conn, http, side, event),
+            Stage::H2(mut h2) => {
+                let flow_on = self.feed_h2(flow, conn, &mut h2, dir, event);
+                conn.stage = Stage::H2(h2);
+                flow_on
+            }
             stage @ (Stage::Ws(_) | Stage::Ignored) => {
                 conn.stage = stage;
                 ControlFlow::Continue(())
@@ -236,14 +246,7 @@ impl<S: Sink> Conns<S> {
             StreamEvent::Fin { origin } => session.fin(dir, origin, &mut out),
             StreamEvent::Reset { origin } => session.reset(dir, origin, &mut out),
             StreamEvent::Conflict { origin, len } => {
-                let text = format!(
-                    "packet {} repeats {len} bytes of the {} with other content; the first copy \
-                     stands",
-                    origin.packet,
-                    dir.sender(),
-                );
-                let note = Note::new(NoteCode::OverlapConflict, Blame::Capture, text);
-                session.note(note, out.limits);
+                session.note(conflict(dir, origin, len), out.limits);
                 ControlFlow::Continue(())
             }
         }
@@ -429,9 +432,9 @@ impl<S: Sink> Conns<S> {
                 self.unread.tls += 1;
                 conn.stage = Stage::Ignored;
             }
-            Verdict::Http2 => {
-                self.unread.http2 += 1;
-                conn.stage = Stage::Ignored;
+            Verdict::Http2 { client } => {
+                conn.client = Some(client);
+                conn.stage = Stage::H2(Box::default());
             }
             Verdict::Other => {
                 self.unread.other += 1;
@@ -480,6 +483,16 @@ impl<S: Sink> Conns<S> {
 
 /// HTTP stages kept for connections to come; more are only in use while more handshakes are going on.
 const SPARE: usize = 64;
+
+/// A segment says otherwise than the one it repeats.
+fn conflict(dir: Direction, origin: Origin, len: u64) -> Note {
+    let text = format!(
+        "packet {} repeats {len} bytes of the {} with other content; the first copy stands",
+        origin.packet,
+        dir.sender(),
+    );
+    Note::new(NoteCode::OverlapConflict, Blame::Capture, text)
+}
 
 /// What stands in place of a handshake that the capture lacks.
 fn unseen(info: &ConnInfo) -> Handshake {
@@ -556,6 +569,7 @@ impl<S: Sink> Handler for Conns<S> {
             Stage::New | Stage::Ignored => 0,
             Stage::Probe(probe) => probe.weight(),
             Stage::Http(http) => http.weight(),
+            Stage::H2(h2) => h2.weight(),
             Stage::Ws(live) => live.session.weight(),
         }
     }
@@ -569,6 +583,7 @@ impl<S: Sink> Handler for Conns<S> {
     ) -> ControlFlow<()> {
         match (&mut conn.stage, what) {
             (Stage::Ws(live), _) => live.session.shed(what == Shed::All),
+            (Stage::H2(h2), _) => h2.shed(what == Shed::All),
             (Stage::Http(http), Shed::All) => {
                 let waiting = http.answer_missing();
                 conn.stage = Stage::Ignored;
@@ -620,6 +635,7 @@ impl<S: Sink> Handler for Conns<S> {
                 self.step(flow, conn, http, step, origin)?;
                 self.finish(flow, conn, why, origin)
             }
+            Stage::H2(mut h2) => self.finish_h2(flow, conn, &mut h2, why, origin),
             Stage::Ws(mut live) => {
                 let Live { info, session, .. } = &mut *live;
                 session.finish(why, origin, &mut self.out(info))
