@@ -6,14 +6,16 @@
 //!
 //! ```text
 //!            +-- nothing for us --> Ignored
-//!   Probe ---+-- HTTP ------------> Http --101----> Ws
-//!     ^      +-- frames, no head -> Ws    --CONNECT 2xx--> Probe
+//!   Probe ---+-- HTTP/1 ----------> Http --101----> Ws
+//!     ^      +-- HTTP/2 ----------> H2      streams, a session each
+//!     |      +-- frames, no head -> Ws    --CONNECT 2xx, 101 to h2c--> Probe
 //!     |      |                      |
 //!     |      +-- TLS -> Tls: all of this anew, for what is inside
 //!     |                             |
 //!     +-- answer not in the capture-+
 //! ```
 
+mod h2;
 mod probe;
 mod sealed;
 mod tls;
@@ -32,6 +34,7 @@ use crate::tls::KeyLog;
 use crate::units::{ConnKey, Direction, Origin, PacketNo, PerDirection};
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
+use h2::Streams;
 use probe::{LostAnswer, Probe, Verdict};
 pub use sealed::Sealed;
 use tls::Tunnel;
@@ -41,7 +44,7 @@ use tls::Tunnel;
 pub struct Unread {
     /// TLS whose secrets are not known.
     pub tls: u64,
-    /// HTTP/2.
+    /// HTTP/2 that could not be followed, as too much of it is missing.
     pub http2: u64,
     /// Anything else.
     pub other: u64,
@@ -86,6 +89,8 @@ enum Stage {
     Probe(Box<Probe>),
     /// HTTP/1, before an upgrade.
     Http(Box<Http1>),
+    /// HTTP/2, and the WebSockets in it.
+    H2(Box<Streams>),
     /// WebSocket frames.
     Ws(Box<Live>),
     /// TLS, with all of this for what is inside.
@@ -225,6 +230,11 @@ impl<S: Sink> Conns<S> {
             }
             Stage::Http(http) => self.feed_http(flow, conn, http, side, event),
             Stage::Tls(tunnel) => self.feed_tls(flow, conn, tunnel, side, event),
+            Stage::H2(mut h2) => {
+                let flow_on = self.feed_h2(flow, conn, &mut h2, dir, event);
+                conn.stage = Stage::H2(h2);
+                flow_on
+            }
             stage @ (Stage::Ws(_) | Stage::Ignored) => {
                 conn.stage = stage;
                 ControlFlow::Continue(())
@@ -265,14 +275,7 @@ impl<S: Sink> Conns<S> {
             StreamEvent::Fin { origin } => session.fin(dir, origin, &mut out),
             StreamEvent::Reset { origin } => session.reset(dir, origin, &mut out),
             StreamEvent::Conflict { origin, len } => {
-                let text = format!(
-                    "packet {} repeats {len} bytes of the {} with other content; the first copy \
-                     stands",
-                    origin.packet,
-                    dir.sender(),
-                );
-                let note = Note::new(NoteCode::OverlapConflict, Blame::Capture, text);
-                session.note(note, out.limits);
+                session.note(conflict(dir, origin, len), out.limits);
                 ControlFlow::Continue(())
             }
         }
@@ -461,9 +464,9 @@ impl<S: Sink> Conns<S> {
                 self.unread.tls += 1;
                 conn.stage = Stage::Ignored;
             }
-            Verdict::Http2 => {
-                self.unread.http2 += 1;
-                conn.stage = Stage::Ignored;
+            Verdict::Http2 { client } => {
+                conn.client = Some(client);
+                conn.stage = Stage::H2(Box::default());
             }
             Verdict::Other => {
                 self.unread.other += 1;
@@ -512,6 +515,16 @@ impl<S: Sink> Conns<S> {
 
 /// HTTP stages kept for connections to come; more are only in use while more handshakes are going on.
 const SPARE: usize = 64;
+
+/// A segment says otherwise than the one it repeats.
+fn conflict(dir: Direction, origin: Origin, len: u64) -> Note {
+    let text = format!(
+        "packet {} repeats {len} bytes of the {} with other content; the first copy stands",
+        origin.packet,
+        dir.sender(),
+    );
+    Note::new(NoteCode::OverlapConflict, Blame::Capture, text)
+}
 
 /// What stands in place of a handshake that the capture lacks.
 fn unseen(info: &ConnInfo) -> Handshake {
@@ -597,6 +610,7 @@ impl<S: Sink> Handler for Conns<S> {
             Stage::New | Stage::Ignored => 0,
             Stage::Probe(probe) => probe.weight(),
             Stage::Http(http) => http.weight(),
+            Stage::H2(h2) => h2.weight(),
             Stage::Ws(live) => live.session.weight(),
             Stage::Tls(tunnel) => tunnel.weight() + self.weight(tunnel.inner()),
         }
@@ -611,6 +625,7 @@ impl<S: Sink> Handler for Conns<S> {
     ) -> ControlFlow<()> {
         match (&mut conn.stage, what) {
             (Stage::Ws(live), _) => live.session.shed(what == Shed::All),
+            (Stage::H2(h2), _) => h2.shed(what == Shed::All),
             (Stage::Http(http), Shed::All) => {
                 let waiting = http.answer_missing();
                 conn.stage = Stage::Ignored;
@@ -672,6 +687,7 @@ impl<S: Sink> Handler for Conns<S> {
                 self.step(flow, conn, http, step, origin)?;
                 self.finish(flow, conn, why, origin)
             }
+            Stage::H2(mut h2) => self.finish_h2(flow, conn, &mut h2, why, origin),
             Stage::Tls(mut tunnel) => {
                 let now = match why {
                     Finish::CaptureEnd => PacketNo(u64::MAX),

@@ -140,6 +140,14 @@ pub struct ConnInfo {
     pub h2_stream: Option<u32>,
 }
 
+impl ConnInfo {
+    /// ` (HTTP/2 stream 5)`, to stand behind its ends, which it has in common with others; nothing for
+    /// one that has a TCP connection to itself.
+    pub fn stream_label(&self) -> String {
+        self.h2_stream.map_or_else(String::new, |stream| format!(" (HTTP/2 stream {stream})"))
+    }
+}
+
 /// What was agreed in a TLS handshake (RFC 8446 section 4.1.3, RFC 5246 section 7.4.1.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsInfo {

@@ -18,6 +18,7 @@ mod body;
 mod client;
 mod fuzz;
 mod guess;
+pub mod h2;
 mod head;
 mod held;
 mod lines;
@@ -55,6 +56,8 @@ pub struct Exchange {
     pub early: Option<(Origin, u64)>,
     /// A PROXY protocol header that came before the first request: 1 or 2.
     pub proxy_protocol: Option<u8>,
+    /// Where it is a stream of HTTP/2; `None` on HTTP/1.
+    pub http2: Option<h2::OverHttp2>,
 }
 
 /// The answer to an upgrade request.
@@ -90,6 +93,13 @@ pub enum CutBy {
     Fin(Direction, Origin),
     /// RST of the side that sends this way.
     Reset(Direction, Origin),
+    /// `END_STREAM` of the side that sends this way: of HTTP/2, this stream only.
+    StreamEnd(Direction, Origin),
+    /// `RST_STREAM` of the side that sends this way, and its error code; that is `None` where the capture
+    /// lacks it.
+    StreamReset(Direction, Origin, Option<u32>),
+    /// GOAWAY of the side that sends this way, and its error code: the stream came too late for it.
+    GoAway(Direction, Origin, u32),
     /// The end of the capture.
     CaptureEnd,
 }

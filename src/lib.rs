@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  file/stdin/live      L2-L4          per TCP flow            per connection
-//!  PacketRecord<'a> -> Segment<'a> -> StreamEvent<'a> -> Stage: Probe|Http1|Ws -> Event<'a> -> Sink
+//!  PacketRecord<'a> -> Segment<'a> -> StreamEvent<'a> -> Stage: Probe|Http1|H2|Ws -> Event<'a> -> Sink
 //!  capture             packet         flow               conn (+ http, ws)        event     print, check,
 //!                                                        |         ^                        diff, store, ...
 //!                                                        +-> Tls --+ what was inside, anew
@@ -30,6 +30,11 @@
 //! NDJSON has, beyond what `print --json` promises, the `process` at both ends of a connection
 //! (`{"client": {pid, name, command}, "server": ...}`, or null): in `handshake` as far as it is known by
 //! then, and in `end` where more became known later, which a busy machine may need ([`process`]).
+//!
+//! `handshake` also has `h2_stream`: the number of the HTTP/2 stream that the connection is (RFC 8441), or
+//! null where it has a TCP connection to itself. `h2_stream` and `tcp_stream` together tell which one it is
+//! of those between the same ports; `gap` counts bytes of the TCP connection where it is not known how many
+//! of the stream are missing.
 //!
 //! The terminal UI keeps 40 bytes a row in memory and the payloads in a spool file ([`store`]), so that
 //! files, pipes and live capture can all be looked at again without decoding anything twice.

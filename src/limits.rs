@@ -41,6 +41,13 @@ pub struct Limits {
     pub head_fields: usize,
     /// Requests on one connection that still lack their answer (pipelining).
     pub pipelined_requests: usize,
+    /// WebSockets that are open, or asked for, at once on one HTTP/2 connection. Servers allow 100 to 1000
+    /// streams at once; further attempts are told, and what follows on them is stepped over.
+    pub h2_streams: usize,
+    /// Bytes of a dynamic table of header compression, in each direction. Browsers ask for 64 KiB, most
+    /// others for 4; of one that is made larger, the oldest entries are forgotten, and fields that refer to
+    /// them are missing.
+    pub hpack_bytes: usize,
     /// Client bytes held behind an upgrade request until its answer is seen.
     pub held_bytes: usize,
     /// Bytes of one direction looked at before a connection is given up as not HTTP and not WebSocket.
@@ -85,6 +92,8 @@ impl Default for Limits {
             head_bytes: 256 << 10,
             head_fields: 1024,
             pipelined_requests: 64,
+            h2_streams: 1024,
+            hpack_bytes: 256 << 10,
             held_bytes: 1 << 20,
             probe_bytes: 256 << 10,
             tls_bytes: 1 << 20,

@@ -33,8 +33,11 @@ pub(super) enum Verdict {
     },
     /// TLS.
     Tls,
-    /// HTTP/2 with prior knowledge.
-    Http2,
+    /// HTTP/2, from its preface on.
+    Http2 {
+        /// Who asks.
+        client: Side,
+    },
     /// None of these.
     Other,
 }
@@ -247,10 +250,14 @@ impl Probe {
         match http::looks_like(bytes) {
             Guess::Request => Verdict::Http { client: side },
             Guess::Response => Verdict::Http { client: side.flip() },
-            Guess::Http2Preface => Verdict::Http2,
+            Guess::Http2Preface => Verdict::Http2 { client: side },
+            // Only what a connection, or its capture, begins with.
+            Guess::Http2Settings if whole_start && self.opener != Some(side) => {
+                Verdict::Http2 { client: side.flip() }
+            }
             // Whoever speaks first says what it is; the answer to it need not be looked at.
-            Guess::No if !self.mid_connection() => Verdict::Other,
-            Guess::No | Guess::NeedMore => Verdict::Undecided,
+            Guess::No | Guess::Http2Settings if !self.mid_connection() => Verdict::Other,
+            Guess::No | Guess::Http2Settings | Guess::NeedMore => Verdict::Undecided,
         }
     }
 

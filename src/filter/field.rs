@@ -163,6 +163,7 @@ pub(super) enum Id {
     Time,
     TimeRelative,
     TcpStream,
+    H2Stream,
     Len,
     WireLen,
     Frames,

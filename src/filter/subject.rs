@@ -197,6 +197,7 @@ impl<'a> Subject<'a> {
                 }
             }
             Id::TcpStream => show(int(conn.stream.0)),
+            Id::H2Stream => conn.h2_stream.iter().for_each(|&stream| show(int(stream.into()))),
             Id::Client => show(Value::Endpoint(conn.client)),
             Id::Server => show(Value::Endpoint(conn.server)),
             Id::Process | Id::ProcessPid | Id::ProcessCommand => self.of_process(id, show),

@@ -17,6 +17,7 @@ pub(super) const FIELDS: &[FieldSpec] = &[
     field(Id::Time, Time, "time", &["frame.time", "frame.time_epoch", "frame.time_utc"], "when that packet was captured"),
     field(Id::TimeRelative, Duration, "time_relative", &["frame.time_relative"], "time since the first packet of the capture"),
     field(Id::TcpStream, Number, "tcp_stream", &["tcp.stream"], "number of the TCP connection, from 0"),
+    field(Id::H2Stream, Number, "h2_stream", &["h2.stream", "http2.streamid"], "stream of HTTP/2 that the connection is"),
     field(Id::Client, Endpoint, "client", &[], "the side that asked for the upgrade"),
     field(Id::Server, Endpoint, "server", &[], "the side that answers"),
     field(Id::Process, Text, "process", &["process.name"], "the program at an end, where it is known"),

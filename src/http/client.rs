@@ -248,6 +248,7 @@ impl Http1 {
             proxy_protocol: self.proxy_protocol.take(),
             answer: Answer::Missing,
             interim: Vec::new(),
+            http2: None,
         }
     }
 

@@ -14,6 +14,9 @@ pub enum Guess {
     Response,
     /// A client speaking HTTP/2 (RFC 9113 section 3.4).
     Http2Preface,
+    /// A server speaking HTTP/2: SETTINGS, its first frame (RFC 9113 section 3.4), which need not wait
+    /// for the client.
+    Http2Settings,
     /// Not HTTP.
     No,
     /// Too few bytes to tell.
@@ -45,6 +48,9 @@ pub fn looks_like(bytes: &[u8]) -> Guess {
     if HTTP2.starts_with(rest) {
         return Guess::NeedMore;
     }
+    if let [0, rest @ ..] = bytes {
+        return settings(rest);
+    }
     if may_start_response(rest) {
         return response(rest);
     }
@@ -52,6 +58,22 @@ pub fn looks_like(bytes: &[u8]) -> Guess {
         return request(rest);
     }
     Guess::No
+}
+
+/// The header of a SETTINGS frame that is no answer to one, behind its first byte: of a few settings of
+/// 6 bytes each, on stream 0.
+fn settings(bytes: &[u8]) -> Guess {
+    let Some(head) = bytes.first_chunk::<8>() else {
+        let like = bytes.iter().zip([None, None, Some(4), Some(0), Some(0), Some(0), Some(0)]);
+        let may = like.into_iter().all(|(byte, want)| want.is_none_or(|want| *byte == want));
+        return if may { Guess::NeedMore } else { Guess::No };
+    };
+    match *head {
+        [high @ 0..=1, low, 4, 0, 0, 0, 0, 0] if u16::from_be_bytes([high, low]) % 6 == 0 => {
+            Guess::Http2Settings
+        }
+        _ => Guess::No,
+    }
 }
 
 /// By version and status, whatever comes behind them: a cut packet may hold no more of the line.
@@ -212,6 +234,10 @@ mod tests {
             (b"H", Guess::NeedMore),
             (b"HEAD /", Guess::Request),
             (b"HTTP/1.1 10", Guess::NeedMore),
+            (b"\0\0\x12\x04", Guess::NeedMore),
+            (b"\0\0\x12\x04\0\0\0\0\0\0\x03", Guess::Http2Settings),
+            (b"\0\0\x11\x04\0\0\0\0\0\0\x03", Guess::No),
+            (b"\0\0\x12\x04\x01", Guess::No),
             (b"HTTP/1.1 101 Switching Protoco", Guess::Response),
             (b"HTTP/1.0 200\r\n", Guess::Response),
             (b"HTTP/1.1 xyz OK\r\n", Guess::No),

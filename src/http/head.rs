@@ -411,6 +411,13 @@ impl Head<'_, StatusLine<'_>> {
             || values(&self.fields, "Sec-WebSocket-Accept").next().is_some()
     }
 
+    /// Is it a switch to HTTP/2 in the clear.
+    pub(super) fn names_h2c(&self) -> bool {
+        let mut tokens =
+            values(&self.fields, "Upgrade").flat_map(|value| value.split(|&b| b == b','));
+        tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+    }
+
     /// Does what is there of it speak against a WebSocket: an Upgrade to something else.
     pub(super) fn names_other(&self) -> bool {
         !self.names_websocket() && values(&self.fields, "Upgrade").next().is_some()

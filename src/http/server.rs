@@ -192,7 +192,8 @@ impl Http1 {
     ) -> Step {
         let answer = head_answer(head, begin, origin);
         let Some(attempt) = self.switching(head.names_websocket(), limits) else {
-            return self.not_ours();
+            // RFC 7540 section 3.2: HTTP/2 begins anew behind it, with a preface.
+            return if head.names_h2c() { Step::Tunnel } else { self.not_ours() };
         };
         Step::Switched(self.exchange(attempt, answer))
     }
@@ -217,6 +218,7 @@ impl Http1 {
             proxy_protocol: self.proxy_protocol.take(),
             answer: Answer::Missing,
             interim: Vec::new(),
+            http2: None,
         };
         if let Some(Outstanding::Plain { head: Some(plain), .. }) = self.queue.pop_front()
             && !self.requests_lost
@@ -308,4 +310,4 @@ fn head_answer(head: &Head<'_, StatusLine<'_>>, begin: Origin, origin: Origin) -
 /// Bytes shown of an answer that is no HTTP.
 const STRAY: usize = 64;
 /// Interim responses remembered for one request: some send a 102 every few seconds.
-const INTERIM: usize = 64;
+pub(super) const INTERIM: usize = 64;

@@ -3,9 +3,11 @@
 //! Gets: the facts that [`crate::ws::session`] gathered. Gives: the fields of
 //! [`End`](crate::event::End) and the notes on closing (RFC 6455 section 7). Keeps: nothing.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::event::EndHow;
+use crate::http::h2::{error_meaning, error_name};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin, PacketNo, PerDirection};
 use crate::ws::close::code_meaning;
@@ -43,6 +45,48 @@ pub struct Unanswered {
     pub first: Option<Origin>,
 }
 
+/// What carries a connection, and so what FIN and RST of a side are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carrier {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// A stream of HTTP/2: `END_STREAM`, or `RST_STREAM` with this error code (RFC 8441 section 5); it is
+    /// `None` for the former, or where the capture lacks it.
+    Stream(Option<u32>),
+}
+
+impl Carrier {
+    /// What is ended.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Stream(_) => "the stream",
+        }
+    }
+
+    const fn fin(self) -> &'static str {
+        match self {
+            Self::Tcp => "FIN",
+            Self::Stream(_) => "END_STREAM",
+        }
+    }
+
+    fn rst(self) -> Cow<'static, str> {
+        match self {
+            Self::Tcp => "RST".into(),
+            Self::Stream(None) => "RST_STREAM".into(),
+            Self::Stream(Some(code)) => {
+                let name = error_name(code);
+                match error_meaning(code) {
+                    Some(meaning) => format!("RST_STREAM {name}: {meaning}").into(),
+                    None => format!("RST_STREAM {name}").into(),
+                }
+            }
+        }
+    }
+}
+
 /// What is known of an ending.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -54,6 +98,12 @@ pub struct Facts {
     pub fins: PerDirection<Option<Origin>>,
     /// The first RST and its sender.
     pub reset: Option<(Direction, Origin)>,
+    /// What each FIN is.
+    pub fin_of: PerDirection<Carrier>,
+    /// What the RST is.
+    pub rst_of: Carrier,
+    /// GOAWAY of the HTTP/2 connection that carries this as one of its streams, and its error code.
+    pub goaway: Option<(Direction, Origin, u32)>,
     /// What came first of all these.
     pub first_act: Option<FirstAct>,
     /// A direction is not known whole: a Close or a Pong may be among what is missing.
@@ -103,6 +153,17 @@ impl Facts {
     /// Remembers the first act.
     pub fn act(&mut self, dir: Direction, origin: Origin, before: Option<Origin>) {
         self.first_act.get_or_insert(FirstAct { dir, origin, before });
+    }
+
+    /// The first act was the RST.
+    fn begun_by_reset(&self) -> bool {
+        self.first_act.is_some_and(|act| self.reset == Some((act.dir, act.origin)))
+    }
+
+    /// What a side ended, or reset.
+    pub fn ended_by(&self, by: Direction) -> Carrier {
+        let reset = self.reset.is_some_and(|(dir, _)| dir == by);
+        if reset { self.rst_of } else { self.fin_of[by] }
     }
 
     /// TCP was seen to end.
@@ -166,13 +227,16 @@ impl Facts {
                 other.sender()
             );
         } else if let Some((who, origin)) = self.reset {
-            let _ = write!(text, "no Close came back, and the {} reset TCP", who.sender());
+            let what = self.rst_of.name();
+            let _ = write!(text, "no Close came back, and the {} reset {what}", who.sender());
             Self::later(&mut text, close, origin);
         } else if let Some(origin) = self.fins[other] {
-            let _ = write!(text, "the {} ended TCP instead of answering it", other.sender());
+            let what = self.fin_of[other].name();
+            let _ = write!(text, "the {} ended {what} instead of answering it", other.sender());
             Self::later(&mut text, close, origin);
         } else if let Some(origin) = self.fins[dir] {
-            let _ = write!(text, "it ended TCP itself without waiting for the answer");
+            let what = self.fin_of[dir].name();
+            let _ = write!(text, "it ended {what} itself without waiting for the answer");
             Self::later(&mut text, close, origin);
         } else {
             text.push_str(match why {
@@ -226,9 +290,11 @@ impl Facts {
             }
             .to_owned();
         };
-        let how = match self.reset {
-            Some((dir, origin)) if dir == act.dir && origin == act.origin => "reset TCP (RST)",
-            _ => "ended TCP (FIN)",
+        let how = if self.begun_by_reset() {
+            format!("reset {} ({})", self.rst_of.name(), self.rst_of.rst())
+        } else {
+            let carrier = self.fin_of[act.dir];
+            format!("ended {} ({})", carrier.name(), carrier.fin())
         };
         let who = act.dir.sender();
         let mut text =
@@ -241,6 +307,15 @@ impl Facts {
             && origin != act.origin
         {
             let _ = write!(text, "; the {} then reset it (packet {})", dir.sender(), origin.packet);
+        }
+        if let Some((dir, origin, code)) = self.goaway {
+            let _ = write!(
+                text,
+                "; the {} had announced the end of the HTTP/2 connection (GOAWAY {} in packet {})",
+                dir.sender(),
+                error_name(code),
+                origin.packet
+            );
         }
         let _ = write!(text, "; on this leg that is the {who} itself or a proxy in its place");
         text
@@ -297,7 +372,17 @@ impl Facts {
             notes.push(Note::new(
                 NoteCode::Reset,
                 dir.into(),
-                format!("the {} reset TCP in packet {}", dir.sender(), origin.packet),
+                match self.rst_of {
+                    Carrier::Tcp => {
+                        format!("the {} reset TCP in packet {}", dir.sender(), origin.packet)
+                    }
+                    stream @ Carrier::Stream(_) => format!(
+                        "the {} reset the stream in packet {} ({})",
+                        dir.sender(),
+                        origin.packet,
+                        stream.rst()
+                    ),
+                },
             ));
         }
         if !self.tcp_ended() {
@@ -324,8 +409,13 @@ impl Facts {
                         NoteCode::NoCloseFrame,
                         act.dir.into(),
                         format!(
-                            "the {} ended TCP in packet {}; neither side had sent a Close frame",
+                            "the {} ended {} in packet {}; neither side had sent a Close frame",
                             act.dir.sender(),
+                            if self.begun_by_reset() {
+                                self.rst_of.name()
+                            } else {
+                                self.fin_of[act.dir].name()
+                            },
                             act.origin.packet
                         ),
                     ));

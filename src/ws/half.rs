@@ -292,12 +292,13 @@ impl Half {
         let budget = out.limits.notes;
         let who = self.dir.sender();
         let in_frame = self.current.is_some();
+        let what = common.carrier_of(by);
         let ending = by.map(|by| (Blame::from(by), by.sender()));
         if let Some(current) = &mut self.current {
             if let Some((blame, ender)) = ending {
                 let text = format!(
-                    "{who} frame {} (packet {}) ends after {} of {} bytes: the {ender} ended TCP in \
-                     packet {}",
+                    "{who} frame {} (packet {}) ends after {} of {} bytes: the {ender} ended {what} \
+                     in packet {}",
                     current.no,
                     current.begin.packet,
                     current.phase.saturating_sub(current.missing),
@@ -312,7 +313,7 @@ impl Half {
         {
             let text = format!(
                 "{who} frame {} (packet {}) ends inside its header, after {} bytes: the {ender} ended \
-                 TCP in packet {}",
+                 {what} in packet {}",
                 self.frames + 1,
                 self.frame_begin.packet,
                 self.decoder.header_bytes_held(),
@@ -324,7 +325,7 @@ impl Half {
             let open = self.open.as_ref()?;
             let text = format!(
                 "the {who}'s message begun in packet {} is unfinished after {} frames: the {ender} \
-                 ended TCP in packet {}",
+                 ended {what} in packet {}",
                 open.head.begin.packet, open.head.frames, origin.packet
             );
             Some(Note::new(NoteCode::MessageUnfinished, blame, text))

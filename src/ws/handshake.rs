@@ -1,4 +1,4 @@
-//! The opening handshake, judged (RFC 6455 section 4; RFC 7692 section 7).
+//! The opening handshake, judged (RFC 6455 section 4; over HTTP/2, RFC 8441; RFC 7692 section 7).
 //!
 //! Gets: an [`Exchange`] from [`crate::http`]. Gives: a [`Handshake`]: outcome, agreement, notes in
 //! the order request, answer. Keeps: nothing. A rule whose evidence the capture lacks stays silent.
@@ -65,6 +65,7 @@
 //!     request_body: false,
 //!     early: None,
 //!     proxy_protocol: None,
+//!     http2: None,
 //! });
 //! assert_eq!(handshake.outcome, Outcome::Accepted);
 //! assert_eq!(handshake.subprotocol.as_deref(), Some("chat"));
@@ -74,12 +75,15 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha1::{Digest as _, Sha1};
 
-use crate::event::{Fields, Handshake, HttpVersion, Outcome, ResponseHead, header_text};
+use crate::event::{
+    Fields, Handshake, HttpVersion, Outcome, RequestHead, ResponseHead, header_text,
+};
 use crate::http::{Answer, Exchange};
 use crate::limits::Limits;
-use crate::note::{Note, NoteCode};
+use crate::note::{Blame, Note, NoteCode};
 use crate::ws::extension::{negotiate, presume};
 
+mod h2;
 mod place;
 mod refusal;
 mod request;
@@ -136,21 +140,31 @@ fn closely(exchange: Exchange) -> Handshake {
         Answer::Head(head) | Answer::Partial(head) => Some(head),
         _ => None,
     };
-    let switched = final_head.filter(|head| head.status == SWITCHING_PROTOCOLS);
+    let switched = final_head.filter(|head| opens(&exchange, head));
+    let over_h2 = exchange.http2;
     let whole_request = request.filter(|_| !exchange.request_partial);
     let negotiation = negotiate(whole_request.map(|r| &r.fields), switched.map(|r| &r.fields));
 
-    let mut notes = request::judge(&exchange);
+    let mut notes = match over_h2 {
+        Some(over) => h2::request(&exchange, over),
+        None => request::judge(&exchange),
+    };
     notes.extend(negotiation.request_notes);
     let outcome = match final_head {
         Some(head) if switched.is_some() => {
-            let mut found = response::judge(&exchange, head);
+            let mut found = match over_h2 {
+                Some(_) => h2::response(&exchange, head),
+                None => response::judge(&exchange, head),
+            };
             found.extend(negotiation.response_notes);
             let outcome = outcome_of(&exchange.answer, &found);
             notes.extend(found);
             outcome
         }
         Some(head) => {
+            if over_h2.is_some() {
+                notes.extend(h2::hop_by_hop(&head.fields, "answer", Blame::Server));
+            }
             notes.extend(refusal::judge(request, head, &notes));
             Outcome::Rejected
         }
@@ -167,7 +181,7 @@ fn closely(exchange: Exchange) -> Handshake {
     });
     let agreed = |name| switched.and_then(|head| value_as_sent(&head.fields, name));
     Handshake {
-        http: HttpVersion::Http1,
+        http: if over_h2.is_some() { HttpVersion::Http2 } else { HttpVersion::Http1 },
         outcome,
         subprotocol: agreed("Sec-WebSocket-Protocol"),
         extensions: agreed("Sec-WebSocket-Extensions"),
@@ -179,6 +193,22 @@ fn closely(exchange: Exchange) -> Handshake {
 }
 
 const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// Is this the answer behind which frames follow.
+fn opens(exchange: &Exchange, head: &ResponseHead) -> bool {
+    match exchange.http2 {
+        None => head.status == SWITCHING_PROTOCOLS,
+        // RFC 8441 section 5: any of these accepts an extended CONNECT.
+        Some(_) => {
+            (200..300).contains(&head.status) && exchange.request.as_ref().is_some_and(is_extended)
+        }
+    }
+}
+
+/// RFC 8441 section 4: a CONNECT with `:protocol`.
+fn is_extended(request: &RequestHead) -> bool {
+    request.method == "CONNECT" && request.fields.first(":protocol").is_some()
+}
 
 /// RFC 6455 section 4.1, at the end, and section 9.1, RFC 7692 section 7.1: what makes a client
 /// fail the connection although the status is 101.

@@ -12,7 +12,7 @@ use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin, PerDirection, Timestamp};
 use crate::ws::Out;
 pub use crate::ws::ending::Finish;
-use crate::ws::ending::{Facts, since};
+use crate::ws::ending::{Carrier, Facts, since};
 use crate::ws::half::Half;
 use crate::ws::rules::{Notes, Rsv1};
 
@@ -92,6 +92,12 @@ impl Common {
 
     pub(super) fn facts(&mut self) -> &mut Facts {
         self.facts.get_or_insert_default()
+    }
+
+    /// What a side ended, or nobody.
+    pub(super) fn carrier_of(&self, by: Option<Direction>) -> &'static str {
+        let facts = self.facts.as_ref();
+        facts.zip(by).map_or(Carrier::Tcp, |(facts, by)| facts.ended_by(by)).name()
     }
 
     #[inline]
@@ -186,6 +192,39 @@ impl Session {
         ControlFlow::Continue(())
     }
 
+    /// Bytes of a direction may be missing, it is not known how many; because `of` bytes are of what
+    /// carries several connections (0: they were told of before).
+    pub fn lost<S: Sink>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        of: u64,
+        snapped: bool,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if self.over {
+            return ControlFlow::Continue(());
+        }
+        self.common.blind[dir] = true;
+        if of > 0 {
+            out.event(origin, &Event::Gap(Gap { dir, bytes: of }))?;
+        }
+        let why = if snapped { ": packets were cut by the snapshot length" } else { "" };
+        let text = format!(
+            "{of} bytes that the {} sent over HTTP/2 are missing from the capture before packet {}, some \
+             of this stream may be among them{why}",
+            dir.sender(),
+            origin.packet,
+        );
+        let code = if snapped { NoteCode::Snapped } else { NoteCode::BytesMissing };
+        let note = Note::new(code, Blame::Capture, text);
+        let (half, other) = self.split(dir);
+        // More than any frame has.
+        half.1.gap(half.0, other, origin, u64::MAX, note, out)?;
+        self.weigh();
+        ControlFlow::Continue(())
+    }
+
     /// The sender of this direction sends no more.
     pub fn fin<S: Sink>(
         &mut self,
@@ -205,6 +244,46 @@ impl Session {
         half.1.end(half.0, other, Some(dir), origin, out)?;
         self.weigh();
         ControlFlow::Continue(())
+    }
+
+    /// The same by `END_STREAM`, where a stream of HTTP/2 carries the connection.
+    pub fn end_stream<S: Sink>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if !self.over && self.common.facts.as_ref().is_none_or(|f| f.fins[dir].is_none()) {
+            self.common.facts().fin_of[dir] = Carrier::Stream(None);
+        }
+        self.fin(dir, origin, out)
+    }
+
+    /// The same by `RST_STREAM` with this error code, where a stream of HTTP/2 carries the connection.
+    pub fn reset_stream<S: Sink>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        code: Option<u32>,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if !self.over && self.common.facts.as_ref().is_none_or(|f| f.reset.is_none()) {
+            self.common.facts().rst_of = Carrier::Stream(code);
+        }
+        self.reset(dir, origin, out)
+    }
+
+    /// This side has announced the end of the HTTP/2 connection that carries this one.
+    pub fn goaway(&mut self, dir: Direction, origin: Origin, code: u32) {
+        self.common.facts().goaway.get_or_insert((dir, origin, code));
+    }
+
+    /// The stream that carries it is over: both sides have ended it, or one has reset it.
+    pub fn stream_over(&self) -> bool {
+        self.common.facts.as_ref().is_some_and(|facts| {
+            let fins = &facts.fins;
+            facts.reset.is_some() || fins.to_server.is_some() && fins.to_client.is_some()
+        })
     }
 
     /// The sender of this direction reset the connection: nothing more comes from either.

@@ -45,7 +45,8 @@ impl JunitReport {
         let mut xml = String::new();
         let asked = verdict.asked.as_deref().unwrap_or("no request seen");
         let name = format!("#{} {asked}", verdict.no);
-        let class = format!("{} > {}", verdict.conn.client, verdict.conn.server);
+        let label = verdict.conn.stream_label();
+        let class = format!("{} > {}{label}", verdict.conn.client, verdict.conn.server);
         // Writing to a String does not fail.
         let _ = write!(
             xml,

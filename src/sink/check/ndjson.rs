@@ -1,6 +1,6 @@
 //! A verdict as a line of NDJSON.
 //!
-//! `{"event":"verdict", conn, tcp_stream, client, server, request ("GET /chat"), status, outcome, severity
+//! `{"event":"verdict", conn, tcp_stream, client, server, h2_stream, request ("GET /chat"), status, outcome, severity
 //! (the worst, or null), how, by, cause, messages {c2s, s2c}, notes: [{code, severity, blame, text,
 //! ref, count, packets (the first few)}]}`, worst note first.
 
@@ -19,6 +19,8 @@ pub(super) fn verdict(buf: &mut Vec<u8>, verdict: &Verdict) {
     string(buf, &verdict.conn.client.to_string());
     raw(buf, ",\"server\":");
     string(buf, &verdict.conn.server.to_string());
+    raw(buf, ",\"h2_stream\":");
+    opt_number(buf, verdict.conn.h2_stream);
     raw(buf, ",\"request\":");
     opt_string(buf, verdict.asked.as_deref());
     raw(buf, ",\"status\":");

@@ -86,7 +86,8 @@ impl SarifReport {
         raw(buf, ",\"index\":0}},\"logicalLocations\":[{\"name\":");
         string(buf, &format!("connection {}", verdict.no));
         raw(buf, ",\"fullyQualifiedName\":");
-        string(buf, &format!("{} > {}", verdict.conn.client, verdict.conn.server));
+        let label = verdict.conn.stream_label();
+        string(buf, &format!("{} > {}{label}", verdict.conn.client, verdict.conn.server));
         raw(buf, ",\"kind\":\"object\"}]}],\"properties\":{\"blame\":\"");
         raw(buf, note.blame.name());
         raw(buf, "\",\"packets\":[");

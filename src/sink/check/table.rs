@@ -34,6 +34,9 @@ pub(super) enum Line {
 
 /// Headers that make or break a handshake, in the order in which they are read.
 const ORDER: &[&str] = &[
+    // HTTP/2's, where it stands for Upgrade and Host.
+    ":protocol",
+    ":authority",
     "Host",
     "Origin",
     "Upgrade",

@@ -94,7 +94,8 @@ impl TextReport {
             let _ = write!(asked, " -> {status}");
         }
         let _ = write!(asked, ", {}", verdict.outcome.name());
-        let ends = format!("{} > {}", verdict.conn.client, verdict.conn.server);
+        let label = verdict.conn.stream_label();
+        let ends = format!("{} > {}{label}", verdict.conn.client, verdict.conn.server);
         let used = format!("#{} {word}  ", verdict.no).len() + ends.len() + 2;
         let room = self.options.width.map_or(usize::MAX, |width| width.saturating_sub(used));
         paint.on(&mut self.line, Part::Strong);

@@ -138,7 +138,9 @@ pub fn handshake_of(
     processes(buf, ends);
     raw(buf, ",\"http\":\"");
     raw(buf, handshake.http.name());
-    raw(buf, "\",\"tls\":");
+    raw(buf, "\",\"h2_stream\":");
+    opt_number(buf, cx.conn.h2_stream);
+    raw(buf, ",\"tls\":");
     match cx.conn.tls.as_deref() {
         Some(info) => tls(buf, info),
         None => null(buf),

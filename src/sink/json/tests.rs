@@ -23,6 +23,7 @@ enum Line {
         client: String,
         server: String,
         http: String,
+        h2_stream: Option<u32>,
         process: Box<Value>,
         tls: Value,
         outcome: String,

@@ -20,6 +20,7 @@ pub(super) fn connection(buf: &mut Vec<u8>, row: &Row) {
     field(buf, "client", |buf| address(buf, &row.conn.client));
     field(buf, "server", |buf| address(buf, &row.conn.server));
     field(buf, "http", |buf| string(buf, row.http.name()));
+    field(buf, "h2_stream", |buf| opt_number(buf, row.conn.h2_stream));
     field(buf, "outcome", |buf| string(buf, row.outcome.name()));
     field(buf, "status", |buf| opt_number(buf, row.status));
     field(buf, "path", |buf| opt_string(buf, row.path.as_deref()));

@@ -12,7 +12,9 @@ pub(super) fn lines(handshake: &Handshake) -> Vec<String> {
         fields(&mut lines, '>', &head.fields);
     }
     if let Some(head) = &handshake.response {
-        lines.push(format!("< HTTP/{} {} {}", head.version, head.status, head.reason));
+        let line = format!("< HTTP/{} {} {}", head.version, head.status, head.reason);
+        // HTTP/2 has no reason.
+        lines.push(line.trim_end().to_owned());
         fields(&mut lines, '<', &head.fields);
     }
     lines

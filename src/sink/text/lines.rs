@@ -73,7 +73,8 @@ impl<W: Write> TextSink<W> {
     }
 
     fn handshake_details(&mut self, cx: &Cx<'_>, handshake: &Handshake) {
-        let ends = format!("{} > {}", cx.conn.client, cx.conn.server);
+        let label = cx.conn.stream_label();
+        let ends = format!("{} > {}{label}", cx.conn.client, cx.conn.server);
         self.detail(&ends);
         self.processes(self.owners.of(&cx.conn.key).as_ref());
         if let Some(tls) = &cx.conn.tls {

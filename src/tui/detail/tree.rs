@@ -135,7 +135,8 @@ impl Tree {
             RowKind::End => "End of the connection".to_owned(),
         };
         self.head(head);
-        let ends = format!("{}, {} → {}", conn.no, conn.info.client, conn.info.server);
+        let label = conn.info.stream_label();
+        let ends = format!("{}, {} → {}{label}", conn.no, conn.info.client, conn.info.server);
         self.field(CONNECTION, ends).filter = Some(format!("conn == {}", conn.no));
         self.field("TCP stream", conn.info.stream.to_string()).filter =
             Some(format!("tcp.stream == {}", conn.info.stream));

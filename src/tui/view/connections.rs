@@ -62,6 +62,7 @@ const FIELDS: &[Field] = &[
         from: 60,
         show: |c, _| (c.info.server.to_string(), None),
     },
+    Field { title: "HTTP", width: 6, number: false, sort: None, from: 140, show: http },
     Field {
         title: "Path",
         width: 0,
@@ -252,6 +253,13 @@ fn row<'a>(app: &App, conn: &Conn, index: u32, columns: &[(&Field, usize)]) -> L
 fn start(conn: &Conn, app: &App) -> (String, Option<StyleOf>) {
     let since = conn.begin().zip(app.snapshot.first_time()).map(|(at, first)| at.since(first));
     (since.map(seconds).unwrap_or_default(), Some(|_, theme| theme.dim))
+}
+
+/// The version, and on HTTP/2 the stream: `2 #5`.
+fn http(conn: &Conn, _: &App) -> (String, Option<StyleOf>) {
+    let version = conn.opening.as_ref().map_or("", |opening| opening.http.name());
+    let stream = conn.info.h2_stream.map_or_else(String::new, |stream| format!(" #{stream}"));
+    (format!("{version}{stream}"), Some(|_, theme| theme.dim))
 }
 
 fn outcome(conn: &Conn) -> String {

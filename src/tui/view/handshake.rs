@@ -33,7 +33,8 @@ use crate::ws::handshake::{START_LINE, Side, accept_for, header_of};
 const STACKED: usize = 60;
 
 /// Headers that the opening handshake is made of.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
+    ":protocol",
     "upgrade",
     "connection",
     "sec-websocket-key",
@@ -132,7 +133,12 @@ fn summary<'a>(conn: &Conn, opening: &Handshake, theme: &Theme) -> Line<'a> {
     let asked = opening.request.as_ref().and_then(|head| head.origin.time);
     let answered = opening.response.as_ref().and_then(|head| head.origin.time);
     let mut spans = vec![
-        Span::raw(format!(" {} → {}  ", conn.info.client, conn.info.server)),
+        Span::raw(format!(
+            " {} → {}{}  ",
+            conn.info.client,
+            conn.info.server,
+            conn.info.stream_label()
+        )),
         Span::styled(opening.outcome.name(), style.patch(theme.strong)),
     ];
     if let (Some(asked), Some(answered)) = (asked, answered) {

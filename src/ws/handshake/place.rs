@@ -23,6 +23,7 @@ pub const fn header_of(code: NoteCode) -> Option<(&'static str, Side)> {
     Some(match code {
         N::RequestMethod | N::RequestVersion | N::TargetInvalid => (START_LINE, Side::Request),
         N::HostMissing => ("host", Side::Request),
+        N::ConnectNotEnabled => (":protocol", Side::Request),
         N::UpgradeMissing | N::UpgradeStripped => ("upgrade", Side::Request),
         N::ConnectionMissing => ("connection", Side::Request),
         N::KeyMissing | N::KeyInvalid | N::KeyDuplicate | N::KeyReused => {

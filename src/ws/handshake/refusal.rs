@@ -1,4 +1,4 @@
-//! Answers other than 101: what they usually mean for a WebSocket, and who most likely made them.
+//! Answers other than 101 (over HTTP/2, 2xx): what they usually mean for a WebSocket, and who most likely made them.
 
 use std::fmt::Write as _;
 
@@ -27,7 +27,11 @@ fn status(request: Option<&RequestHead>, head: &ResponseHead, request_notes: &[N
     if !head.reason.is_empty() {
         let _ = write!(text, " {}", quote(&*head.reason));
     }
-    let _ = write!(text, " instead of 101: {}", meaning(request, head));
+    let wanted = match request {
+        Some(request) if request.version == "2" => "200",
+        _ => "101",
+    };
+    let _ = write!(text, " instead of {wanted}: {}", meaning(request, head));
     let faults: Vec<&Note> =
         request_notes.iter().filter(|note| note.severity() == Severity::Error).collect();
     if !faults.is_empty() {
@@ -70,7 +74,12 @@ fn meaning(request: Option<&RequestHead>, head: &ResponseHead) -> String {
             "nothing is served at {}: the path is wrong, or a proxy sent it to the wrong server",
             target()
         ),
-        405 => with("GET is not allowed there, so no WebSocket is served at the target", "Allow"),
+        405 => {
+            let method = request.map_or("GET", |request| &*request.method);
+            let text =
+                format!("{method} is not allowed there, so no WebSocket is served at the target");
+            with(&text, "Allow")
+        }
         407 => with("the proxy wants authentication", "Proxy-Authenticate"),
         408 => "the request did not arrive in time".to_owned(),
         410 => format!("{} is gone for good", target()),

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
+use super::opens;
 use super::trace::{is_stripped, leaves_any, sender_of};
 use super::words::{joined, list, quote};
 use crate::event::RequestHead;
@@ -49,7 +50,7 @@ const fn misses_something(code: NoteCode) -> bool {
     )
 }
 
-fn proxy_protocol(exchange: &Exchange) -> Option<Note> {
+pub(super) fn proxy_protocol(exchange: &Exchange) -> Option<Note> {
     let version = exchange.proxy_protocol?;
     let text = format!(
         "a PROXY protocol version {version} header comes before the request: a load balancer put \
@@ -67,7 +68,7 @@ fn method(head: &RequestHead) -> Option<Note> {
 }
 
 /// RFC 6455 4.1: a path with an optional query, or an absolute http or https URI; 3: no fragment.
-fn target(head: &RequestHead) -> Option<Note> {
+pub(super) fn target(head: &RequestHead) -> Option<Note> {
     let target = head.target.as_str();
     let begins = |scheme: &str| {
         target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
@@ -203,7 +204,7 @@ fn invalid_key(key: &[u8]) -> Option<Note> {
 }
 
 /// RFC 6455 4.1: the version must be 13; 11.3.5: not more than once.
-fn protocol_version(head: &RequestHead) -> Option<Note> {
+pub(super) fn protocol_version(head: &RequestHead) -> Option<Note> {
     let Some(value) = joined(&head.fields, "Sec-WebSocket-Version") else {
         let text = "the request lacks Sec-WebSocket-Version: 13";
         return Some(Note::new(NoteCode::VersionMissing, missing_by(head), text));
@@ -220,7 +221,7 @@ fn missing_by(head: &RequestHead) -> Blame {
 }
 
 /// RFC 6455 4.1: tokens, all different.
-fn subprotocols(head: &RequestHead) -> Vec<Note> {
+pub(super) fn subprotocols(head: &RequestHead) -> Vec<Note> {
     const NAME: &str = "Sec-WebSocket-Protocol";
     let offered: Vec<&[u8]> = head.fields.tokens(NAME).collect();
     let mut notes = Vec::new();
@@ -266,9 +267,9 @@ fn body(exchange: &Exchange, head: &RequestHead) -> Option<Note> {
 
 /// RFC 6455 4.1: nothing more may be sent until the server has answered. What comes before a
 /// refusal may be the next request, and before an answer that the capture lacks, nothing is known.
-fn early(exchange: &Exchange) -> Option<Note> {
+pub(super) fn early(exchange: &Exchange) -> Option<Note> {
     let answered_in = match &exchange.answer {
-        Answer::Head(head) | Answer::Partial(head) if head.status == super::SWITCHING_PROTOCOLS => {
+        Answer::Head(head) | Answer::Partial(head) if opens(exchange, head) => {
             format!(", and the answer began in packet {}", head.begin.packet)
         }
         Answer::NotHttp { .. } | Answer::Cut { .. } => String::new(),

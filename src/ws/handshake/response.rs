@@ -186,7 +186,7 @@ fn mistake(accept: &[u8], key: &[u8]) -> Option<&'static str> {
 }
 
 /// RFC 6455 4.1, 4.2.2, 11.3.4: at most one subprotocol, and one that was offered.
-fn subprotocol(request: Option<&RequestHead>, head: &ResponseHead) -> Vec<Note> {
+pub(super) fn subprotocol(request: Option<&RequestHead>, head: &ResponseHead) -> Vec<Note> {
     const NAME: &str = "Sec-WebSocket-Protocol";
     let offered: Option<Vec<&[u8]>> = request.map(|r| r.fields.tokens(NAME).collect());
     let Some(value) = joined(&head.fields, NAME) else {

@@ -79,6 +79,7 @@ pub(crate) fn exchange(request_head: &str, answer: Answer) -> Exchange {
         request_body: false,
         early: None,
         proxy_protocol: None,
+        http2: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Handshakes whose request or answer is not whole.
 
 use crate::event::{RequestHead, header_text};
+use crate::http::h2::{error_meaning, error_name};
 use crate::http::{Answer, CutBy, Exchange};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin};
@@ -51,8 +52,27 @@ fn cut(request: Option<&RequestHead>, seen: u64, by: CutBy) -> Note {
     };
     let (blame, ending) = match by {
         CutBy::CaptureEnd => (Blame::Capture, "the capture ends".to_owned()),
-        CutBy::Fin(dir, at) => (dir.into(), closing(request, dir, at, "closed", "FIN")),
-        CutBy::Reset(dir, at) => (dir.into(), closing(request, dir, at, "reset", "RST")),
+        CutBy::Fin(dir, at) => {
+            (dir.into(), closing(request, dir, at, "closed the connection", "FIN"))
+        }
+        CutBy::Reset(dir, at) => {
+            (dir.into(), closing(request, dir, at, "reset the connection", "RST"))
+        }
+        CutBy::StreamEnd(dir, at) => {
+            (dir.into(), closing(request, dir, at, "ended the stream", "END_STREAM"))
+        }
+        CutBy::StreamReset(dir, at, code) => {
+            let name = code.map_or_else(String::new, |code| format!(" {}", error_name(code)));
+            let did = closing(request, dir, at, "reset the stream", &format!("RST_STREAM{name}"));
+            let meaning = code.and_then(error_meaning);
+            let text = meaning.map_or(did.clone(), |meaning| format!("{did} ({meaning})"));
+            (dir.into(), text)
+        }
+        CutBy::GoAway(dir, at, code) => {
+            let flag = format!("GOAWAY {}", error_name(code));
+            let did = "ended the connection for streams as new as this one";
+            (dir.into(), closing(request, dir, at, did, &flag))
+        }
     };
     Note::new(NoteCode::HandshakeIncomplete, blame, format!("{ending} {progress}"))
 }
@@ -68,7 +88,7 @@ fn closing(
         .and_then(|head| Some(at.time?.since(head.origin.time?)))
         .map(|ns| format!(", {} s after the request,", Seconds(ns)))
         .unwrap_or_default();
-    format!("the {} {did} the connection ({flag} in packet {}){waited}", dir.sender(), at.packet)
+    format!("the {} {did} ({flag} in packet {}){waited}", dir.sender(), at.packet)
 }
 
 /// Nanoseconds, shown as seconds with milliseconds.

@@ -1,0 +1,294 @@
+//! The WebSockets that streams of one HTTP/2 connection carry (RFC 8441).
+//!
+//! Gets: what the flow says of the TCP connection. Gives: to the sink, the events of each WebSocket by
+//! itself. Keeps: the [`Http2`], and a session for each stream that is a WebSocket; as many as
+//! [`Limits::h2_streams`](crate::limits::Limits::h2_streams) allow.
+//!
+//! ```text
+//!   TCP bytes -> Http2 -+- Opened, Over --> handshake::judge --> Event::Handshake
+//!                       +- Data, Gap -----> Session of the stream
+//!                       +- End, Reset ----> what FIN and RST are to TCP, for one stream
+//!   TCP's FIN, RST, end ------------------> all sessions
+//! ```
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::{Conn, Conns, Live};
+use crate::event::Sink;
+use crate::flow::{Finish, FlowInfo, StreamEvent};
+use crate::http::h2::{Http2, Opened, Step};
+use crate::http::{CutBy, HeldPiece};
+use crate::note::{Blame, Note, NoteCode};
+use crate::units::{Direction, Origin};
+use crate::ws::handshake;
+use crate::ws::session::Setup;
+
+/// An HTTP/2 connection.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    http: Http2,
+    /// By stream.
+    lives: BTreeMap<u32, Live>,
+    /// What the sessions weigh, added up.
+    weight: usize,
+    /// A WebSocket was asked for.
+    any: bool,
+}
+
+impl Streams {
+    /// Bytes of memory kept, about.
+    pub(super) fn weight(&self) -> usize {
+        self.http.weight() + self.weight
+    }
+
+    /// Keeps less; with `all`, no more than is needed to stay in step.
+    pub(super) fn shed(&mut self, all: bool) {
+        if all {
+            self.http.shed();
+        }
+        self.weight = 0;
+        for live in self.lives.values_mut() {
+            live.session.shed(all);
+            self.weight += live.session.weight();
+        }
+    }
+}
+
+/// What one session is given.
+#[derive(Debug, Clone, Copy)]
+enum Given<'a> {
+    Data(&'a [u8]),
+    Gap { len: u64, snapped: bool },
+    Lost { of: u64, snapped: bool },
+    TcpFin,
+    TcpReset,
+    End,
+    Reset(Option<u32>),
+    GoAway(u32),
+}
+
+/// A gap of the TCP connection, and how it came about: for the sessions that it concerns.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hole {
+    len: u64,
+    snapped: bool,
+}
+
+impl<S: Sink> Conns<S> {
+    /// Takes what the flow says, in stream order.
+    pub(super) fn feed_h2(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        h2: &mut Streams,
+        dir: Direction,
+        event: StreamEvent<'_>,
+    ) -> ControlFlow<()> {
+        match event {
+            StreamEvent::Data { origin, bytes } => {
+                self.steps(flow, conn, h2, dir, origin, bytes, Hole::default())
+            }
+            StreamEvent::Gap { origin, len, snapped } => {
+                h2.http.gap(dir, origin, len);
+                self.steps(flow, conn, h2, dir, origin, &[], Hole { len, snapped })
+            }
+            StreamEvent::Fin { origin } => {
+                h2.http.closed(CutBy::Fin(dir, origin));
+                self.steps(flow, conn, h2, dir, origin, &[], Hole::default())?;
+                self.give_all(h2, dir, origin, Given::TcpFin)
+            }
+            StreamEvent::Reset { origin } => {
+                h2.http.closed(CutBy::Reset(dir, origin));
+                self.steps(flow, conn, h2, dir, origin, &[], Hole::default())?;
+                self.give_all(h2, dir, origin, Given::TcpReset)
+            }
+            StreamEvent::Conflict { origin, len } => {
+                let note = super::conflict(dir, origin, len);
+                for live in h2.lives.values_mut() {
+                    live.session.note(note.clone(), &self.limits);
+                }
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    /// The TCP connection is over for us.
+    pub(super) fn finish_h2(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        h2: &mut Streams,
+        why: Finish,
+        origin: Origin,
+    ) -> ControlFlow<()> {
+        h2.http.finish();
+        let none = Hole::default();
+        self.steps(flow, conn, h2, Direction::ToServer, origin, &[], none)?;
+        if h2.http.is_lost() && !h2.any {
+            self.unread.http2 += 1;
+        }
+        for live in h2.lives.values_mut() {
+            let Live { info, session, .. } = live;
+            session.finish(why, origin, &mut self.out(info))?;
+        }
+        h2.lives.clear();
+        ControlFlow::Continue(())
+    }
+
+    /// Reads bytes of a direction, and acts on all that they say.
+    #[expect(clippy::too_many_arguments, reason = "what a segment says, and whom it concerns")]
+    fn steps(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        h2: &mut Streams,
+        dir: Direction,
+        origin: Origin,
+        mut bytes: &[u8],
+        hole: Hole,
+    ) -> ControlFlow<()> {
+        while let Some(step) = h2.http.data(dir, origin, &mut bytes, &self.limits) {
+            match step {
+                Step::Data { stream, bytes } => {
+                    self.give(h2, stream, dir, origin, Given::Data(bytes))?;
+                }
+                Step::Gap { stream, len } => {
+                    let given = Given::Gap { len, snapped: hole.snapped };
+                    self.give(h2, stream, dir, origin, given)?;
+                }
+                Step::Lost { stream } => {
+                    let given = Given::Lost { of: hole.len, snapped: hole.snapped };
+                    self.give(h2, stream, dir, origin, given)?;
+                }
+                Step::End { stream } => self.give(h2, stream, dir, origin, Given::End)?,
+                Step::Reset { stream, code } => {
+                    self.give(h2, stream, dir, origin, Given::Reset(code))?;
+                }
+                Step::GoAway { code } => self.give_all(h2, dir, origin, Given::GoAway(code))?,
+                Step::Opened(opened) => self.open_stream(flow, conn, h2, *opened, origin)?,
+                Step::Over { exchange, too_many } => {
+                    h2.any = true;
+                    let mut info = conn.next_attempt(flow);
+                    info.h2_stream = exchange.http2.map(|over| over.stream);
+                    let mut judged = handshake::judge(*exchange);
+                    if too_many {
+                        let text = format!(
+                            "{} WebSockets of this connection are open or asked for already, and no more are \
+                             followed at once",
+                            self.limits.h2_streams
+                        );
+                        let note = Note::new(NoteCode::HandshakeIncomplete, Blame::Capture, text);
+                        judged.notes.push(note);
+                    }
+                    self.tell(&info, origin, &judged)?;
+                }
+                Step::Found(replay) => {
+                    for (origin, bytes) in replay.pieces() {
+                        self.steps(flow, conn, h2, dir, origin, bytes, Hole::default())?;
+                    }
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn open_stream(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        h2: &mut Streams,
+        opened: Opened,
+        origin: Origin,
+    ) -> ControlFlow<()> {
+        h2.any = true;
+        let Opened { stream, exchange, held, synced, client_ended } = opened;
+        let begin = exchange.request.as_ref().and_then(|request| request.begin.time);
+        let offer_known = exchange.request.is_some() && !exchange.request_partial;
+        let answered = !matches!(exchange.answer, crate::http::Answer::Missing);
+        let mut info = conn.next_attempt(flow);
+        info.h2_stream = Some(stream);
+        let judged = handshake::judge(*exchange);
+        self.tell(&info, origin, &judged)?;
+        let setup = Setup {
+            deflate: judged.deflate,
+            begin: begin.or(flow.begin.time),
+            synced,
+            // A whole answer tells what was agreed; what was not offered can not have been.
+            handshake_known: answered || offer_known,
+        };
+        h2.lives.insert(stream, Live::new(info, setup));
+        let client = Direction::ToServer;
+        for piece in held.pieces() {
+            let (origin, given) = match piece {
+                HeldPiece::Data { origin, bytes } => (origin, Given::Data(bytes)),
+                HeldPiece::Gap { origin, len, .. } => (origin, Given::Gap { len, snapped: false }),
+            };
+            self.give(h2, stream, client, origin, given)?;
+        }
+        match client_ended {
+            Some(origin) => self.give(h2, stream, client, origin, Given::End),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Gives one session something; a stream that is over with it ends.
+    fn give(
+        &mut self,
+        h2: &mut Streams,
+        stream: u32,
+        dir: Direction,
+        origin: Origin,
+        given: Given<'_>,
+    ) -> ControlFlow<()> {
+        let Some(live) = h2.lives.get_mut(&stream) else { return ControlFlow::Continue(()) };
+        let before = live.session.weight();
+        let over = self.give_live(live, dir, origin, given)?;
+        h2.weight = h2.weight.saturating_sub(before);
+        if over {
+            h2.lives.remove(&stream);
+        } else {
+            h2.weight += live.session.weight();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn give_all(
+        &mut self,
+        h2: &mut Streams,
+        dir: Direction,
+        origin: Origin,
+        given: Given<'_>,
+    ) -> ControlFlow<()> {
+        let all: Vec<u32> = h2.lives.keys().copied().collect();
+        all.into_iter().try_for_each(|stream| self.give(h2, stream, dir, origin, given))
+    }
+
+    /// True when the stream is over with it.
+    fn give_live(
+        &mut self,
+        live: &mut Live,
+        dir: Direction,
+        origin: Origin,
+        given: Given<'_>,
+    ) -> ControlFlow<(), bool> {
+        let Live { info, session, .. } = live;
+        let mut out = self.out(info);
+        match given {
+            Given::Data(bytes) => session.data(dir, origin, bytes, &mut out)?,
+            Given::Gap { len, snapped } => session.gap(dir, origin, len, snapped, &mut out)?,
+            Given::Lost { of, snapped } => session.lost(dir, origin, of, snapped, &mut out)?,
+            Given::TcpFin => session.fin(dir, origin, &mut out)?,
+            Given::TcpReset => session.reset(dir, origin, &mut out)?,
+            Given::End => session.end_stream(dir, origin, &mut out)?,
+            Given::Reset(code) => session.reset_stream(dir, origin, code, &mut out)?,
+            Given::GoAway(code) => session.goaway(dir, origin, code),
+        }
+        let over = matches!(given, Given::End | Given::Reset(_)) && session.stream_over();
+        if over {
+            // Nothing more comes of this stream, as of a TCP connection that both sides have ended.
+            session.finish(Finish::Tcp, origin, &mut out)?;
+        }
+        ControlFlow::Continue(over)
+    }
+}

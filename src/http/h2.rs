@@ -1,0 +1,617 @@
+//! HTTP/2 on one TCP connection, and the WebSockets that its streams carry (RFC 9113, RFC 8441).
+//!
+//! Gets: in-order bytes and gaps of both directions. Gives: [`Step`]s to [`crate::conn`]: streams that
+//! were asked to become WebSockets and what was answered, and the bytes of those that did. Knows nothing
+//! of WebSocket's rules: those are [`crate::ws::handshake`]'s. Keeps: what a frame or a field block
+//! lacks, the tables of header compression, requests without their answer; each bounded by [`Limits`].
+//! All other streams are stepped over.
+//!
+//! ```text
+//!  bytes -> frame -> DATA ---------------------------------> Step::Data        of open WebSockets
+//!             |  \-> blocks -> hpack -> head -> attempt ----> Opened | Over     a Waiting stream
+//!             \-> find (behind a gap over a header)     \---> nothing           any other
+//! ```
+//!
+//! A gap inside a frame leaves everything in step. Where frame headers may be missing, every WebSocket
+//! of that direction has lost an unknown number of bytes ([`Step::Lost`]), and fields that refer to
+//! what was compressed before are not known.
+
+mod error;
+mod find;
+mod frame;
+mod head;
+mod hpack;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use self::frame::{Block, Known, Lapse, Part, Reader, StreamId};
+use super::{Answer, CutBy, Exchange, Held};
+use crate::event::{Fields, RequestHead};
+use crate::limits::Limits;
+use crate::units::{Direction, Origin, PerDirection};
+
+pub use self::error::{error_meaning, error_name};
+pub use self::frame::Replay;
+
+/// Where an [`Exchange`] is a stream of HTTP/2, what its judge needs to know of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverHttp2 {
+    /// The stream.
+    pub stream: u32,
+    /// The server's word on extended CONNECT.
+    pub consent: Consent,
+}
+
+/// What the server had said of extended CONNECT when it was asked (RFC 8441 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// `SETTINGS_ENABLE_CONNECT_PROTOCOL` was 1.
+    Given,
+    /// It had sent SETTINGS, in this packet first, and that was not among them.
+    Withheld(Origin),
+    /// It was, but in this packet, behind the request.
+    Late(Origin),
+    /// The capture does not tell.
+    Unknown,
+}
+
+/// What the connection must act on, of the direction that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A stream is a WebSocket from now on, or went on as one where its answer is missing.
+    Opened(Box<Opened>),
+    /// A stream did not become one.
+    Over {
+        /// The attempt.
+        exchange: Box<Exchange>,
+        /// It is not followed further because there are too many.
+        too_many: bool,
+    },
+    /// Bytes of a WebSocket.
+    Data {
+        /// Its stream.
+        stream: u32,
+        /// As they came: the borders of DATA frames mean nothing.
+        bytes: &'a [u8],
+    },
+    /// Bytes of a WebSocket that the capture lacks.
+    Gap {
+        /// Its stream.
+        stream: u32,
+        /// How many.
+        len: u64,
+    },
+    /// Bytes of a WebSocket may be missing, it is not known how many.
+    Lost {
+        /// Its stream.
+        stream: u32,
+    },
+    /// `END_STREAM`: no more of a WebSocket this way.
+    End {
+        /// Its stream.
+        stream: u32,
+    },
+    /// `RST_STREAM` from this side: no more of a WebSocket either way.
+    Reset {
+        /// Its stream.
+        stream: u32,
+        /// Why (RFC 9113 section 7); `None` where the capture lacks that.
+        code: Option<u32>,
+    },
+    /// GOAWAY: this side wants to end the connection.
+    GoAway {
+        /// Why.
+        code: u32,
+    },
+    /// Behind a gap, frames were found again: these bytes come before any others of this direction.
+    Found(Replay),
+}
+
+/// A stream that is a WebSocket from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The stream.
+    pub stream: u32,
+    /// Request and answer.
+    pub exchange: Box<Exchange>,
+    /// What the client sent before the answer.
+    pub held: Held,
+    /// Nothing is missing at the beginning of these directions.
+    pub synced: PerDirection<bool>,
+    /// The client had ended its side before the answer.
+    pub client_ended: Option<Origin>,
+}
+
+/// HTTP/2 on one connection.
+///
+/// Call [`data`](Self::data) until it gives `None`, then go on with the next event of either direction;
+/// after [`gap`](Self::gap), [`closed`](Self::closed) and [`finish`](Self::finish) with no bytes.
+#[derive(Debug)]
+pub struct Http2 {
+    ways: PerDirection<Way>,
+    /// Those that matter here.
+    streams: BTreeMap<StreamId, Stream>,
+    /// The highest stream that was seen.
+    highest: StreamId,
+    /// What one call gave besides its first step.
+    queue: VecDeque<Step<'static>>,
+    /// The server's first SETTINGS, and those with which it enabled extended CONNECT.
+    settings: Option<Origin>,
+    enabled: Option<Origin>,
+    /// A PROXY protocol header came and no attempt has it yet.
+    proxy_protocol: Option<u8>,
+    /// What is kept for streams that wait for their answer, about.
+    waiting: usize,
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Way {
+    reader: Reader,
+    hpack: hpack::Decoder,
+    /// How often frames may have been missed.
+    lapses: u32,
+    /// Anything was seen of it.
+    seen: bool,
+}
+
+#[derive(Debug)]
+enum Stream {
+    /// Asked to become a WebSocket, not answered.
+    Waiting(Box<Waiting>),
+    /// A WebSocket; which sides have ended.
+    Open(PerDirection<bool>),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    exchange: Box<Exchange>,
+    held: Held,
+    /// Bytes of the client are missing in front of, or among what is held, it is not known how many.
+    client_lost: bool,
+    client_ended: Option<Origin>,
+    /// [`Way::lapses`] of the server when it was asked.
+    lapses: u32,
+}
+
+impl Waiting {
+    fn weight(&self) -> usize {
+        let fields = self.exchange.request.as_ref().map_or(0, |request| {
+            let of = |f: &crate::event::Field| size_of_val(f) + f.name.len() + f.value.len();
+            request.fields.0.iter().map(of).sum()
+        });
+        size_of::<Self>() + size_of::<Exchange>() + fields + self.held.weight()
+    }
+}
+
+/// Bytes held of a stream before its answer. RFC 9113 section 6.9.2: no more than 65535 may be sent on
+/// one before its receiver allowed it.
+const HELD: usize = 64 << 10;
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Http2 {
+    /// At the start of a connection.
+    pub fn new() -> Self {
+        let way = |client| Way {
+            reader: Reader::new(client),
+            hpack: hpack::Decoder::default(),
+            lapses: 0,
+            seen: false,
+        };
+        Self {
+            ways: PerDirection { to_server: way(true), to_client: way(false) },
+            streams: BTreeMap::new(),
+            highest: 0,
+            queue: VecDeque::new(),
+            settings: None,
+            enabled: None,
+            proxy_protocol: None,
+            waiting: 0,
+        }
+    }
+
+    /// Takes bytes off the front of `input`, up to the first thing that must be acted on. `None`: all of
+    /// it is used.
+    pub fn data<'a>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        input: &mut &'a [u8],
+        limits: &Limits,
+    ) -> Option<Step<'a>> {
+        loop {
+            if let Some(step) = self.queue.pop_front() {
+                return Some(step);
+            }
+            let before = *input;
+            let Self { ways, streams, highest, .. } = self;
+            let known = |stream| known(streams, *highest, stream);
+            let way = &mut ways[dir];
+            way.seen |= !input.is_empty();
+            let part = way.reader.next(origin, input, &known, limits)?;
+            match part {
+                Part::Data { stream, bytes } => match self.streams.get_mut(&stream) {
+                    Some(Stream::Open(_)) => return Some(Step::Data { stream, bytes }),
+                    Some(Stream::Waiting(_)) => {
+                        if let Some(step) = self.early(dir, origin, stream, bytes, limits) {
+                            if dir == Direction::ToClient {
+                                // To be read as those of a WebSocket, once that is told.
+                                self.ways[dir].reader.put_back(bytes.len());
+                                let used = before.len() - input.len() - bytes.len();
+                                *input = before.get(used..).unwrap_or_default();
+                            }
+                            return Some(step);
+                        }
+                    }
+                    None => {}
+                },
+                Part::EndStream { stream } => self.end_stream(dir, origin, stream),
+                Part::Block(block) => self.block(dir, origin, block, limits),
+                Part::Settings(settings) => {
+                    let other = &mut self.ways[dir.flip()].reader;
+                    other.max_frame = other.max_frame.max(settings.max_frame.unwrap_or(0));
+                    if dir == Direction::ToClient {
+                        self.settings.get_or_insert(origin);
+                        if settings.connect.is_some_and(|value| value != 0) {
+                            self.enabled.get_or_insert(origin);
+                        }
+                        // What is not known to be said is not known to be withheld.
+                        self.ways[dir].lapses += u32::from(settings.partial);
+                    }
+                }
+                Part::Reset { stream, code } => {
+                    if let Some(Stream::Open(_)) = self.streams.get(&stream) {
+                        self.streams.remove(&stream);
+                        return Some(Step::Reset { stream, code });
+                    }
+                    let step = self.cut(stream, CutBy::StreamReset(dir, origin, code));
+                    self.queue.extend(step);
+                }
+                Part::GoAway { last, code } => {
+                    if dir == Direction::ToClient {
+                        let by = CutBy::GoAway(dir, origin, code);
+                        self.cut_all(by, |stream| stream > last);
+                    }
+                    self.queue.push_back(Step::GoAway { code });
+                }
+                Part::Preface { proxy_protocol } => self.proxy_protocol = proxy_protocol,
+                Part::Doubt => self.lapse(dir),
+                Part::Found(replay) => return Some(Step::Found(replay)),
+            }
+        }
+    }
+
+    /// Takes a gap. What it means to WebSockets is given by [`Self::data`] with no bytes.
+    pub fn gap(&mut self, dir: Direction, origin: Origin, len: u64) {
+        let way = &mut self.ways[dir];
+        way.seen = true;
+        match way.reader.gap(len) {
+            Lapse::InStep => {}
+            Lapse::Data { stream, len } => match self.streams.get_mut(&stream) {
+                Some(Stream::Open(_)) => self.queue.push_back(Step::Gap { stream, len }),
+                Some(Stream::Waiting(waiting)) if dir == Direction::ToServer => {
+                    waiting.held.gap(origin, len);
+                }
+                _ => {}
+            },
+            Lapse::Padded { stream } => self.lose_stream(dir, stream),
+            Lapse::Lost => self.lapse(dir),
+        }
+    }
+
+    /// A side has ended TCP. After the client's FIN the server may still answer; a RST ends both.
+    pub fn closed(&mut self, by: CutBy) {
+        if !matches!(by, CutBy::Fin(Direction::ToServer, _)) {
+            self.cut_all(by, |_| true);
+        }
+    }
+
+    /// The end of the capture, or of our patience.
+    pub fn finish(&mut self) {
+        self.cut_all(CutBy::CaptureEnd, |_| true);
+    }
+
+    /// Keeps no more than is needed to stay in step.
+    pub fn shed(&mut self) {
+        for way in [&mut self.ways.to_server, &mut self.ways.to_client] {
+            way.hpack.lost();
+            if way.reader.is_lost() {
+                way.reader.lose();
+            }
+        }
+        for stream in self.streams.values_mut() {
+            if let Stream::Waiting(waiting) = stream {
+                waiting.client_lost |= !waiting.held.is_empty();
+                waiting.held = Held::default();
+            }
+        }
+        self.weigh();
+    }
+
+    /// Bytes of memory kept, about.
+    pub fn weight(&self) -> usize {
+        let of = |way: &Way| way.reader.weight() + way.hpack.weight();
+        of(&self.ways.to_server) + of(&self.ways.to_client) + self.waiting
+    }
+
+    /// Is a direction looked through for the next frame.
+    pub const fn is_lost(&self) -> bool {
+        self.ways.to_server.reader.is_lost() || self.ways.to_client.reader.is_lost()
+    }
+
+    fn weigh(&mut self) {
+        self.waiting = self
+            .streams
+            .values()
+            .map(|stream| match stream {
+                Stream::Waiting(waiting) => waiting.weight(),
+                Stream::Open(_) => 0,
+            })
+            .sum();
+    }
+
+    /// Bytes of a stream that waits for its answer: held, unless the answer is known to be missing.
+    fn early(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        stream: StreamId,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Option<Step<'static>> {
+        let lapses = self.ways.to_client.lapses;
+        let Some(Stream::Waiting(waiting)) = self.streams.get_mut(&stream) else { return None };
+        if dir == Direction::ToServer {
+            waiting.held.push(origin, bytes, limits.held_bytes.min(HELD));
+        }
+        let lost = lapses > waiting.lapses;
+        self.weigh();
+        lost.then(|| self.open(stream, Answer::Missing)).flatten()
+    }
+
+    fn end_stream(&mut self, dir: Direction, origin: Origin, stream: StreamId) {
+        match self.streams.get_mut(&stream) {
+            Some(Stream::Open(ended)) => {
+                if !std::mem::replace(&mut ended[dir], true) {
+                    self.queue.push_back(Step::End { stream });
+                }
+                if ended.to_server && ended.to_client {
+                    self.streams.remove(&stream);
+                }
+            }
+            Some(Stream::Waiting(waiting)) if dir == Direction::ToServer => {
+                waiting.client_ended.get_or_insert(origin);
+            }
+            Some(Stream::Waiting(_)) => {
+                let step = self.cut(stream, CutBy::StreamEnd(dir, origin));
+                self.queue.extend(step);
+            }
+            None => {}
+        }
+    }
+
+    fn block(&mut self, dir: Direction, origin: Origin, block: Block, limits: &Limits) {
+        let way = &mut self.ways[dir];
+        let bytes = way.reader.take_block();
+        let mut read = hpack::Block { partial: true, ..hpack::Block::default() };
+        if block.whole {
+            read = way.hpack.block(&bytes, limits);
+        } else {
+            way.hpack.lost();
+        }
+        way.reader.put_block(bytes);
+        if block.promise {
+            return;
+        }
+        self.highest = self.highest.max(block.stream);
+        match dir {
+            Direction::ToServer => self.request(origin, block, read, limits),
+            Direction::ToClient => self.response(origin, block, read),
+        }
+        // Behind what the block says; of trailers it is all that matters.
+        if block.end_stream {
+            self.end_stream(dir, origin, block.stream);
+        }
+    }
+
+    fn request(&mut self, origin: Origin, block: Block, read: hpack::Block, limits: &Limits) {
+        // Section 5.1.1: clients have the odd ones. What is there already has trailers.
+        let new = block.stream % 2 == 1 && !self.streams.contains_key(&block.stream);
+        if !new || !asks_for_websocket(&read.fields) {
+            return;
+        }
+        let over = OverHttp2 { stream: block.stream, consent: Consent::Unknown };
+        let exchange = Box::new(Exchange {
+            request: Some(head::request(read.fields, block.begin, origin)),
+            request_partial: read.partial,
+            answer: Answer::Missing,
+            interim: Vec::new(),
+            request_body: false,
+            early: None,
+            proxy_protocol: self.proxy_protocol.take(),
+            http2: Some(over),
+        });
+        if self.streams.len() >= limits.h2_streams {
+            self.queue.push_back(Step::Over { exchange, too_many: true });
+            return;
+        }
+        let waiting = Waiting {
+            exchange,
+            held: Held::default(),
+            client_lost: false,
+            client_ended: None,
+            lapses: self.ways.to_client.lapses,
+        };
+        self.streams.insert(block.stream, Stream::Waiting(Box::new(waiting)));
+        self.weigh();
+    }
+
+    fn response(&mut self, origin: Origin, block: Block, read: hpack::Block) {
+        let stream = block.stream;
+        let Some(Stream::Waiting(waiting)) = self.streams.get_mut(&stream) else { return };
+        let head = head::response(read.fields, block.begin, origin);
+        let answer = match head {
+            // RFC 9110 section 15.2. (101 is not one of HTTP/2's: RFC 9113 section 8.6.)
+            Some(head) if head.status < 200 => {
+                let interim = &mut waiting.exchange.interim;
+                if interim.len() < super::server::INTERIM {
+                    interim.push(head.status);
+                }
+                return;
+            }
+            Some(head) if read.partial => Answer::Partial(head),
+            Some(head) => Answer::Head(head),
+            // An interim response, or the answer: what follows shows which.
+            None => {
+                self.ways.to_client.lapses += 1;
+                return;
+            }
+        };
+        let step = match &answer {
+            Answer::Head(head) | Answer::Partial(head)
+                if head.status < 300
+                    && waiting.exchange.request.as_ref().is_some_and(is_extended) =>
+            {
+                self.open(stream, answer)
+            }
+            _ => match self.streams.remove(&stream) {
+                Some(Stream::Waiting(waiting)) => {
+                    let exchange = self.answered(waiting.exchange, answer);
+                    Some(Step::Over { exchange, too_many: false })
+                }
+                _ => None,
+            },
+        };
+        self.queue.extend(step);
+        self.weigh();
+    }
+
+    /// From now on a stream is a WebSocket.
+    fn open(&mut self, stream: StreamId, answer: Answer) -> Option<Step<'static>> {
+        let slot = self.streams.get_mut(&stream)?;
+        let Stream::Waiting(waiting) = slot else { return None };
+        let answer_missing = matches!(answer, Answer::Missing);
+        let held = std::mem::take(&mut waiting.held);
+        if !answer_missing {
+            waiting.exchange.early = held.first().map(|origin| (origin, held.seen()));
+        }
+        let client_lost = waiting.client_lost;
+        let client_ended = waiting.client_ended;
+        let ended = PerDirection { to_server: client_ended.is_some(), to_client: false };
+        let Stream::Waiting(waiting) = std::mem::replace(slot, Stream::Open(ended)) else {
+            return None;
+        };
+        let exchange = self.answered(waiting.exchange, answer);
+        self.weigh();
+        Some(Step::Opened(Box::new(Opened {
+            stream,
+            exchange,
+            held,
+            synced: PerDirection { to_server: !client_lost, to_client: !answer_missing },
+            client_ended,
+        })))
+    }
+
+    fn answered(&self, mut exchange: Box<Exchange>, answer: Answer) -> Box<Exchange> {
+        let asked = exchange.request.as_ref().map(|request| request.origin.packet);
+        if let (Some(over), Some(asked)) = (&mut exchange.http2, asked) {
+            over.consent = match (self.enabled, self.settings) {
+                (Some(enabled), _) if enabled.packet <= asked => Consent::Given,
+                _ if self.ways.to_client.lapses > 0 => Consent::Unknown,
+                (Some(enabled), _) => Consent::Late(enabled),
+                (None, Some(settings)) => Consent::Withheld(settings),
+                (None, None) => Consent::Unknown,
+            };
+        }
+        exchange.answer = answer;
+        exchange
+    }
+
+    /// A stream will not have its answer.
+    fn cut(&mut self, stream: StreamId, by: CutBy) -> Option<Step<'static>> {
+        let Some(Stream::Waiting(waiting)) = self.streams.get(&stream) else { return None };
+        let server = &self.ways.to_client;
+        let missing = server.lapses > waiting.lapses || server.reader.is_lost();
+        // Client bytes where nothing at all was captured of the server tell of an answer too.
+        let unheard = !server.seen && !waiting.held.is_empty();
+        let of_tcp = matches!(by, CutBy::CaptureEnd | CutBy::Fin(..) | CutBy::Reset(..));
+        if (missing || unheard) && !waiting.held.is_empty() && of_tcp {
+            return self.open(stream, Answer::Missing);
+        }
+        let Some(Stream::Waiting(waiting)) = self.streams.remove(&stream) else { return None };
+        let answer = if missing { Answer::Missing } else { Answer::Cut { seen: 0, by } };
+        let exchange = self.answered(waiting.exchange, answer);
+        self.weigh();
+        Some(Step::Over { exchange, too_many: false })
+    }
+
+    fn cut_all(&mut self, by: CutBy, which: impl Fn(StreamId) -> bool) {
+        let all: Vec<StreamId> = self.streams.keys().copied().filter(|id| which(*id)).collect();
+        for stream in all {
+            let step = self.cut(stream, by);
+            self.queue.extend(step);
+        }
+    }
+
+    /// Frames of a direction may be missing.
+    fn lapse(&mut self, dir: Direction) {
+        let way = &mut self.ways[dir];
+        way.lapses += 1;
+        way.hpack.lost();
+        let all: Vec<StreamId> = self.streams.keys().copied().collect();
+        for stream in all {
+            self.lose_stream(dir, stream);
+        }
+    }
+
+    /// An unknown number of a stream's bytes is missing.
+    fn lose_stream(&mut self, dir: Direction, stream: StreamId) {
+        match self.streams.get_mut(&stream) {
+            Some(Stream::Open(_)) => self.queue.push_back(Step::Lost { stream }),
+            Some(Stream::Waiting(waiting)) if dir == Direction::ToServer => {
+                waiting.held = Held::default();
+                waiting.client_lost = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn known(streams: &BTreeMap<StreamId, Stream>, highest: StreamId, stream: StreamId) -> Known {
+    /// How far behind a gap the numbers may have gone on.
+    const MISSED: StreamId = 2 * 128;
+    let highest = highest.saturating_add(MISSED);
+    if streams.contains_key(&stream) {
+        Known::Open(streams.len())
+    } else if stream <= highest && stream != 0 {
+        Known::Begun(highest)
+    } else {
+        Known::No
+    }
+}
+
+/// Does a request want to become a WebSocket: by extended CONNECT, or by what HTTP/1.1 has for that,
+/// which whoever made it will look for.
+fn asks_for_websocket(fields: &Fields) -> bool {
+    match fields.first(":protocol") {
+        Some(protocol) => protocol.eq_ignore_ascii_case(b"websocket"),
+        None => {
+            fields.has_token("upgrade", "websocket")
+                || fields.first("sec-websocket-key").is_some()
+                || fields.first("sec-websocket-version").is_some()
+        }
+    }
+}
+
+/// RFC 8441 section 4: a CONNECT with `:protocol`.
+fn is_extended(request: &RequestHead) -> bool {
+    request.method == "CONNECT" && request.fields.first(":protocol").is_some()
+}
+
+#[cfg(test)]
+mod tests;
