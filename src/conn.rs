@@ -90,6 +90,8 @@ enum Stage {
     Ws(Box<Live>),
     /// TLS, with all of this for what is inside.
     Tls(Box<Tunnel>),
+    /// TLS that can not be read, of which that is told.
+    Sealed(Box<Live>),
     /// Nothing for us.
     Ignored,
 }
@@ -225,6 +227,11 @@ impl<S: Sink> Conns<S> {
             }
             Stage::Http(http) => self.feed_http(flow, conn, http, side, event),
             Stage::Tls(tunnel) => self.feed_tls(flow, conn, tunnel, side, event),
+            Stage::Sealed(mut live) => {
+                let flowing = self.feed_sealed(&mut live, dir, event);
+                conn.stage = Stage::Sealed(live);
+                flowing
+            }
             stage @ (Stage::Ws(_) | Stage::Ignored) => {
                 conn.stage = stage;
                 ControlFlow::Continue(())
@@ -594,7 +601,7 @@ impl<S: Sink> Handler for Conns<S> {
     #[inline]
     fn weight(&self, conn: &Conn) -> usize {
         match &conn.stage {
-            Stage::New | Stage::Ignored => 0,
+            Stage::New | Stage::Sealed(_) | Stage::Ignored => 0,
             Stage::Probe(probe) => probe.weight(),
             Stage::Http(http) => http.weight(),
             Stage::Ws(live) => live.session.weight(),
@@ -632,7 +639,7 @@ impl<S: Sink> Handler for Conns<S> {
                     return ControlFlow::Continue(());
                 };
                 self.give_up_tls(flow, &mut tunnel, origin.packet)?;
-                self.after_tls(flow, conn, tunnel);
+                return self.after_tls(flow, conn, tunnel, origin);
             }
             (Stage::Tls(tunnel), _) => {
                 return self.shed(flow, tunnel.inner_mut(), what, origin);
@@ -678,12 +685,13 @@ impl<S: Sink> Handler for Conns<S> {
                     _ => origin.packet,
                 };
                 self.give_up_tls(flow, &mut tunnel, now)?;
-                if !self.tls_over(flow, &tunnel) {
-                    return ControlFlow::Continue(());
+                if tunnel.is_proven() {
+                    return self.finish(flow, tunnel.inner_mut(), why, origin);
                 }
-                self.finish(flow, tunnel.inner_mut(), why, origin)
+                self.tls_unread(flow, conn, &mut tunnel, origin)?;
+                self.finish(flow, conn, why, origin)
             }
-            Stage::Ws(mut live) => {
+            Stage::Ws(mut live) | Stage::Sealed(mut live) => {
                 let Live { info, session, .. } = &mut *live;
                 session.finish(why, origin, &mut self.out(info))
             }
