@@ -95,6 +95,8 @@ enum Stage {
     Ws(Box<Live>),
     /// TLS, with all of this for what is inside.
     Tls(Box<Tunnel>),
+    /// TLS that can not be read, of which that is told.
+    Sealed(Box<Live>),
     /// Nothing for us.
     Ignored,
 }
@@ -234,6 +236,11 @@ impl<S: Sink> Conns<S> {
                 let flow_on = self.feed_h2(flow, conn, &mut h2, dir, event);
                 conn.stage = Stage::H2(h2);
                 flow_on
+            }
+            Stage::Sealed(mut live) => {
+                let flowing = self.feed_sealed(&mut live, dir, event);
+                conn.stage = Stage::Sealed(live);
+                flowing
             }
             stage @ (Stage::Ws(_) | Stage::Ignored) => {
                 conn.stage = stage;
@@ -607,7 +614,7 @@ impl<S: Sink> Handler for Conns<S> {
     #[inline]
     fn weight(&self, conn: &Conn) -> usize {
         match &conn.stage {
-            Stage::New | Stage::Ignored => 0,
+            Stage::New | Stage::Sealed(_) | Stage::Ignored => 0,
             Stage::Probe(probe) => probe.weight(),
             Stage::Http(http) => http.weight(),
             Stage::H2(h2) => h2.weight(),
@@ -647,7 +654,7 @@ impl<S: Sink> Handler for Conns<S> {
                     return ControlFlow::Continue(());
                 };
                 self.give_up_tls(flow, &mut tunnel, origin.packet)?;
-                self.after_tls(flow, conn, tunnel);
+                return self.after_tls(flow, conn, tunnel, origin);
             }
             (Stage::Tls(tunnel), _) => {
                 return self.shed(flow, tunnel.inner_mut(), what, origin);
@@ -694,12 +701,13 @@ impl<S: Sink> Handler for Conns<S> {
                     _ => origin.packet,
                 };
                 self.give_up_tls(flow, &mut tunnel, now)?;
-                if !self.tls_over(flow, &tunnel) {
-                    return ControlFlow::Continue(());
+                if tunnel.is_proven() {
+                    return self.finish(flow, tunnel.inner_mut(), why, origin);
                 }
-                self.finish(flow, tunnel.inner_mut(), why, origin)
+                self.tls_unread(flow, conn, &mut tunnel, origin)?;
+                self.finish(flow, conn, why, origin)
             }
-            Stage::Ws(mut live) => {
+            Stage::Ws(mut live) | Stage::Sealed(mut live) => {
                 let Live { info, session, .. } = &mut *live;
                 session.finish(why, origin, &mut self.out(info))
             }

@@ -62,6 +62,11 @@ pub fn conversation(data: &[u8]) {
     conversation::conversation(data);
 }
 
+/// TLS records of both directions, and a key log: [`crate::tls`].
+pub fn tls(data: &[u8]) {
+    crate::tls::fuzzing::fuzz_tls(data);
+}
+
 /// A display filter: [`crate::filter`].
 pub fn filter(data: &[u8]) {
     crate::filter::fuzz_filter(data);
@@ -76,7 +81,7 @@ pub fn pipeline(data: &[u8]) {
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("capture", capture),
     ("packet", packet),
     ("flow", flow),
@@ -85,6 +90,7 @@ pub const TARGETS: [Target; 10] = [
     ("inflate", inflate),
     ("session", session),
     ("conversation", conversation),
+    ("tls", tls),
     ("filter", filter),
     ("pipeline", pipeline),
 ];

@@ -17,6 +17,8 @@
 
 mod cipher;
 mod common;
+#[doc(hidden)]
+pub(crate) mod fuzzing;
 mod half;
 mod hello;
 pub mod keylog;
@@ -144,6 +146,17 @@ impl Decoder {
     /// The server name that the client asked for.
     pub fn server_name(&self) -> Option<&str> {
         self.common.client_hello.as_ref()?.sni.as_deref()
+    }
+
+    /// What is known of the agreement, although nothing was read.
+    pub fn agreed(&mut self) -> Option<&Agreed> {
+        self.common.agreed()
+    }
+
+    /// The client does not offer HTTP/2. Browsers do but for WebSockets, which they open on HTTP/1.1
+    /// connections; other clients of WebSockets know nothing else.
+    pub fn may_be_websocket(&self) -> bool {
+        self.common.client_hello.as_ref().is_some_and(|hello| !hello.offers_h2)
     }
 
     /// Bytes of memory kept, about.

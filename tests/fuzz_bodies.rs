@@ -115,6 +115,21 @@ fn acts(talk: &[(bool, Vec<u8>)], data_bits: u8) -> Vec<u8> {
     out
 }
 
+/// A key log, which act is to be lost, and payloads as the target takes them.
+fn tls(keys: &[u8], talk: &[(bool, Vec<u8>)], lost: u8) -> Vec<u8> {
+    let mut out = u16::try_from(keys.len()).unwrap().to_be_bytes().to_vec();
+    out.extend_from_slice(keys);
+    out.push(lost);
+    for (from_client, bytes) in talk {
+        for piece in bytes.chunks(0xffff) {
+            out.push(u8::from(!from_client));
+            out.extend(u16::try_from(piece.len()).unwrap().to_be_bytes());
+            out.extend_from_slice(piece);
+        }
+    }
+    out
+}
+
 /// What comes behind the head of this side.
 fn behind_head(talk: &[(bool, Vec<u8>)], client: bool) -> Vec<u8> {
     let all: Vec<u8> =
@@ -176,6 +191,13 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             }
             "http" => out.push((name, acts(&talk, 0))),
             "conversation" => out.push((name, [&[0], acts(&talk, 0).as_slice()].concat())),
+            "tls" => {
+                if let Some(keys) = common::key_log(&path) {
+                    out.extend(
+                        [3, 9].map(|lost| (format!("{name}-{lost}"), tls(&keys, &talk, lost))),
+                    );
+                }
+            }
             "session" => {
                 let both = [(true, behind_head(&talk, true)), (false, behind_head(&talk, false))];
                 out.push((name, [&[0], acts(&both, 16).as_slice()].concat()));
@@ -277,6 +299,7 @@ targets! {
     inflate: 1000,
     session: 1000,
     conversation: 600,
+    tls: 200,
     filter: 3000,
     pipeline: 100,
 }

@@ -5,18 +5,21 @@
 
 use std::ops::ControlFlow;
 
-use super::{Conn, Conns, Stage};
-use crate::event::Sink;
+use super::{Conn, Conns, Live, Stage, unseen};
+use crate::event::{Handshake, Sink};
 use crate::flow::{FlowInfo, Side, StreamEvent};
 use crate::note::{Blame, Note, NoteCode};
 use crate::tls::{Agreed, Decoder, Output, Unopened};
-use crate::units::{Origin, PacketNo};
+use crate::units::{Direction, Origin, PacketNo, PerDirection};
+use crate::ws::session::Setup;
 
 /// A TLS connection.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     decoder: Decoder,
     inner: Conn,
+    /// How TCP ended, as far as it did.
+    ends: Vec<(Side, StreamEvent<'static>)>,
 }
 
 /// TLS inside TLS (a tunnel through an https proxy) is followed so deep.
@@ -30,7 +33,7 @@ impl Tunnel {
             attempts: outer.attempts,
             ..Conn::default()
         };
-        Self { decoder: Decoder::default(), inner }
+        Self { decoder: Decoder::default(), inner, ends: Vec::new() }
     }
 
     /// May another one begin inside of what is at this depth.
@@ -40,6 +43,11 @@ impl Tunnel {
 
     pub(super) fn weight(&self) -> usize {
         self.decoder.weight()
+    }
+
+    /// Something of it was read.
+    pub(super) fn is_proven(&self) -> bool {
+        self.decoder.is_proven()
     }
 
     pub(super) const fn inner(&self) -> &Conn {
@@ -102,15 +110,19 @@ impl<S: Sink> Conns<S> {
         event: StreamEvent<'_>,
     ) -> ControlFlow<()> {
         let keys = self.keys.clone();
-        let Tunnel { decoder, inner } = &mut *tunnel;
+        let Tunnel { decoder, inner, ends } = &mut *tunnel;
+        match event {
+            StreamEvent::Fin { origin } => ends.push((side, StreamEvent::Fin { origin })),
+            StreamEvent::Reset { origin } => ends.push((side, StreamEvent::Reset { origin })),
+            _ => {}
+        }
         let now = origin_of(&event).packet;
         let mut out = Inside { conns: self, flow, inner };
         decoder.push(side, event, now, &keys, &mut out)?;
         if decoder.is_waiting() && decoder.weight() > out.conns.limits.tls_bytes {
             decoder.last_chance(now, &keys, &mut out)?;
         }
-        self.after_tls(flow, conn, tunnel);
-        ControlFlow::Continue(())
+        self.after_tls(flow, conn, tunnel, origin_of(&event))
     }
 
     /// No secrets are waited for any more: reads what can be read.
@@ -121,37 +133,84 @@ impl<S: Sink> Conns<S> {
         now: PacketNo,
     ) -> ControlFlow<()> {
         let keys = self.keys.clone();
-        let Tunnel { decoder, inner } = tunnel;
+        let Tunnel { decoder, inner, .. } = tunnel;
         decoder.last_chance(now, &keys, &mut Inside { conns: self, flow, inner })
     }
 
     /// Where a TLS connection stands behind an event.
-    pub(super) fn after_tls(&mut self, flow: &FlowInfo, conn: &mut Conn, tunnel: Box<Tunnel>) {
+    pub(super) fn after_tls(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        mut tunnel: Box<Tunnel>,
+        origin: Origin,
+    ) -> ControlFlow<()> {
         if tunnel.decoder.is_unreadable() {
-            self.tls_unread(flow, &tunnel);
-        } else if matches!(tunnel.inner.stage, Stage::Ignored) {
+            return self.tls_unread(flow, conn, &mut tunnel, origin);
+        }
+        if matches!(tunnel.inner.stage, Stage::Ignored) {
             // What is inside is nothing for us.
             conn.stage = Stage::Ignored;
         } else {
             conn.stage = Stage::Tls(tunnel);
-            return;
         }
-        conn.stage = Stage::Ignored;
+        ControlFlow::Continue(())
     }
 
-    /// A TLS connection is over of which nothing could be read.
-    pub(super) fn tls_over(&mut self, flow: &FlowInfo, tunnel: &Tunnel) -> bool {
-        let read = tunnel.decoder.is_proven();
-        if !read {
-            self.tls_unread(flow, tunnel);
-        }
-        read
-    }
-
-    fn tls_unread(&mut self, flow: &FlowInfo, tunnel: &Tunnel) {
+    /// A TLS connection can not be read. Who has secrets of others is told of it, where it may be a
+    /// WebSocket.
+    pub(super) fn tls_unread(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        tunnel: &mut Tunnel,
+        origin: Origin,
+    ) -> ControlFlow<()> {
         self.unread.tls += 1;
         if let Some(name) = tunnel.decoder.server_name() {
             self.sealed.add(flow.id, name);
+        }
+        conn.stage = Stage::Ignored;
+        let told = tunnel.decoder.may_be_websocket() && self.keys.knows_any(origin.packet);
+        let Some(agreed) = tunnel.decoder.agreed().filter(|_| told) else {
+            return ControlFlow::Continue(());
+        };
+        conn.client = Some(agreed.client);
+        conn.tls = Some(agreed.info.clone());
+        let info = conn.next_attempt(flow);
+        let text = format!(
+            "TLS between {} and {} can not be decrypted: there are secrets, but none that fit it; it \
+             may be a WebSocket",
+            info.client, info.server
+        );
+        let note = Note::new(NoteCode::Undecryptable, Blame::Capture, text);
+        self.tell(&info, origin, &Handshake { notes: vec![note], ..unseen(&info) })?;
+        let setup = Setup {
+            begin: flow.begin.time,
+            synced: PerDirection { to_server: false, to_client: false },
+            handshake_known: false,
+            ..Setup::default()
+        };
+        let mut live = Box::new(Live::new(info, setup));
+        for (side, event) in &tunnel.ends {
+            self.feed_session(&mut live, conn.direction(*side), *event)?;
+        }
+        conn.stage = Stage::Sealed(live);
+        ControlFlow::Continue(())
+    }
+
+    /// Nothing but its end is told of a connection that can not be read.
+    pub(super) fn feed_sealed(
+        &mut self,
+        live: &mut Live,
+        dir: Direction,
+        event: StreamEvent<'_>,
+    ) -> ControlFlow<()> {
+        match event {
+            StreamEvent::Fin { .. } | StreamEvent::Reset { .. } => {
+                self.feed_session(live, dir, event)
+            }
+            _ => ControlFlow::Continue(()),
         }
     }
 }

@@ -3,8 +3,11 @@
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::capture::{Compression, FileSource, Options, PacketRecord, PacketSource};
+use crate::capture::{
+    Compression, FileSource, Options, PacketRecord, PacketSource, Secrets, SecretsListener,
+};
 use crate::limits::Limits;
 use crate::pipeline::shard::{self, Intake, Sizes};
 use crate::pipeline::{Pipeline, Totals};
@@ -15,6 +18,7 @@ use crate::sink::stats::{StatsOptions, StatsSink};
 use crate::sink::text::{TextOptions, TextSink, TimeFormat, Verbosity};
 use crate::sink::{Output, Summary};
 use crate::tls::KeyLog;
+use crate::units::PacketNo;
 
 /// The bytes as a capture file: read in different pieces, on several threads, printed in all ways.
 pub(super) fn pipeline(data: &[u8]) {
@@ -51,8 +55,8 @@ pub(super) fn pipeline(data: &[u8]) {
 /// Reads the capture to its end into a sink; gives it back, and what the file was taken for.
 fn run<S: Output>(data: &[u8], piece: usize, sink: S) -> (S, String) {
     let limits = limits();
-    let mut pipeline = Pipeline::new(sink, limits.clone());
     let mut reading = Reading::of(data, piece, &limits);
+    let mut pipeline = Pipeline::new(sink, limits.clone()).with_keys(reading.keys.clone());
     while let Some(record) = reading.next() {
         assert!(pipeline.push(&record).is_continue(), "a Vec takes everything");
     }
@@ -72,6 +76,7 @@ fn run_on_several<S: Output>(data: &[u8], sink: S) -> S {
     };
     let threads = NonZeroUsize::MIN.saturating_add(1 + chance % 3);
     let mut reading = Reading::of(data, usize::MAX, &limits);
+    let keys = reading.keys.clone();
     let fetch = |intake: &mut Intake| match reading.next() {
         Some(record) => {
             intake.packet(&record);
@@ -79,7 +84,7 @@ fn run_on_several<S: Output>(data: &[u8], sink: S) -> S {
         }
         None => ControlFlow::Break(()),
     };
-    let run = shard::run_in(sizes, sink, &limits, &KeyLog::new(), threads, fetch, |_, _| {});
+    let run = shard::run_in(sizes, sink, &limits, &keys, threads, fetch, |_, _| {});
     finish(run, reading)
 }
 
@@ -107,22 +112,41 @@ fn limits() -> Limits {
 struct Reading {
     source: Option<FileSource>,
     truncated: Option<String>,
+    /// Secrets that were read since the packet before.
+    found: Arc<Mutex<Vec<Secrets>>>,
+    keys: KeyLog,
+    packets: u64,
 }
 
 impl Reading {
     fn of(data: &[u8], piece: usize, limits: &Limits) -> Self {
         let reader = Pieces(io::Cursor::new(data.to_vec()), piece);
         // Small: what it costs to clear a large buffer is not worth it here.
-        let options = Options { buffer_bytes: 1 << 12, ..Options::default() };
+        let found = Arc::<Mutex<Vec<Secrets>>>::default();
+        let secrets = Arc::clone(&found);
+        let listener = SecretsListener(Arc::new(move |block: &Secrets| {
+            lock(&secrets).push(block.clone());
+        }));
+        let options =
+            Options { buffer_bytes: 1 << 12, secrets: Some(listener), ..Options::default() };
+        let keys = KeyLog::new();
+        keys.expect_more();
         match FileSource::from_reader("fuzz", reader, limits, &options) {
-            Ok(source) => Self { source: Some(source), truncated: None },
-            Err(error) => Self { source: None, truncated: Some(error.to_string()) },
+            Ok(source) => Self { source: Some(source), truncated: None, found, keys, packets: 0 },
+            Err(error) => {
+                Self { source: None, truncated: Some(error.to_string()), found, keys, packets: 0 }
+            }
         }
     }
 
     /// A compressed bomb has no end that is worth waiting for.
     fn next(&mut self) -> Option<PacketRecord<'_>> {
-        match self.source.as_mut()?.next() {
+        let next = self.source.as_mut()?.next();
+        self.packets += 1;
+        for secrets in std::mem::take(&mut *lock(&self.found)) {
+            self.keys.add(&secrets.data, PacketNo(self.packets));
+        }
+        match next {
             Ok(record) => record.filter(|record| record.no.0 <= 20_000),
             Err(error) => {
                 self.truncated = Some(error.to_string());
@@ -136,6 +160,10 @@ impl Reading {
             .as_ref()
             .map_or_else(String::new, |source| format!("{:?}", source.summary().format))
     }
+}
+
+fn lock(found: &Mutex<Vec<Secrets>>) -> MutexGuard<'_, Vec<Secrets>> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn check_json(lines: &[u8]) {

@@ -16,6 +16,8 @@ pub(super) struct ClientHello {
     pub(super) sni: Option<String>,
     /// The client sends data before it has its answer (RFC 8446 section 4.2.10).
     pub(super) early_data: bool,
+    /// HTTP/2 is among the application protocols that it offers.
+    pub(super) offers_h2: bool,
 }
 
 /// A ServerHello; one that asks for another ClientHello says so.
@@ -40,11 +42,17 @@ const RETRY: Random = [
 impl ClientHello {
     pub(super) fn new(body: &[u8]) -> Option<Self> {
         let (_, hello) = parse_tls_handshake_client_hello(body).ok()?;
-        let mut this = Self { random: hello.random.try_into().ok()?, sni: None, early_data: false };
+        let mut this = Self {
+            random: hello.random.try_into().ok()?,
+            sni: None,
+            early_data: false,
+            offers_h2: false,
+        };
         for (kind, content) in extensions(hello.ext.unwrap_or_default()) {
             match kind {
                 SERVER_NAME => this.sni = server_name(content),
                 EARLY_DATA => this.early_data = true,
+                ALPN => this.offers_h2 = protocols(content).contains(&&b"h2"[..]),
                 _ => {}
             }
         }
@@ -114,10 +122,14 @@ fn server_name(content: &[u8]) -> Option<String> {
 }
 
 fn protocol(content: &[u8]) -> Option<String> {
-    let (_, TlsExtension::ALPN(names)) = parse_tls_extension_alpn_content(content).ok()? else {
-        return None;
-    };
-    text(names.first()?)
+    text(protocols(content).first()?)
+}
+
+fn protocols(content: &[u8]) -> Vec<&[u8]> {
+    match parse_tls_extension_alpn_content(content) {
+        Ok((_, TlsExtension::ALPN(names))) => names,
+        _ => Vec::new(),
+    }
 }
 
 fn text(bytes: &[u8]) -> Option<String> {

@@ -131,6 +131,8 @@ struct Shared {
 struct Known {
     by_random: HashMap<Random, Vec<(Label, Secret, PacketNo)>, foldhash::quality::RandomState>,
     count: usize,
+    /// The packet since which there is one.
+    first: Option<PacketNo>,
     follower: Option<Follower>,
 }
 
@@ -195,6 +197,11 @@ impl KeyLog {
         !self.grows() && self.version() == 0
     }
 
+    /// Is any secret known at this packet, of whatever connection.
+    pub fn knows_any(&self, at: PacketNo) -> bool {
+        self.lock().first.is_some_and(|first| first <= at)
+    }
+
     /// What is known of a connection at this packet.
     pub fn secrets(&self, random: &Random, at: PacketNo) -> Secrets {
         let mut secrets = Secrets::default();
@@ -225,6 +232,7 @@ impl Known {
                 continue;
             };
             read.secrets += 1;
+            self.first = Some(self.first.map_or(since, |first| first.min(since)));
             let list = self.by_random.entry(random).or_default();
             if self.count < KEPT && !list.iter().any(|(of, ..)| *of == label) {
                 list.push((label, secret, since));

@@ -152,6 +152,15 @@ pub fn packets(path: &Path) -> Vec<Packet> {
     packets
 }
 
+/// The TLS secrets of a capture: those that it brings, or those of the `.keys` file beside it.
+pub fn key_log(path: &Path) -> Option<Vec<u8>> {
+    let mut source = open(path);
+    while source.next().unwrap().is_some() {}
+    let inside: Vec<u8> = source.summary().secrets.iter().flat_map(|s| s.data.clone()).collect();
+    let beside = std::fs::read(path.with_extension("keys"));
+    (!inside.is_empty()).then_some(inside).or(beside.ok())
+}
+
 /// What a run of the program gave.
 #[derive(Debug)]
 pub struct Ran {

@@ -72,6 +72,11 @@ fn read(fields: &Fields, from: Blame, notes: &mut Vec<Note>) -> Parsed {
     let parsed = parse(fields.all(HEADER));
     if let Some(fault) = parsed.fault {
         let value = fields.all(HEADER).nth(fault.header).unwrap_or_default();
+        // An empty one names no extension, which is what some clients mean by it. RFC 9110 5.6.1.2: empty
+        // elements of a list are ignored.
+        if value.trim_ascii().is_empty() {
+            return parsed;
+        }
         let text = format!("the {from}'s {HEADER} {} {fault}", quote(value));
         notes.push(Note::new(NoteCode::ExtensionSyntax, from, text));
     }
