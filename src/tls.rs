@@ -34,7 +34,7 @@ use std::sync::Arc;
 use crate::event::TlsInfo;
 use crate::flow::{Side, StreamEvent};
 use crate::units::{Origin, PacketNo};
-use common::Common;
+use common::{Common, Patience};
 use half::{Half, Moved};
 pub use keylog::KeyLog;
 
@@ -51,6 +51,9 @@ pub struct Agreed {
 pub trait Output {
     /// The next of one side's plaintext.
     fn plain(&mut self, agreed: &Agreed, side: Side, event: StreamEvent<'_>) -> ControlFlow<()>;
+
+    /// How long the gap was that was given before is only roughly known.
+    fn uncertain(&mut self, side: Side, origin: Origin) -> ControlFlow<()>;
 
     /// A record, or everything from there on, could not be opened although its keys are known.
     fn unopened(&mut self, side: Side, origin: Origin, what: Unopened);
@@ -92,14 +95,14 @@ impl Decoder {
         out: &mut impl Output,
     ) -> ControlFlow<()> {
         self.learn(now, keys);
-        if !self.is_waiting() {
+        if self.is_waiting() {
+            self.keep(side, event);
+        } else {
             let (half, common) = self.split(side);
             match half.take(common, event, true, out)? {
                 Moved::All => return ControlFlow::Continue(()),
                 Moved::Blocked(rest) => self.keep(side, rest),
             }
-        } else {
-            self.keep(side, event);
         }
         self.drain(out)?;
         if self.is_waiting() {
@@ -119,7 +122,7 @@ impl Decoder {
     ) -> ControlFlow<()> {
         keys.poll();
         self.learn(now, keys);
-        self.common.over = true;
+        self.common.patience = Patience::None;
         self.drain(out)?;
         for side in [Side::A, Side::B] {
             let (half, common) = self.split(side);
@@ -169,7 +172,10 @@ impl Decoder {
         if self.a.is_settled() && self.b.is_settled() {
             return;
         }
-        self.common.patient = keys.grows();
+        if self.common.patience != Patience::None {
+            let grows = keys.grows();
+            self.common.patience = if grows { Patience::Secrets } else { Patience::Hello };
+        }
         self.common.learn(now, keys);
     }
 

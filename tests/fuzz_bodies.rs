@@ -116,7 +116,7 @@ fn acts(talk: &[(bool, Vec<u8>)], data_bits: u8) -> Vec<u8> {
 }
 
 /// A key log, which act is to be lost, and payloads as the target takes them.
-fn tls(keys: &[u8], talk: &[(bool, Vec<u8>)], lost: u8) -> Vec<u8> {
+fn records(keys: &[u8], talk: &[(bool, Vec<u8>)], lost: u8) -> Vec<u8> {
     let mut out = u16::try_from(keys.len()).unwrap().to_be_bytes().to_vec();
     out.extend_from_slice(keys);
     out.push(lost);
@@ -194,7 +194,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             "tls" => {
                 if let Some(keys) = common::key_log(&path) {
                     out.extend(
-                        [3, 9].map(|lost| (format!("{name}-{lost}"), tls(&keys, &talk, lost))),
+                        [3, 9].map(|lost| (format!("{name}-{lost}"), records(&keys, &talk, lost))),
                     );
                 }
             }

@@ -159,7 +159,10 @@ pub(super) struct ReadArgs {
     #[arg(short = 'j', long, value_name = "N", help_heading = "Selection")]
     pub(super) jobs: Option<NonZeroUsize>,
 
-    /// TLS secrets as SSLKEYLOGFILE writes them
+    /// Read wss with TLS secrets as SSLKEYLOGFILE writes them
+    ///
+    /// With -i, -F and standard input the file may grow, or come later. Secrets in a pcapng file are used
+    /// without this.
     #[arg(long, value_name = "FILE", help_heading = "Selection")]
     pub(super) keylog: Option<PathBuf>,
 

@@ -54,10 +54,7 @@ fn give_up(options: &ReadOptions, mut keep: Keep) -> Result<(), CliError> {
     keep.write.extend(options.write.iter().filter(|_| rotates).map(|path| folder_of(path)));
     // One that is not there yet is waited for.
     let keylog = options.keylog.iter();
-    keep.read.extend(keylog.map(|path| match path.exists() {
-        true => path.clone(),
-        false => folder_of(path),
-    }));
+    keep.read.extend(keylog.map(|path| if path.exists() { path.clone() } else { folder_of(path) }));
     crate::privilege::give_up(&keep).map(drop).map_err(CliError::Privilege)
 }
 

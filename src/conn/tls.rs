@@ -81,6 +81,13 @@ impl<S: Sink> Output for Inside<'_, S> {
         self.conns.feed_stage(&flow, self.inner, side, event)
     }
 
+    fn uncertain(&mut self, side: Side, origin: Origin) -> ControlFlow<()> {
+        let dir = self.inner.direction(side);
+        let Stage::Ws(live) = &mut self.inner.stage else { return ControlFlow::Continue(()) };
+        let Live { info, session, .. } = &mut **live;
+        session.astray(dir, origin, &mut self.conns.out(info))
+    }
+
     fn unopened(&mut self, side: Side, origin: Origin, what: Unopened) {
         let dir = self.inner.direction(side);
         if let Some(session) = self.inner.session() {

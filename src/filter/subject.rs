@@ -212,7 +212,9 @@ impl<'a> Subject<'a> {
                     Id::TlsSni => tls.sni.as_deref(),
                     _ => tls.alpn.as_deref(),
                 };
-                text.into_iter().for_each(|text| show(Value::Bytes(text.as_bytes())));
+                if let Some(text) = text {
+                    show(Value::Bytes(text.as_bytes()));
+                }
             }
             Id::Ip => presence(is_v4, show),
             Id::Ipv6 => presence(!is_v4, show),

@@ -129,7 +129,9 @@ pub(crate) fn run_in<S: Sink>(
         other: sum.other + unread.other,
     });
     let mut sealed = Sealed::default();
-    cores.iter().for_each(|core| sealed.join(core.sealed()));
+    for core in &cores {
+        sealed.join(core.sealed());
+    }
     (sink.into_sink(), Totals { tcp_streams: merger.streams(), unread, sealed, ..totals })
 }
 

@@ -262,7 +262,9 @@ fn additional(seq: u64, header: Header, len: usize) -> Option<[u8; 13]> {
 fn verify(mac: Hash, key: &[u8], parts: [&[u8]; 2], tag: &[u8]) -> Option<()> {
     fn check<M: Mac + KeyInit>(key: &[u8], parts: [&[u8]; 2], tag: &[u8]) -> Option<()> {
         let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         mac.verify_slice(tag).ok()
     }
     match mac {

@@ -28,14 +28,23 @@ pub(super) struct Common {
     pub(super) secrets: Secrets,
     /// It can not be read, whatever keys there are.
     pub(super) hopeless: bool,
-    /// Secrets that are missing may still come.
-    pub(super) patient: bool,
-    /// Nothing is waited for any more.
-    pub(super) over: bool,
+    pub(super) patience: Patience,
     alpn: Option<String>,
     agreed: Option<Agreed>,
     early_taken: bool,
     early: Vec<(Origin, Vec<u8>)>,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Patience {
+    /// The other side's hello.
+    #[default]
+    Hello,
+    /// That, and secrets that are not known yet.
+    Secrets,
+    /// Nothing any more.
+    None,
 }
 
 /// Which keys a record is under. TLS 1.3: early data, handshake, then traffic secrets 0, 1...

@@ -39,6 +39,10 @@ impl Output for Taken {
         ControlFlow::Continue(())
     }
 
+    fn uncertain(&mut self, _: Side, _: Origin) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
     fn unopened(&mut self, side: Side, _: Origin, _: Unopened) {
         self.0.push((side, Piece::Unopened));
     }
@@ -111,7 +115,7 @@ fn run(keys: &KeyLog, acts: &[Act<'_>], piece: usize) -> Taken {
         let origin = Origin { packet, time: None };
         match act {
             Err(len) => {
-                give(&mut decoder, *side, StreamEvent::Gap { origin, len: *len, snapped: false })
+                give(&mut decoder, *side, StreamEvent::Gap { origin, len: *len, snapped: false });
             }
             Ok(bytes) => {
                 for bytes in bytes.chunks(piece.min(bytes.len()).max(1)) {

@@ -4,7 +4,7 @@
 //! Keeps: the record at hand, and events that wait for keys, in order.
 //!
 //! ```text
-//!   InStep --gap in a record--> Skipping --its end--> InStep
+//!   Reading -gap in a record--> Skipping --its end--> Reading
 //!      |                                                ^
 //!      +--gap over a header--> Searching --proven-------+      any --> Dead
 //! ```
@@ -14,7 +14,7 @@ use std::mem;
 use std::ops::ControlFlow;
 
 use super::cipher::Opener;
-use super::common::{Common, EARLY_DATA, Epoch, HANDSHAKE, TRAFFIC};
+use super::common::{Common, EARLY_DATA, Epoch, HANDSHAKE, Patience, TRAFFIC};
 use super::keylog::Secret;
 use super::messages::{self, Messages};
 use super::record::{self, HEADER, Header};
@@ -58,7 +58,7 @@ pub(super) struct Half {
 #[derive(Debug)]
 pub(super) enum Step {
     /// A record begins, or goes on.
-    InStep,
+    Reading,
     /// So many bytes belong to a record that is lost.
     Skipping(usize),
     /// Nobody knows where the next record begins.
@@ -101,7 +101,7 @@ impl Half {
         Self {
             side,
             buf: Vec::new(),
-            step: Step::InStep,
+            step: Step::Reading,
             sealed: false,
             epoch: 0,
             seq: 0,
@@ -192,13 +192,13 @@ impl Half {
             Kept::Data { origin, bytes, from } => (origin, bytes, from),
         };
         let event = StreamEvent::Data { origin, bytes: bytes.get(from..).unwrap_or_default() };
-        let left = match self.take(common, event, may_give, out)? {
-            Moved::Blocked(StreamEvent::Data { bytes, .. }) => bytes.len(),
-            _ => {
-                self.queued = self.queued.saturating_sub(bytes.len());
-                return ControlFlow::Continue(true);
-            }
+        let Moved::Blocked(StreamEvent::Data { bytes: left, .. }) =
+            self.take(common, event, may_give, out)?
+        else {
+            self.queued = self.queued.saturating_sub(bytes.len());
+            return ControlFlow::Continue(true);
         };
+        let left = left.len();
         let now = bytes.len() - left;
         self.queue.push_front((nth, Kept::Data { origin, bytes, from: now }));
         ControlFlow::Continue(now > from)
@@ -279,7 +279,7 @@ impl Half {
                     if *left > 0 {
                         return ControlFlow::Continue(Went::On);
                     }
-                    self.step = Step::InStep;
+                    self.step = Step::Reading;
                 }
                 Step::Searching(_) => {
                     self.buf.extend_from_slice(bytes);
@@ -291,7 +291,7 @@ impl Half {
                         return ControlFlow::Continue(Went::On);
                     }
                 }
-                Step::InStep => {
+                Step::Reading => {
                     if !self.gather(bytes) {
                         return ControlFlow::Continue(Went::On);
                     }
@@ -443,7 +443,11 @@ impl Half {
         origin: Origin,
         for_hello: bool,
     ) -> Went {
-        let may_come = !cx.common.over && (for_hello || cx.common.patient);
+        let may_come = match cx.common.patience {
+            Patience::Secrets => true,
+            Patience::Hello => for_hello,
+            Patience::None => false,
+        };
         if may_come && cx.common.client_hello.is_some() {
             return Went::Blocked;
         }
@@ -641,11 +645,12 @@ impl Half {
         }
         self.prepare(cx.common, self.epoch);
         let Some(opener) = self.opener(self.epoch) else { return ControlFlow::Continue(()) };
-        let len = content.saturating_sub(opener.overhead().unwrap_or(opener.least())) as u64;
+        let overhead = opener.overhead();
+        let len = content.saturating_sub(overhead.unwrap_or(opener.least())) as u64;
         if len == 0 {
             return ControlFlow::Continue(());
         }
-        cx.give(self.side, StreamEvent::Gap { origin, len, snapped })
+        cx.gap(self.side, Missing { origin, len, snapped, exact: overhead.is_some() })
     }
 
     /// Bytes of this direction are missing.
@@ -668,7 +673,7 @@ impl Half {
                 let over = len - *left as u64;
                 self.step = Step::Searching(Search::new(origin, over, snapped));
             }
-            Step::InStep => {
+            Step::Reading => {
                 let have = self.buf.len();
                 let header = Header::new(&self.buf);
                 let left = header.map_or(0, Header::whole).saturating_sub(have);
@@ -703,7 +708,23 @@ pub(super) struct Cx<'a, O> {
     pub(super) out: &'a mut O,
 }
 
+/// Plaintext that is missing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missing {
+    pub(super) origin: Origin,
+    pub(super) len: u64,
+    pub(super) snapped: bool,
+    /// Is it that many bytes, or about that many.
+    pub(super) exact: bool,
+}
+
 impl<O: Output> Cx<'_, O> {
+    pub(super) fn gap(&mut self, side: Side, missing: Missing) -> ControlFlow<()> {
+        let Missing { origin, len, snapped, exact } = missing;
+        self.give(side, StreamEvent::Gap { origin, len, snapped })?;
+        if exact { ControlFlow::Continue(()) } else { self.out.uncertain(side, origin) }
+    }
+
     pub(super) fn give(&mut self, side: Side, event: StreamEvent<'_>) -> ControlFlow<()> {
         self.common.give(side, event, self.out)
     }

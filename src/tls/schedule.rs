@@ -114,7 +114,9 @@ fn p_hash<M: Mac + KeyInit>(secret: &[u8], seed: &[u8], out: &mut [u8]) {
     let hmac = |parts: [&[u8]; 2]| {
         // HMAC takes keys of any length.
         let mut mac = <M as KeyInit>::new_from_slice(secret).ok()?;
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         Some(mac.finalize().into_bytes())
     };
     let Some(mut a) = hmac([seed, &[]]) else { return };

@@ -8,9 +8,8 @@ use std::ops::ControlFlow;
 
 use super::Output;
 use super::common::{Common, Epoch, TRAFFIC};
-use super::half::{Cx, Half, Step, Went};
+use super::half::{Cx, Half, Missing, Step, Went};
 use super::record::{self, HEADER, Header};
-use crate::flow::StreamEvent;
 use crate::units::Origin;
 
 /// Bytes that may be tried in vain for one direction: about a second's work. Some thousand small records
@@ -79,15 +78,13 @@ impl Half {
         let from = found.as_ref().map_or(looked, |found| found.at);
         search.distance = search.distance.saturating_add(from as u64);
         self.buf.drain(..from.min(self.buf.len()));
-        match found {
-            Some(found) => self.resume(cx, &found).map_continue(|()| Went::On),
-            None => {
-                if self.work > WORK {
-                    self.give_up(cx, origin);
-                }
-                ControlFlow::Continue(Went::On)
-            }
+        if let Some(found) = found {
+            return self.resume(cx, &found).map_continue(|()| Went::On);
         }
+        if self.work > WORK {
+            self.give_up(cx, origin);
+        }
+        ControlFlow::Continue(Went::On)
     }
 
     /// The epochs that a record behind the gap may be of.
@@ -139,28 +136,39 @@ impl Half {
     /// Goes on from a record that was found, behind what is missing.
     fn resume(&mut self, cx: &mut Cx<'_, impl Output>, found: &Found) -> ControlFlow<()> {
         let Step::Searching(Search { origin, distance, snapped }) =
-            mem::replace(&mut self.step, Step::InStep)
+            mem::replace(&mut self.step, Step::Reading)
         else {
             return ControlFlow::Continue(());
         };
         let Found { epoch, seq, .. } = *found;
-        let same = self.sealed && epoch == self.epoch;
-        let lost = if same { seq - self.seq } else { seq };
-        let first = if cx.common.is_tls13() { TRAFFIC } else { 1 };
-        // Of TLS 1.2 the first record under new keys is Finished.
-        let before = same && (cx.common.is_tls13() || self.seq > 0);
+        let tls13 = cx.common.is_tls13();
+        let (same, before) = (self.sealed && epoch == self.epoch, self.epoch);
         let opener = self.opener(epoch);
-        let each = opener.map_or(0, |o| HEADER + o.overhead().unwrap_or(o.least())) as u64;
-        let missing = distance.saturating_sub(lost.saturating_mul(each));
+        let overhead = opener.and_then(super::cipher::Opener::overhead);
+        let each = HEADER + overhead.or(opener.map(super::cipher::Opener::least)).unwrap_or(0);
+        // All records that are missing are of this epoch, but for what stands between two.
+        let (lost, between) = match (same, tls13) {
+            (true, _) => (seq - self.seq, 0),
+            (false, true) if self.sealed && before >= TRAFFIC => (seq, KEY_UPDATE),
+            (false, _) => (seq, 0),
+        };
+        // In TLS 1.2 the first record under new keys is Finished.
+        let exact = same && overhead.is_some() && (tls13 || self.seq > 0);
+        let data = if tls13 { epoch >= TRAFFIC } else { same || lost > 1 };
+        let any = lost > 0 || between > 0;
+        let len = distance.saturating_sub(lost.saturating_mul(each as u64) + between);
         self.sealed = true;
         self.enter(epoch, seq);
         self.lost_messages();
-        if epoch < first || lost == 0 && same || missing == 0 || !before && lost == 0 {
+        if !data || !any || len == 0 {
             return ControlFlow::Continue(());
         }
-        cx.give(self.side, StreamEvent::Gap { origin, len: missing, snapped })
+        cx.gap(self.side, Missing { origin, len, snapped, exact })
     }
 }
+
+/// Bytes of a KeyUpdate's record: header, message, content type, tag.
+const KEY_UPDATE: u64 = 5 + 5 + 1 + 16;
 
 /// Can it be a header of a protected record.
 const fn is_likely(header: Header, tls13: bool) -> bool {

@@ -309,6 +309,22 @@ impl Session {
         ControlFlow::Continue(())
     }
 
+    /// How long the gap before this was is only roughly known.
+    pub fn astray<S: Sink>(
+        &mut self,
+        dir: Direction,
+        origin: Origin,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if self.over {
+            return ControlFlow::Continue(());
+        }
+        let (half, other) = self.split(dir);
+        half.1.astray(half.0, other, origin, out)?;
+        self.weigh();
+        ControlFlow::Continue(())
+    }
+
     /// Bytes of memory that [`Self::shed`] gives back, about.
     #[inline]
     pub fn weight(&self) -> usize {

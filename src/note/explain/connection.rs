@@ -157,12 +157,17 @@ pub(super) const CONTEXT_LOST: Explanation = Explanation {
 
 pub(super) const UNDECRYPTABLE: Explanation = Explanation {
     title: "TLS that could not be read",
-    rule: "The connection is encrypted, and the keys are not there.",
+    rule: "The connection, or a part of it, is encrypted, and no key that is known opens it.",
     demands: "RFC 8446 §5.2: records are protected with keys that only the two ends have.",
     who: "capture",
     why: "There may be WebSockets inside; they can not be shown.",
-    causes: &["wss:// without a key log", "a key log of another session"],
-    fix: "Capture behind the TLS end (proxy to server), or have the client write its keys (SSLKEYLOGFILE).",
+    causes: &[
+        "wss:// without a key log",
+        "a key log of another session, or of only some of the clients",
+        "the capture began after the TLS handshake, which says which keys they are",
+        "bytes that were damaged between the ends and the capture",
+    ],
+    fix: "Have the client or the server write its keys (SSLKEYLOGFILE) and name the file: wstap --keylog FILE. Or capture behind the TLS end, from proxy to server.",
     configs: &[config(
         "shell",
         &["SSLKEYLOGFILE=/tmp/keys.log chromium", "node --tls-keylog=/tmp/keys.log client.js"],

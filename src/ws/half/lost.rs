@@ -207,6 +207,26 @@ impl Half {
         ControlFlow::Continue(())
     }
 
+    /// The gap before this was about as long as was said, not exactly: where the next frame begins has to be
+    /// looked for.
+    pub(in crate::ws) fn astray<S: Sink>(
+        &mut self,
+        common: &mut Common,
+        other: &mut Self,
+        origin: Origin,
+        out: &mut Out<'_, S>,
+    ) -> ControlFlow<()> {
+        if matches!(self.stage, Stage::InStep) {
+            self.calm = false;
+            self.end_current(common, Some(other), origin, true, out)?;
+            if let Some(open) = &mut self.open {
+                open.head.whole = false;
+            }
+            self.lose_step(common, 1);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn lose_step(&mut self, common: &Common, gap: u64) {
         self.unsure = true;
         self.conduct.lost();
