@@ -42,6 +42,11 @@ pub fn http(data: &[u8]) {
     crate::http::fuzz_http(data);
 }
 
+/// HTTP/2 of both directions: [`crate::http::h2`].
+pub fn h2(data: &[u8]) {
+    crate::http::h2::fuzz_h2(data);
+}
+
 /// WebSocket frame headers and payloads: [`crate::ws::frame`].
 pub fn frames(data: &[u8]) {
     crate::ws::fuzzing::frames(data);
@@ -86,6 +91,7 @@ pub const TARGETS: [Target; 11] = [
     ("packet", packet),
     ("flow", flow),
     ("http", http),
+    ("h2", h2),
     ("frames", frames),
     ("inflate", inflate),
     ("session", session),

@@ -115,7 +115,8 @@ pub enum Step {
     /// An attempt will never have its answer: missing from the capture, cut off, or not HTTP. What
     /// follows may still be frames.
     Unanswered(Box<Exchange>),
-    /// A CONNECT was answered 2xx: what follows is a new conversation between the same ends.
+    /// A CONNECT was answered 2xx, or 101 switches to HTTP/2: what follows is a new conversation between
+    /// the same ends.
     Tunnel,
     /// 101 to something that is no WebSocket and was not asked as one, or bytes that are no HTTP:
     /// nothing more for us here.

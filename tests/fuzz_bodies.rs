@@ -138,6 +138,42 @@ fn behind_head(talk: &[(bool, Vec<u8>)], client: bool) -> Vec<u8> {
     all[end..].to_vec()
 }
 
+/// A WebSocket over HTTP/2 and a plain request beside it: both sides' settings, indexed fields, padding,
+/// DATA that cuts a WebSocket frame, the ends of the streams.
+fn h2_talk() -> Vec<(bool, Vec<u8>)> {
+    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| -> Vec<u8> {
+        let len = u8::try_from(payload.len()).unwrap();
+        [&[0, 0, len, kind, flags, 0, 0, 0, stream], payload].concat()
+    };
+    let fields = b"\x42\x07CONNECT\x40\x09:protocol\x09websocket\x84\x86\x41\x01a\
+                   \x40\x15sec-websocket-version\x0213\x40\x18sec-websocket-extensions\
+                   \x12permessage-deflate";
+    let masked = [0x81, 0x83, 1, 2, 3, 4, b'a' ^ 1, b'b' ^ 2, b'c' ^ 3];
+    let close = [0x88, 0x82, 0, 0, 0, 0, 3, 0xe8];
+    vec![
+        (true, [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &*frame(4, 0, 0, &[])].concat()),
+        (false, [frame(4, 0, 0, &[0, 8, 0, 0, 0, 1]), frame(4, 1, 0, &[])].concat()),
+        (true, [frame(1, 5, 1, &[0x82, 0x84, 0x86]), frame(1, 4, 3, fields)].concat()),
+        (false, [frame(1, 4, 1, &[0x88]), frame(0, 1, 1, b"plain")].concat()),
+        (false, frame(1, 4, 3, &[0x88])),
+        // The same fields again, by their indices.
+        (true, frame(1, 4, 5, &[0xc2, 0xc1, 0x84, 0x86, 0xc0, 0xbf, 0xbe])),
+        (false, frame(1, 4, 5, &[0x48, 3, b'4', b'0', b'3'])),
+        (
+            true,
+            [
+                frame(0, 0, 3, &masked[..4]),
+                frame(0, 8, 3, &[&[2][..], &masked[4..], &[0, 0]].concat()),
+            ]
+            .concat(),
+        ),
+        (false, [frame(6, 0, 0, &[0; 8]), frame(0, 0, 3, b"\x81\x03ABC")].concat()),
+        (true, [frame(8, 0, 3, &[0, 0, 1, 0]), frame(0, 1, 3, &close)].concat()),
+        (false, [frame(0, 1, 3, b"\x88\x02\x03\xe8"), frame(7, 0, 0, &[0; 8])].concat()),
+        (true, frame(3, 0, 5, &[0, 0, 0, 8])),
+    ]
+}
+
 fn deflated(messages: &[&[u8]]) -> Vec<u8> {
     let mut packer = flate2::Compress::new(flate2::Compression::default(), false);
     let mut out = vec![0];
@@ -209,7 +245,20 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             _ => {}
         }
     }
+    let h2 = h2_talk();
     match target {
+        "h2" => {
+            // The target says the client's preface itself.
+            out.push(("talk".into(), [&[0], &acts(&h2, 0)[26..]].concat()));
+            let mut chance = Chance(11);
+            for n in 0..4 {
+                let mut spec: Vec<u8> =
+                    (0..300).map(|_| chance.next().to_le_bytes()[3] & 31).collect();
+                spec[0] = 1;
+                out.push((format!("conversation-{n}"), spec));
+            }
+        }
+        "conversation" => out.push(("h2".into(), [&[0], &*acts(&h2, 0)].concat())),
         "filter" => out.extend(FILTERS.iter().enumerate().map(|(i, text)| {
             (format!("filter-{i}"), [&[u8::try_from(i * 3).unwrap()], text.as_bytes()].concat())
         })),
@@ -295,6 +344,7 @@ targets! {
     packet: 2000,
     flow: 2000,
     http: 1000,
+    h2: 2000,
     frames: 2000,
     inflate: 1000,
     session: 1000,

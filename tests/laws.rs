@@ -82,10 +82,12 @@ fn is_subsequence(part: &[&Got], whole: &[&Got]) -> bool {
 }
 
 /// Does what the lost packet held bear on this message: on its own bytes, or on those that it was
-/// compressed against (what its connection agreed to is in the first of them).
+/// compressed against (what its connection agreed to is in the first of them). Of a stream of HTTP/2, it
+/// is heads that tell that it is a WebSocket, and they are compressed against all heads before them.
 fn touched(message: &Got, by: PacketNo, whole: &Recorder) -> bool {
     let of_same_sender = |m: &&Got| m.key == message.key && m.dir == message.dir;
-    (message.begin..=message.end).contains(&by)
+    message.opened.is_some_and(|opened| by <= opened)
+        || (message.begin..=message.end).contains(&by)
         || message.compressed
             && by >= message.key.flow.0
             && whole

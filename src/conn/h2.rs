@@ -292,3 +292,6 @@ impl<S: Sink> Conns<S> {
         ControlFlow::Continue(over)
     }
 }
+
+#[cfg(test)]
+mod tests;

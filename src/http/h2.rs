@@ -19,6 +19,7 @@
 mod error;
 mod find;
 mod frame;
+mod fuzz;
 mod head;
 mod hpack;
 
@@ -32,6 +33,7 @@ use crate::units::{Direction, Origin, PerDirection};
 
 pub use self::error::{error_meaning, error_name};
 pub use self::frame::Replay;
+pub use self::fuzz::fuzz_h2;
 
 /// Where an [`Exchange`] is a stream of HTTP/2, what its judge needs to know of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -246,10 +246,18 @@ mod upgrades {
 
     #[test]
     fn switch_to_something_else_that_nobody_asked_us_about_is_not_ours() {
+        let request = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: foo/2\r\n\r\n";
+        let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo/2\r\n\r\n";
+        let got = lawful(&[C(request), S(answer)]);
+        assert_eq!(got.steps, [Step::NotOurs]);
+    }
+
+    #[test]
+    fn switch_to_http_2_is_followed_by_a_new_conversation() {
         let request = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n";
         let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n";
         let got = lawful(&[C(request), S(answer)]);
-        assert_eq!(got.steps, [Step::NotOurs]);
+        assert_eq!(got.steps, [Step::Tunnel]);
     }
 
     #[test]

@@ -578,6 +578,29 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_of_http_2_is_ended_and_reset_by_its_own_means() {
+        let mut facts = Facts { goaway: Some((S, at(8, 1), 0xb)), ..Facts::default() };
+        facts.fins.to_client = Some(at(9, 2));
+        facts.fin_of.to_client = Carrier::Stream(None);
+        facts.act(S, at(9, 2), None);
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!((got.how, got.by), (EndHow::Fin, Some(S)));
+        assert!(got.cause.starts_with("the server ended the stream (END_STREAM) in packet 9"));
+        assert!(got.cause.contains("(GOAWAY ENHANCE_YOUR_CALM in packet 8)"), "{}", got.cause);
+        assert!(got.notes[0].text.starts_with("the server ended the stream in packet 9"));
+
+        let mut facts = Facts { reset: Some((C, at(12, 5))), ..Facts::default() };
+        facts.rst_of = Carrier::Stream(Some(8));
+        facts.act(C, at(12, 5), None);
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!((got.how, codes(&got)), (EndHow::Rst, vec!["reset", "no-close-frame"]));
+        let want =
+            "the client reset the stream (RST_STREAM CANCEL: the stream is no longer wanted) in";
+        assert!(got.cause.starts_with(want), "{}", got.cause);
+        assert!(got.notes[1].text.starts_with("the client ended the stream in packet 12"));
+    }
+
+    #[test]
     fn an_end_that_was_not_captured_is_unknown() {
         for why in [Finish::CaptureEnd, Finish::Evicted, Finish::Reused] {
             let got = Facts::default().explain(why);

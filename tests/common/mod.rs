@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -66,6 +67,8 @@ pub struct Got {
     pub complete: bool,
     pub begin: PacketNo,
     pub end: PacketNo,
+    /// Of a stream of HTTP/2: the packet of its handshake.
+    pub opened: Option<PacketNo>,
 }
 
 /// Everything that came out, as text, and the messages.
@@ -73,6 +76,8 @@ pub struct Got {
 pub struct Recorder {
     pub log: String,
     pub messages: Vec<Got>,
+    /// Packets of the handshakes that streams of HTTP/2 began with.
+    opened: HashMap<ConnKey, PacketNo>,
 }
 
 impl Sink for Recorder {
@@ -82,6 +87,11 @@ impl Sink for Recorder {
 
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         writeln!(self.log, "{:?} {:?}", cx.conn.key, event).unwrap();
+        if let Event::Handshake(_) = event
+            && cx.conn.h2_stream.is_some()
+        {
+            self.opened.insert(cx.conn.key, cx.origin.packet);
+        }
         if let Event::Message(m) = event {
             self.messages.push(Got {
                 key: cx.conn.key,
@@ -96,6 +106,7 @@ impl Sink for Recorder {
                 complete: m.complete,
                 begin: m.begin.packet,
                 end: cx.origin.packet,
+                opened: self.opened.get(&cx.conn.key).copied(),
             });
         }
         ControlFlow::Continue(())

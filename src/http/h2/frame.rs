@@ -133,6 +133,9 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const GATHERED: usize = 16 << 10;
 /// Frames behind a border that was found which must look like frames.
 const PROOF: u8 = 8;
+/// After so many borders that proved to be none the direction is given up: whoever reads what was found
+/// again does so in the midst of what was found before.
+const RELAPSES: u8 = 8;
 
 impl Head {
     pub(super) const fn read(bytes: [u8; HEAD]) -> Self {
@@ -166,6 +169,8 @@ pub(super) struct Reader {
     block_bytes: Vec<u8>,
     /// Frames that still have to prove a border that was found.
     unproven: u8,
+    /// How often one proved to be none.
+    relapses: u8,
     /// What the other side's SETTINGS allow a frame here.
     pub(super) max_frame: u32,
 }
@@ -213,6 +218,7 @@ impl Reader {
             block: None,
             block_bytes: Vec::new(),
             unproven: 0,
+            relapses: 0,
             max_frame: 1 << 14,
         }
     }
@@ -254,6 +260,10 @@ impl Reader {
                     if self.unproven > 0 {
                         if super::find::evidence(head, self.max_frame, known).is_none() {
                             self.lose();
+                            self.relapses += 1;
+                            if self.relapses > RELAPSES {
+                                self.state = State::Skip { left: u64::MAX };
+                            }
                             return Some(Part::Doubt);
                         }
                         self.unproven -= 1;

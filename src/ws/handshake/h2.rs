@@ -107,8 +107,7 @@ fn consent(head: &RequestHead, over: OverHttp2) -> Option<Note> {
 pub(super) fn hop_by_hop(fields: &Fields, what: &str, blame: Blame) -> Vec<Note> {
     const NAMES: [&str; 5] =
         ["connection", "upgrade", "keep-alive", "proxy-connection", "transfer-encoding"];
-    let te =
-        fields.first("te").is_some() && joined(fields, "te").is_none_or(|te| te != b"trailers");
+    let te = fields.tokens("te").any(|te| !te.eq_ignore_ascii_case(b"trailers"));
     let names = NAMES.into_iter().filter(|name| fields.first(name).is_some());
     names
         .chain(te.then_some("te"))

@@ -53,25 +53,23 @@ fn cut(request: Option<&RequestHead>, seen: u64, by: CutBy) -> Note {
     let (blame, ending) = match by {
         CutBy::CaptureEnd => (Blame::Capture, "the capture ends".to_owned()),
         CutBy::Fin(dir, at) => {
-            (dir.into(), closing(request, dir, at, "closed the connection", "FIN"))
+            (dir.into(), closing(request, dir, at, "closed the connection", "FIN", None))
         }
         CutBy::Reset(dir, at) => {
-            (dir.into(), closing(request, dir, at, "reset the connection", "RST"))
+            (dir.into(), closing(request, dir, at, "reset the connection", "RST", None))
         }
         CutBy::StreamEnd(dir, at) => {
-            (dir.into(), closing(request, dir, at, "ended the stream", "END_STREAM"))
+            (dir.into(), closing(request, dir, at, "ended the stream", "END_STREAM", None))
         }
         CutBy::StreamReset(dir, at, code) => {
             let name = code.map_or_else(String::new, |code| format!(" {}", error_name(code)));
-            let did = closing(request, dir, at, "reset the stream", &format!("RST_STREAM{name}"));
-            let meaning = code.and_then(error_meaning);
-            let text = meaning.map_or(did.clone(), |meaning| format!("{did} ({meaning})"));
-            (dir.into(), text)
+            let (flag, meaning) = (format!("RST_STREAM{name}"), code.and_then(error_meaning));
+            (dir.into(), closing(request, dir, at, "reset the stream", &flag, meaning))
         }
         CutBy::GoAway(dir, at, code) => {
             let flag = format!("GOAWAY {}", error_name(code));
             let did = "ended the connection for streams as new as this one";
-            (dir.into(), closing(request, dir, at, did, &flag))
+            (dir.into(), closing(request, dir, at, did, &flag, error_meaning(code)))
         }
     };
     Note::new(NoteCode::HandshakeIncomplete, blame, format!("{ending} {progress}"))
@@ -83,12 +81,14 @@ fn closing(
     at: Origin,
     did: &str,
     flag: &str,
+    meaning: Option<&str>,
 ) -> String {
     let waited = request
         .and_then(|head| Some(at.time?.since(head.origin.time?)))
         .map(|ns| format!(", {} s after the request,", Seconds(ns)))
         .unwrap_or_default();
-    format!("the {} {did} ({flag} in packet {}){waited}", dir.sender(), at.packet)
+    let meaning = meaning.map_or_else(String::new, |meaning| format!(": {meaning}"));
+    format!("the {} {did} ({flag} in packet {}{meaning}){waited}", dir.sender(), at.packet)
 }
 
 /// Nanoseconds, shown as seconds with milliseconds.

@@ -1,0 +1,191 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::*;
+use crate::event::Wants;
+use crate::flow::{Handler, Side};
+use crate::limits::Limits;
+use crate::units::{FlowId, PacketNo, StreamNo, Timestamp};
+use crate::ws::fuzzing::Recorder;
+use Side::{A, B};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// SETTINGS with extended CONNECT enabled.
+const ENABLE: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x08\0\0\0\x01";
+const TEXT: &[u8] = &[0x81, 0x82, 1, 2, 3, 4, b'h' ^ 1, b'i' ^ 2];
+const ANSWER: &[u8] = b"\x81\x02HI";
+
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, len, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+fn request(stream: u8) -> Vec<u8> {
+    let fields = b"\x02\x07CONNECT\x00\x09:protocol\x09websocket\x84\x86\x01\x01a\
+                   \x00\x15sec-websocket-version\x0213";
+    frame(1, 4, stream, fields)
+}
+
+fn accepted(stream: u8) -> Vec<u8> {
+    frame(1, 4, stream, &[0x88])
+}
+
+struct Tcp {
+    conns: Conns<Recorder>,
+    conn: Conn,
+    flow: FlowInfo,
+    packet: u64,
+}
+
+impl Tcp {
+    fn new() -> Self {
+        let end = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            conns: Conns::new(Recorder::new(Wants::MESSAGES), Limits::default()),
+            conn: Conn::default(),
+            flow: FlowInfo {
+                id: FlowId(PacketNo(1)),
+                stream: StreamNo(0),
+                a: end(40_000),
+                b: end(80),
+                opener: Some(A),
+                begin: Origin::default(),
+            },
+            packet: 0,
+        }
+    }
+
+    fn origin(&mut self) -> Origin {
+        self.packet += 1;
+        let time = i64::try_from(self.packet).unwrap() * 1_000_000;
+        Origin { packet: PacketNo(self.packet), time: Some(Timestamp(time)) }
+    }
+
+    fn say(&mut self, side: Side, bytes: &[u8]) {
+        let origin = self.origin();
+        self.give(side, StreamEvent::Data { origin, bytes });
+    }
+
+    fn give(&mut self, side: Side, event: StreamEvent<'_>) {
+        assert!(self.conns.stream(&self.flow, &mut self.conn, side, event).is_continue());
+    }
+
+    /// Two WebSockets, open at once.
+    fn two() -> Self {
+        let mut tcp = Self::new();
+        tcp.say(A, PREFACE);
+        tcp.say(B, ENABLE);
+        tcp.say(A, &[request(1), request(3)].concat());
+        tcp.say(B, &[accepted(3), accepted(1)].concat());
+        tcp
+    }
+
+    fn finish(mut self) -> Recorder {
+        let origin = self.origin();
+        assert!(self.conns.finish(&self.flow, &mut self.conn, Finish::Tcp, origin).is_continue());
+        self.conns.into_sink()
+    }
+}
+
+fn payloads(heard: &Recorder) -> Vec<&str> {
+    heard.messages.iter().map(|m| std::str::from_utf8(&m.payload).unwrap()).collect()
+}
+
+#[test]
+fn streams_have_a_session_each() {
+    let mut tcp = Tcp::two();
+    // One frame over two DATA frames of one stream, the other's in between.
+    tcp.say(A, &[frame(0, 0, 1, &TEXT[..3]), frame(0, 0, 3, TEXT)].concat());
+    tcp.say(A, &frame(0, 0, 1, &TEXT[3..]));
+    tcp.say(B, &frame(0, 0, 1, ANSWER));
+    tcp.say(B, &frame(3, 0, 3, &[0, 0, 0, 8]));
+    let heard = tcp.finish();
+    assert_eq!(payloads(&heard), ["hi", "hi", "HI"]);
+    let ends: Vec<&String> = heard.events.iter().filter(|e| e.contains("cause:")).collect();
+    assert_eq!(ends.len(), 2);
+    assert!(ends[0].contains("the server reset the stream (RST_STREAM CANCEL"), "{}", ends[0]);
+    assert!(ends[1].contains("its end is not in the capture"), "{}", ends[1]);
+}
+
+#[test]
+fn tcp_ends_all_streams_and_says_so() {
+    let mut tcp = Tcp::two();
+    tcp.say(B, b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x03\0\0\0\x0b");
+    let origin = tcp.origin();
+    tcp.give(B, StreamEvent::Reset { origin });
+    let heard = tcp.finish();
+    let ends: Vec<&String> = heard.events.iter().filter(|e| e.contains("cause:")).collect();
+    assert_eq!(ends.len(), 2);
+    for end in ends {
+        assert!(end.contains("the server reset TCP (RST) in packet 6"), "{end}");
+        assert!(end.contains("(GOAWAY ENHANCE_YOUR_CALM in packet 5)"), "{end}");
+    }
+}
+
+#[test]
+fn a_server_may_speak_first() {
+    let mut tcp = Tcp::new();
+    tcp.say(B, &ENABLE[..5]);
+    tcp.say(B, &ENABLE[5..]);
+    tcp.say(A, PREFACE);
+    tcp.say(A, &request(1));
+    tcp.say(B, &accepted(1));
+    tcp.say(A, &frame(0, 0, 1, TEXT));
+    assert_eq!(payloads(&tcp.finish()), ["hi"]);
+}
+
+#[test]
+fn an_upgrade_to_h2c_is_followed() {
+    let mut tcp = Tcp::new();
+    tcp.say(
+        A,
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+          HTTP2-Settings: AAMAAABk\r\n\r\n",
+    );
+    let switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    tcp.say(B, &[&switch[..], ENABLE].concat());
+    tcp.say(A, PREFACE);
+    // The answer to the upgrade's own request is stream 1.
+    tcp.say(B, &[accepted(1), frame(0, 1, 1, b"plain")].concat());
+    tcp.say(A, &request(3));
+    tcp.say(B, &accepted(3));
+    tcp.say(A, &frame(0, 0, 3, TEXT));
+    let heard = tcp.finish();
+    assert_eq!(payloads(&heard), ["hi"]);
+    assert!(!heard.codes.contains(&"connect-not-enabled"), "{:?}", heard.codes);
+}
+
+#[test]
+fn a_gap_over_frame_headers_costs_what_it_held_and_is_laid_to_nobody() {
+    let mut tcp = Tcp::two();
+    tcp.say(A, &frame(0, 0, 1, TEXT));
+    let origin = tcp.origin();
+    tcp.give(A, StreamEvent::Gap { origin, len: 34, snapped: false });
+    for _ in 0..4 {
+        tcp.say(A, &[frame(0, 0, 1, TEXT), frame(0, 0, 3, TEXT)].concat());
+    }
+    let heard = tcp.finish();
+    // Short frames are little evidence: not all of them need be found again, but none is made up.
+    assert!(payloads(&heard).len() > 1 && payloads(&heard).len() <= 9, "{:?}", payloads(&heard));
+    assert!(payloads(&heard).iter().all(|text| *text == "hi"));
+    assert!(heard.codes.contains(&"bytes-missing"));
+    let others: Vec<_> = heard
+        .codes
+        .iter()
+        .filter(|c| !["bytes-missing", "resynchronised", "mask-reused"].contains(c))
+        .collect();
+    assert_eq!(others, [&"mask-reused"; 0], "{:?}", heard.texts);
+}
+
+#[test]
+fn memory_that_is_taken_away_costs_no_step() {
+    let mut tcp = Tcp::two();
+    tcp.say(A, &frame(0, 0, 1, &TEXT[..4]));
+    tcp.say(A, &[request(5), frame(0, 0, 5, TEXT)].concat());
+    let origin = tcp.origin();
+    let all = crate::flow::Shed::All;
+    assert!(tcp.conns.shed(&tcp.flow, &mut tcp.conn, all, origin).is_continue());
+    tcp.say(A, &frame(0, 0, 1, &TEXT[4..]));
+    tcp.say(A, &frame(0, 0, 3, TEXT));
+    tcp.say(B, &accepted(5));
+    assert!(payloads(&tcp.finish()).contains(&"hi"));
+}
