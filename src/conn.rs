@@ -563,12 +563,13 @@ impl Conn {
         if side == self.client_side() { Direction::ToServer } else { Direction::ToClient }
     }
 
-    /// The WebSocket session that goes on in it, or inside its TLS.
-    fn session(&mut self) -> Option<&mut Session> {
+    /// Leaves a note with every WebSocket session that goes on in it, or inside its TLS.
+    fn note(&mut self, note: &Note, limits: &Limits) {
         match &mut self.stage {
-            Stage::Ws(live) => Some(&mut live.session),
-            Stage::Tls(tunnel) => tunnel.inner_mut().session(),
-            _ => None,
+            Stage::Ws(live) => live.session.note(note.clone(), limits),
+            Stage::H2(h2) => h2.note(note, limits),
+            Stage::Tls(tunnel) => tunnel.inner_mut().note(note, limits),
+            _ => {}
         }
     }
 

@@ -86,7 +86,7 @@ pub fn pipeline(data: &[u8]) {
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("capture", capture),
     ("packet", packet),
     ("flow", flow),

@@ -19,10 +19,11 @@ use crate::event::Sink;
 use crate::flow::{Finish, FlowInfo, StreamEvent};
 use crate::http::h2::{Http2, Opened, Step};
 use crate::http::{CutBy, HeldPiece};
+use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin};
 use crate::ws::handshake;
-use crate::ws::session::Setup;
+use crate::ws::session::{Session, Setup};
 
 /// An HTTP/2 connection.
 #[derive(Debug, Default)]
@@ -47,9 +48,23 @@ impl Streams {
         if all {
             self.http.shed();
         }
+        self.each_session(|session| session.shed(all));
+    }
+
+    /// Leaves a note with each session.
+    pub(super) fn note(&mut self, note: &Note, limits: &Limits) {
+        self.each_session(|session| session.note(note.clone(), limits));
+    }
+
+    /// It is not known how many bytes of a direction are missing.
+    pub(super) fn lose(&mut self, dir: Direction) {
+        self.http.lose(dir);
+    }
+
+    fn each_session(&mut self, mut act: impl FnMut(&mut Session)) {
         self.weight = 0;
         for live in self.lives.values_mut() {
-            live.session.shed(all);
+            act(&mut live.session);
             self.weight += live.session.weight();
         }
     }
@@ -104,10 +119,7 @@ impl<S: Sink> Conns<S> {
                 self.give_all(h2, dir, origin, Given::TcpReset)
             }
             StreamEvent::Conflict { origin, len } => {
-                let note = super::conflict(dir, origin, len);
-                for live in h2.lives.values_mut() {
-                    live.session.note(note.clone(), &self.limits);
-                }
+                h2.note(&super::conflict(dir, origin, len), &self.limits);
                 ControlFlow::Continue(())
             }
         }

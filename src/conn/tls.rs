@@ -83,26 +83,32 @@ impl<S: Sink> Output for Inside<'_, S> {
 
     fn uncertain(&mut self, side: Side, origin: Origin) -> ControlFlow<()> {
         let dir = self.inner.direction(side);
-        let Stage::Ws(live) = &mut self.inner.stage else { return ControlFlow::Continue(()) };
-        let Live { info, session, .. } = &mut **live;
-        session.astray(dir, origin, &mut self.conns.out(info))
+        match &mut self.inner.stage {
+            Stage::Ws(live) => {
+                let Live { info, session, .. } = &mut **live;
+                session.astray(dir, origin, &mut self.conns.out(info))
+            }
+            Stage::H2(h2) => {
+                h2.lose(dir);
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn unopened(&mut self, side: Side, origin: Origin, what: Unopened) {
         let dir = self.inner.direction(side);
-        if let Some(session) = self.inner.session() {
-            let what = match what {
-                Unopened::Record => "a TLS record",
-                Unopened::Rest => "what follows",
-            };
-            let text = format!(
-                "{what} of the {} from packet {} on can not be decrypted: it does not fit the keys",
-                dir.sender(),
-                origin.packet
-            );
-            let note = Note::new(NoteCode::Undecryptable, Blame::Capture, text);
-            session.note(note, &self.conns.limits);
-        }
+        let what = match what {
+            Unopened::Record => "a TLS record",
+            Unopened::Rest => "what follows",
+        };
+        let text = format!(
+            "{what} of the {} from packet {} on can not be decrypted: it does not fit the keys",
+            dir.sender(),
+            origin.packet
+        );
+        let note = Note::new(NoteCode::Undecryptable, Blame::Capture, text);
+        self.inner.note(&note, &self.conns.limits);
     }
 }
 

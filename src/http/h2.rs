@@ -306,6 +306,13 @@ impl Http2 {
         }
     }
 
+    /// It is not known how many bytes of a direction are missing: where its next frame begins has to be
+    /// looked for.
+    pub fn lose(&mut self, dir: Direction) {
+        self.ways[dir].reader.lose();
+        self.lapse(dir);
+    }
+
     /// A side has ended TCP. After the client's FIN the server may still answer; a RST ends both.
     pub fn closed(&mut self, by: CutBy) {
         if !matches!(by, CutBy::Fin(Direction::ToServer, _)) {

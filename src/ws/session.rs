@@ -210,8 +210,9 @@ impl Session {
             out.event(origin, &Event::Gap(Gap { dir, bytes: of }))?;
         }
         let why = if snapped { ": packets were cut by the snapshot length" } else { "" };
+        let missing = if of > 0 { format!("{of} bytes") } else { "bytes".to_owned() };
         let text = format!(
-            "{of} bytes that the {} sent over HTTP/2 are missing from the capture before packet {}, some \
+            "{missing} that the {} sent over HTTP/2 are missing from the capture before packet {}, some \
              of this stream may be among them{why}",
             dir.sender(),
             origin.packet,

@@ -268,14 +268,17 @@ fn body(exchange: &Exchange, head: &RequestHead) -> Option<Note> {
 /// RFC 6455 4.1: nothing more may be sent until the server has answered. What comes before a
 /// refusal may be the next request, and before an answer that the capture lacks, nothing is known.
 pub(super) fn early(exchange: &Exchange) -> Option<Note> {
+    let (origin, bytes) = exchange.early?;
     let answered_in = match &exchange.answer {
-        Answer::Head(head) | Answer::Partial(head) if opens(exchange, head) => {
+        // Behind a gap an answer may have waited for its turn until after what the client said to it.
+        Answer::Head(head) | Answer::Partial(head)
+            if opens(exchange, head) && origin.packet < head.begin.packet =>
+        {
             format!(", and the answer began in packet {}", head.begin.packet)
         }
         Answer::NotHttp { .. } | Answer::Cut { .. } => String::new(),
         Answer::Head(_) | Answer::Partial(_) | Answer::Missing => return None,
     };
-    let (origin, bytes) = exchange.early?;
     let text = format!(
         "the client sent {bytes} bytes from packet {} on before the server had answered{answered_in}",
         origin.packet

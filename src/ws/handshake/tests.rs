@@ -200,6 +200,8 @@ mod rfc6455_section_4_1_request {
             .has(&["early-frames"])
             .says("early-frames", Blame::Client, "17 bytes from packet 5")
             .says("early-frames", Blame::Client, "packet 6");
+        // An answer that came first, but waited behind a gap.
+        with(|it| it.early = Some((packet(7), 17))).is_clean();
         let mut unseen = exchange(REQUEST, Answer::Missing);
         unseen.early = early;
         Judged(judge(unseen)).has(&["handshake-incomplete"]);
