@@ -8,20 +8,22 @@
 //!   TCP bytes -> Http2 -+- Opened, Over --> handshake::judge --> Event::Handshake
 //!                       +- Data, Gap -----> Session of the stream
 //!                       +- End, Reset ----> what FIN and RST are to TCP, for one stream
+//!                       |  of a stream whose request was missed: Probe --> Handshake unseen, Session
 //!   TCP's FIN, RST, end ------------------> all sessions
 //! ```
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::probe::{Probe, Verdict};
 use super::{Conn, Conns, Live};
-use crate::event::Sink;
+use crate::event::{Handshake, HttpVersion, Sink};
 use crate::flow::{Finish, FlowInfo, StreamEvent};
 use crate::http::h2::{Http2, Opened, Step};
 use crate::http::{CutBy, HeldPiece};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
-use crate::units::{Direction, Origin};
+use crate::units::{Direction, Origin, PerDirection};
 use crate::ws::handshake;
 use crate::ws::session::{Session, Setup};
 
@@ -31,7 +33,9 @@ pub(super) struct Streams {
     http: Http2,
     /// By stream.
     lives: BTreeMap<u32, Live>,
-    /// What the sessions weigh, added up.
+    /// Streams whose requests were missed, until it is clear what they are.
+    probes: BTreeMap<u32, Probe>,
+    /// What the sessions and these weigh, added up.
     weight: usize,
     /// A WebSocket was asked for.
     any: bool,
@@ -41,6 +45,12 @@ impl Streams {
     /// Bytes of memory kept, about.
     pub(super) fn weight(&self) -> usize {
         self.http.weight() + self.weight
+    }
+
+    fn drop_probe(&mut self, stream: u32) -> Option<Probe> {
+        let probe = self.probes.remove(&stream)?;
+        self.weight = self.weight.saturating_sub(probe.weight());
+        Some(probe)
     }
 
     /// Keeps less; with `all`, no more than is needed to stay in step.
@@ -63,6 +73,9 @@ impl Streams {
 
     fn each_session(&mut self, mut act: impl FnMut(&mut Session)) {
         self.weight = 0;
+        for stream in std::mem::take(&mut self.probes).into_keys() {
+            self.http.refute(stream);
+        }
         for live in self.lives.values_mut() {
             act(&mut live.session);
             self.weight += live.session.weight();
@@ -111,12 +124,12 @@ impl<S: Sink> Conns<S> {
             StreamEvent::Fin { origin } => {
                 h2.http.closed(CutBy::Fin(dir, origin));
                 self.steps(flow, conn, h2, dir, origin, &[], Hole::default())?;
-                self.give_all(h2, dir, origin, Given::TcpFin)
+                self.give_all(flow, conn, h2, dir, origin, Given::TcpFin)
             }
             StreamEvent::Reset { origin } => {
                 h2.http.closed(CutBy::Reset(dir, origin));
                 self.steps(flow, conn, h2, dir, origin, &[], Hole::default())?;
-                self.give_all(h2, dir, origin, Given::TcpReset)
+                self.give_all(flow, conn, h2, dir, origin, Given::TcpReset)
             }
             StreamEvent::Conflict { origin, len } => {
                 h2.note(&super::conflict(dir, origin, len), &self.limits);
@@ -139,6 +152,10 @@ impl<S: Sink> Conns<S> {
         self.steps(flow, conn, h2, Direction::ToServer, origin, &[], none)?;
         if h2.http.is_lost() && !h2.any {
             self.unread.http2 += 1;
+        }
+        for stream in h2.probes.keys().copied().collect::<Vec<u32>>() {
+            let verdict = h2.probes.get_mut(&stream).map_or(Verdict::Undecided, Probe::last_chance);
+            self.probed(flow, conn, h2, stream, verdict)?;
         }
         for live in h2.lives.values_mut() {
             let Live { info, session, .. } = live;
@@ -163,21 +180,25 @@ impl<S: Sink> Conns<S> {
         while let Some(step) = h2.http.data(dir, origin, &mut bytes, &self.limits) {
             match step {
                 Step::Data { stream, bytes } => {
-                    self.give(h2, stream, dir, origin, Given::Data(bytes))?;
+                    self.give(flow, conn, h2, stream, dir, origin, Given::Data(bytes))?;
                 }
                 Step::Gap { stream, len } => {
                     let given = Given::Gap { len, snapped: hole.snapped };
-                    self.give(h2, stream, dir, origin, given)?;
+                    self.give(flow, conn, h2, stream, dir, origin, given)?;
                 }
                 Step::Lost { stream } => {
                     let given = Given::Lost { of: hole.len, snapped: hole.snapped };
-                    self.give(h2, stream, dir, origin, given)?;
+                    self.give(flow, conn, h2, stream, dir, origin, given)?;
                 }
-                Step::End { stream } => self.give(h2, stream, dir, origin, Given::End)?,
+                Step::End { stream } => {
+                    self.give(flow, conn, h2, stream, dir, origin, Given::End)?;
+                }
                 Step::Reset { stream, code } => {
-                    self.give(h2, stream, dir, origin, Given::Reset(code))?;
+                    self.give(flow, conn, h2, stream, dir, origin, Given::Reset(code))?;
                 }
-                Step::GoAway { code } => self.give_all(h2, dir, origin, Given::GoAway(code))?,
+                Step::GoAway { code } => {
+                    self.give_all(flow, conn, h2, dir, origin, Given::GoAway(code))?;
+                }
                 Step::Opened(opened) => self.open_stream(flow, conn, h2, *opened, origin)?,
                 Step::Over { exchange, too_many } => {
                     h2.any = true;
@@ -236,24 +257,29 @@ impl<S: Sink> Conns<S> {
                 HeldPiece::Data { origin, bytes } => (origin, Given::Data(bytes)),
                 HeldPiece::Gap { origin, len, .. } => (origin, Given::Gap { len, snapped: false }),
             };
-            self.give(h2, stream, client, origin, given)?;
+            self.give(flow, conn, h2, stream, client, origin, given)?;
         }
         match client_ended {
-            Some(origin) => self.give(h2, stream, client, origin, Given::End),
+            Some(origin) => self.give(flow, conn, h2, stream, client, origin, Given::End),
             None => ControlFlow::Continue(()),
         }
     }
 
     /// Gives one session something; a stream that is over with it ends.
+    #[expect(clippy::too_many_arguments, reason = "what a segment says, and whom it concerns")]
     fn give(
         &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
         h2: &mut Streams,
         stream: u32,
         dir: Direction,
         origin: Origin,
         given: Given<'_>,
     ) -> ControlFlow<()> {
-        let Some(live) = h2.lives.get_mut(&stream) else { return ControlFlow::Continue(()) };
+        let Some(live) = h2.lives.get_mut(&stream) else {
+            return self.probe(flow, conn, h2, stream, dir, origin, given);
+        };
         let before = live.session.weight();
         let over = self.give_live(live, dir, origin, given)?;
         h2.weight = h2.weight.saturating_sub(before);
@@ -267,13 +293,108 @@ impl<S: Sink> Conns<S> {
 
     fn give_all(
         &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
         h2: &mut Streams,
         dir: Direction,
         origin: Origin,
         given: Given<'_>,
     ) -> ControlFlow<()> {
         let all: Vec<u32> = h2.lives.keys().copied().collect();
-        all.into_iter().try_for_each(|stream| self.give(h2, stream, dir, origin, given))
+        all.into_iter().try_for_each(|stream| self.give(flow, conn, h2, stream, dir, origin, given))
+    }
+
+    /// A stream whose request was missed: are these the frames of a WebSocket?
+    #[expect(clippy::too_many_arguments, reason = "what a segment says, and whom it concerns")]
+    fn probe(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        h2: &mut Streams,
+        stream: u32,
+        dir: Direction,
+        origin: Origin,
+        given: Given<'_>,
+    ) -> ControlFlow<()> {
+        let client = conn.client_side();
+        let side = if dir == Direction::ToServer { client } else { client.flip() };
+        let event = match given {
+            Given::Data(bytes) => StreamEvent::Data { origin, bytes },
+            Given::Gap { len, snapped } => StreamEvent::Gap { origin, len, snapped },
+            // What came before it can not be joined to what comes.
+            Given::Lost { .. } => {
+                h2.drop_probe(stream);
+                return ControlFlow::Continue(());
+            }
+            Given::End | Given::Reset(_) => {
+                let probe = h2.probes.get_mut(&stream);
+                let verdict = probe.map_or(Verdict::Undecided, Probe::last_chance);
+                self.probed(flow, conn, h2, stream, verdict)?;
+                if h2.lives.contains_key(&stream) {
+                    return self.give(flow, conn, h2, stream, dir, origin, given);
+                }
+                h2.drop_probe(stream);
+                return ControlFlow::Continue(());
+            }
+            Given::TcpFin | Given::TcpReset | Given::GoAway(_) => return ControlFlow::Continue(()),
+        };
+        let probe = h2.probes.entry(stream).or_insert_with(|| Probe::new(None));
+        let before = probe.weight();
+        let verdict = match event {
+            // Masked frames of a client are unlike anything else that is sent to a server; what a server
+            // sends may be any page.
+            StreamEvent::Data { origin, bytes } if dir == Direction::ToClient => {
+                probe.hold(side, origin, bytes, &self.limits)
+            }
+            event => probe.take(side, event, &self.limits),
+        };
+        h2.weight = (h2.weight + probe.weight()).saturating_sub(before);
+        self.probed(flow, conn, h2, stream, verdict)
+    }
+
+    /// Acts on what a stream proved to be.
+    fn probed(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        h2: &mut Streams,
+        stream: u32,
+        verdict: Verdict,
+    ) -> ControlFlow<()> {
+        let client = conn.client_side();
+        match verdict {
+            Verdict::Undecided => return ControlFlow::Continue(()),
+            Verdict::Frames { client: masks, .. } if masks == client => {}
+            _ => {
+                h2.drop_probe(stream);
+                h2.http.refute(stream);
+                return ControlFlow::Continue(());
+            }
+        }
+        let Some(probe) = h2.drop_probe(stream) else { return ControlFlow::Continue(()) };
+        h2.any = true;
+        let mut info = conn.next_attempt(flow);
+        info.h2_stream = Some(stream);
+        let begin = probe.begin().unwrap_or(flow.begin);
+        let unseen = Handshake { http: HttpVersion::Http2, ..super::unseen(&info) };
+        self.tell(&info, begin, &unseen)?;
+        let setup = Setup {
+            deflate: None,
+            begin: begin.time,
+            synced: PerDirection { to_server: false, to_client: false },
+            handshake_known: false,
+        };
+        h2.lives.insert(stream, Live::new(info, setup));
+        for (side, event) in probe.replay() {
+            let dir = conn.direction(side);
+            let (origin, given) = match event {
+                StreamEvent::Data { origin, bytes } => (origin, Given::Data(bytes)),
+                StreamEvent::Gap { origin, len, snapped } => (origin, Given::Gap { len, snapped }),
+                _ => continue,
+            };
+            self.give(flow, conn, h2, stream, dir, origin, given)?;
+        }
+        ControlFlow::Continue(())
     }
 
     /// True when the stream is over with it.

@@ -185,13 +185,7 @@ impl Probe {
                 return self.last_chance();
             }
         };
-        self.begin.get_or_insert(origin);
-        let heard = self.heard_mut(side);
-        let from = heard.bytes.len();
-        heard.bytes.extend_from_slice(bytes);
-        let to = heard.bytes.len();
-        heard.segments += 1;
-        self.keep(side, Kept::Data { origin, from, to });
+        let from = self.add(side, origin, bytes);
         let verdict = match self.by_head(side, from) {
             Verdict::Undecided => self.by_frames(side, origin, bytes, limits),
             decided => decided,
@@ -205,6 +199,30 @@ impl Probe {
             }
             verdict => verdict,
         }
+    }
+
+    /// Keeps bytes that are not to be judged: the other side's tell what it is.
+    pub(super) fn hold(
+        &mut self,
+        side: Side,
+        origin: Origin,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Verdict {
+        self.add(side, origin, bytes);
+        self.within(side, limits)
+    }
+
+    /// Keeps bytes; where they start among those of their side.
+    fn add(&mut self, side: Side, origin: Origin, bytes: &[u8]) -> usize {
+        self.begin.get_or_insert(origin);
+        let heard = self.heard_mut(side);
+        let from = heard.bytes.len();
+        heard.bytes.extend_from_slice(bytes);
+        let to = heard.bytes.len();
+        heard.segments += 1;
+        self.keep(side, Kept::Data { origin, from, to });
+        from
     }
 
     fn keep(&mut self, side: Side, kept: Kept) {

@@ -33,9 +33,20 @@ pub(super) fn conversation(data: &[u8]) {
     );
     if whole.1 && opener.is_some() {
         let bytewise = run(opener, acts, 1);
-        let (whole, bytewise) = (certain(&whole.0.events), certain(&bytewise.0.events));
+        // Where one finds a stream of HTTP/2 whose request it could not read, the other need not.
+        let unseen = |event: &String| event.contains("outcome: Unseen");
+        let guessed =
+            [&whole, &bytewise].into_iter().filter_map(|run| run.0.events.iter().position(unseen));
+        let until = guessed.min().unwrap_or(usize::MAX);
+        let sure = |events| until_first(events, until);
+        let (whole, bytewise) = (sure(&whole.0.events), sure(&bytewise.0.events));
+        let (whole, bytewise) = (certain(whole), certain(bytewise));
         assert_eq!(whole, bytewise, "the cutting of the input shows");
     }
+}
+
+fn until_first(events: &[String], until: usize) -> &[String] {
+    events.get(..until).unwrap_or(events)
 }
 
 /// The events up to a handshake that is not whole: behind it frames have to be looked for, and where

@@ -69,7 +69,8 @@ pub enum Step<'a> {
         /// It is not followed further because there are too many.
         too_many: bool,
     },
-    /// Bytes of a WebSocket.
+    /// Bytes of a WebSocket; or of a stream that was never opened, since its request was missed, and may
+    /// be one ([`Http2::refute`]).
     Data {
         /// Its stream.
         stream: u32,
@@ -135,6 +136,9 @@ pub struct Http2 {
     streams: BTreeMap<StreamId, Stream>,
     /// The highest stream that was seen.
     highest: StreamId,
+    /// Streams whose requests the capture lacks, or that could not be read: those behind the first of a
+    /// pair, and before the second.
+    missed: Vec<(StreamId, StreamId)>,
     /// What one call gave besides its first step.
     queue: VecDeque<Step<'static>>,
     /// The server's first SETTINGS, and those with which it enabled extended CONNECT.
@@ -161,8 +165,10 @@ struct Way {
 enum Stream {
     /// Asked to become a WebSocket, not answered.
     Waiting(Box<Waiting>),
-    /// A WebSocket; which sides have ended.
+    /// A WebSocket, or what may be one; which sides have ended.
     Open(PerDirection<bool>),
+    /// Its request was missed, and it is nothing for us.
+    Other,
 }
 
 #[derive(Debug)]
@@ -190,6 +196,9 @@ impl Waiting {
 /// one before its receiver allowed it.
 const HELD: usize = 64 << 10;
 
+/// Stretches of missed requests that are remembered; there is one for each gap over frame headers.
+const MISSED: usize = 64;
+
 impl Default for Http2 {
     fn default() -> Self {
         Self::new()
@@ -209,6 +218,7 @@ impl Http2 {
             ways: PerDirection { to_server: way(true), to_client: way(false) },
             streams: BTreeMap::new(),
             highest: 0,
+            missed: Vec::new(),
             queue: VecDeque::new(),
             settings: None,
             enabled: None,
@@ -237,7 +247,7 @@ impl Http2 {
             way.seen |= !input.is_empty();
             let part = way.reader.next(origin, input, &known, limits)?;
             match part {
-                Part::Data { stream, bytes } => match self.streams.get_mut(&stream) {
+                Part::Data { stream, bytes } => match self.streams.get(&stream) {
                     Some(Stream::Open(_)) => return Some(Step::Data { stream, bytes }),
                     Some(Stream::Waiting(_)) => {
                         if let Some(step) = self.early(dir, origin, stream, bytes, limits) {
@@ -250,7 +260,12 @@ impl Http2 {
                             return Some(step);
                         }
                     }
-                    None => {}
+                    None if self.may_be_one(stream, limits) => {
+                        let open = Stream::Open(PerDirection::default());
+                        self.streams.insert(stream, open);
+                        return Some(Step::Data { stream, bytes });
+                    }
+                    Some(Stream::Other) | None => {}
                 },
                 Part::EndStream { stream } => self.end_stream(dir, origin, stream),
                 Part::Block(block) => self.block(dir, origin, block, limits),
@@ -270,6 +285,9 @@ impl Http2 {
                     if let Some(Stream::Open(_)) = self.streams.get(&stream) {
                         self.streams.remove(&stream);
                         return Some(Step::Reset { stream, code });
+                    }
+                    if let Some(Stream::Other) = self.streams.get(&stream) {
+                        self.streams.remove(&stream);
                     }
                     let step = self.cut(stream, CutBy::StreamReset(dir, origin, code));
                     self.queue.extend(step);
@@ -325,6 +343,11 @@ impl Http2 {
         self.cut_all(CutBy::CaptureEnd, |_| true);
     }
 
+    /// A stream whose request was missed is none for us.
+    pub fn refute(&mut self, stream: u32) {
+        self.streams.insert(stream, Stream::Other);
+    }
+
     /// Keeps no more than is needed to stay in step.
     pub fn shed(&mut self) {
         for way in [&mut self.ways.to_server, &mut self.ways.to_client] {
@@ -359,7 +382,7 @@ impl Http2 {
             .values()
             .map(|stream| match stream {
                 Stream::Waiting(waiting) => waiting.weight(),
-                Stream::Open(_) => 0,
+                Stream::Open(_) | Stream::Other => 0,
             })
             .sum();
     }
@@ -400,7 +423,11 @@ impl Http2 {
                 let step = self.cut(stream, CutBy::StreamEnd(dir, origin));
                 self.queue.extend(step);
             }
-            None => {}
+            // The answer is over, and with it the stream.
+            Some(Stream::Other) if dir == Direction::ToClient => {
+                self.streams.remove(&stream);
+            }
+            Some(Stream::Other) | None => {}
         }
     }
 
@@ -416,6 +443,16 @@ impl Http2 {
         way.reader.put_block(bytes);
         if block.promise {
             return;
+        }
+        if dir == Direction::ToServer && block.stream > self.highest {
+            // Those before it were begun already.
+            if let Some((_, end)) = self.missed.last_mut().filter(|(_, end)| *end == StreamId::MAX)
+            {
+                *end = block.stream;
+            }
+            if read.partial && !asks_for_websocket(&read.fields) {
+                self.miss(block.stream - 1, block.stream + 1);
+            }
         }
         self.highest = self.highest.max(block.stream);
         match dir {
@@ -462,6 +499,9 @@ impl Http2 {
 
     fn response(&mut self, origin: Origin, block: Block, read: hpack::Block) {
         let stream = block.stream;
+        if self.may_be_refused(stream, &read.fields) {
+            return self.refute(stream);
+        }
         let Some(Stream::Waiting(waiting)) = self.streams.get_mut(&stream) else { return };
         let head = head::response(read.fields, block.begin, origin);
         let answer = match head {
@@ -500,14 +540,23 @@ impl Http2 {
         self.weigh();
     }
 
+    /// Does the answer to a request that was missed say that the stream is no WebSocket.
+    fn may_be_refused(&self, stream: StreamId, fields: &Fields) -> bool {
+        let known = self.streams.contains_key(&stream);
+        let refused = fields.first(":status").is_some_and(|status| !status.starts_with(b"2"));
+        !known && refused && self.may_be_one(stream, &Limits::default())
+    }
+
     /// From now on a stream is a WebSocket.
     fn open(&mut self, stream: StreamId, answer: Answer) -> Option<Step<'static>> {
         let slot = self.streams.get_mut(&stream)?;
         let Stream::Waiting(waiting) = slot else { return None };
         let answer_missing = matches!(answer, Answer::Missing);
         let held = std::mem::take(&mut waiting.held);
-        if !answer_missing {
-            waiting.exchange.early = held.first().map(|origin| (origin, held.seen()));
+        if let Answer::Head(head) | Answer::Partial(head) = &answer {
+            // An answer that waited for a hole in front of it was there before.
+            let first = held.first().filter(|first| first.packet < head.begin.packet);
+            waiting.exchange.early = first.map(|origin| (origin, held.seen()));
         }
         let client_lost = waiting.client_lost;
         let client_ended = waiting.client_ended;
@@ -569,6 +618,9 @@ impl Http2 {
 
     /// Frames of a direction may be missing.
     fn lapse(&mut self, dir: Direction) {
+        if dir == Direction::ToServer {
+            self.miss(self.highest, StreamId::MAX);
+        }
         let way = &mut self.ways[dir];
         way.lapses += 1;
         way.hpack.lost();
@@ -576,6 +628,26 @@ impl Http2 {
         for stream in all {
             self.lose_stream(dir, stream);
         }
+    }
+
+    /// Requests of streams in between were missed.
+    fn miss(&mut self, behind: StreamId, before: StreamId) {
+        let room = self.missed.len() < MISSED;
+        match self.missed.last_mut() {
+            Some((_, end)) if *end >= behind => *end = before.max(*end),
+            _ if room => self.missed.push((behind, before)),
+            _ => {}
+        }
+    }
+
+    /// May this be a WebSocket whose request was missed.
+    fn may_be_one(&self, stream: StreamId, limits: &Limits) -> bool {
+        let missed =
+            |(behind, before): &(StreamId, StreamId)| (*behind + 1..*before).contains(&stream);
+        // Half of the room is for those of which more is known.
+        stream % 2 == 1
+            && self.streams.len() < limits.h2_streams / 2
+            && self.missed.iter().any(missed)
     }
 
     /// An unknown number of a stream's bytes is missing.

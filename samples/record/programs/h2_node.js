@@ -2,6 +2,7 @@
 "use strict";
 const http2 = require("http2"), crypto = require("crypto");
 const log = e => require("fs").appendFileSync(process.env.CORPUS_LOG || "/dev/null", JSON.stringify({ t: Date.now() / 1000, ...e }) + "\n");
+const msg = (ids, dir, op, data) => log({ ev: "msg", ...ids, dir, act: "recv", kind: OP[op], len: data.length, sha256: crypto.createHash("sha256").update(data).digest("hex") });
 const OP = { 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong" };
 function frame(op, data, masked) {
   const n = data.length, head = [0x80 | op];
@@ -41,8 +42,9 @@ function server(port, enabled) {
     if (path === "/hints") stream.additionalHeaders({ ":status": 103, link: "</style.css>; rel=preload" });
     const protocol = (h["sec-websocket-protocol"] || "").split(",")[0].trim();
     stream.respond({ ":status": 200, ...(protocol ? { "sec-websocket-protocol": protocol } : {}) });
+    const ids = { role: "server", cport: stream.session.socket.remotePort, sport: port, h2_stream: stream.id };
     stream.on("data", reader((op, data) => {
-      log({ ev: "message", role: "server", path, dir: "c2s", kind: OP[op], len: data.length });
+      msg(ids, "c2s", op, data);
       if (op === 9) stream.write(frame(10, data, false));
       else if (op === 8) { stream.write(frame(8, data, false)); stream.end(); }
       else stream.write(frame(op, op === 1 ? Buffer.from(data.toString().toUpperCase()) : data, false));
@@ -59,7 +61,9 @@ async function client(port, early) {
     const s = c.request({ ":method": "CONNECT", ":protocol": "websocket", ":path": path, "sec-websocket-version": "13", origin: "http://localhost", ...more }, { endStream: false });
     const got = []; let wake = () => {};
     s.on("error", () => {}); s.on("close", () => { wake(); done(null); });
+    const ids = () => ({ role: "client", cport: c.socket.localPort, sport: port, h2_stream: s.id });
     s.on("response", h => {
+      log({ ev: "open", ...ids(), target: path, status: h[":status"], subprotocol: h["sec-websocket-protocol"] || null, extensions: null });
       if (h[":status"] !== 200) return done(null);
       done({
         s, send: (op, data) => s.write(frame(op, Buffer.from(data), true)),
@@ -67,7 +71,7 @@ async function client(port, early) {
         over: () => new Promise(r => s.closed ? r() : s.once("close", r)),
       });
     });
-    s.on("data", reader((op, data) => { log({ ev: "message", role: "client", path, dir: "s2c", kind: OP[op], len: data.length }); got.push(data); wake(); }));
+    s.on("data", reader((op, data) => { msg(ids(), "s2c", op, data); got.push(data); wake(); }));
   });
   const close = (code, text) => { const b = Buffer.alloc(2 + text.length); b.writeUInt16BE(code); b.write(text, 2); return b; };
   if (early) { await open("/not-enabled"); c.close(); return; }
@@ -78,7 +82,7 @@ async function client(port, early) {
   b.send(2, Buffer.alloc(20000, "0123456789")); await b.recv();
   a.send(8, close(1000, "done")); await a.recv(); a.s.end(); await a.over();
   await open("/forbidden");
-  await open("/refused"); const r = await open("/refused");
+  await open("/refused"); const r = await open("/refused?again");
   r.send(1, "the second time"); await r.recv();
   r.s.close(http2.constants.NGHTTP2_CANCEL); await r.over();
   b.s.end(); await b.over();

@@ -189,3 +189,31 @@ fn memory_that_is_taken_away_costs_no_step() {
     tcp.say(B, &accepted(5));
     assert!(payloads(&tcp.finish()).contains(&"hi"));
 }
+
+#[test]
+fn a_stream_whose_request_was_missed_is_known_by_its_frames() {
+    let mut tcp = Tcp::new();
+    tcp.say(A, PREFACE);
+    tcp.say(B, ENABLE);
+    let origin = tcp.origin();
+    let len = (request(1).len() + request(3).len()) as u64;
+    tcp.give(A, StreamEvent::Gap { origin, len, snapped: false });
+    tcp.say(B, &[accepted(1), accepted(3), frame(1, 4, 7, &[0x88])].concat());
+    for n in 0..8_u8 {
+        let text = |mask: u8| {
+            let body = format!("{{\"n\": {n}, \"ask\": true}}").into_bytes();
+            let key = [mask, n, 7, 9];
+            let body: Vec<u8> = body.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect();
+            [&[0x81, 0x80 | u8::try_from(body.len()).unwrap()], &key[..], &body].concat()
+        };
+        tcp.say(A, &frame(0, 0, 1, &text(3)));
+        tcp.say(A, &frame(0, 0, 3, &text(5)));
+        tcp.say(B, &frame(0, 0, 1, ANSWER));
+    }
+    let heard = tcp.finish();
+    let seen = payloads(&heard);
+    assert_eq!(seen.iter().filter(|text| text.starts_with("{\"n\"")).count(), 16, "{seen:?}");
+    let handshakes: Vec<_> = heard.events.iter().filter(|e| e.contains("outcome:")).collect();
+    assert_eq!(handshakes.len(), 2);
+    assert!(handshakes.iter().all(|e| e.contains("Unseen") && e.contains("Http2")));
+}

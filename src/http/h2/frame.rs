@@ -439,10 +439,8 @@ impl Reader {
         *input = input.get(used.saturating_sub(before)..).unwrap_or_default();
         let sound = start.starts_with(PREFACE);
         self.payload = Vec::new();
-        self.state = State::Head;
-        if !sound {
-            self.lose();
-        }
+        // What begins otherwise is no client of HTTP/2, so that there is nothing to be found in it.
+        self.state = if sound { State::Head } else { State::Skip { left: u64::MAX } };
         Some(Part::Preface { proxy_protocol: version })
     }
 
