@@ -173,8 +173,11 @@ impl Decoder {
             return;
         }
         if self.common.patience != Patience::None {
-            let grows = keys.grows();
-            self.common.patience = if grows { Patience::Secrets } else { Patience::Hello };
+            self.common.patience = match (keys.is_barren(), keys.grows()) {
+                (true, _) => Patience::None,
+                (false, true) => Patience::Secrets,
+                (false, false) => Patience::Hello,
+            };
         }
         self.common.learn(now, keys);
     }

@@ -342,9 +342,10 @@ impl<O: Output> Run<O> {
         self.looked
     }
 
-    /// TCP connections among them.
-    pub(super) fn streams(&self) -> u64 {
-        self.pipeline.totals().tcp_streams
+    /// TCP connections among them, and those of TLS that could not be read.
+    pub(super) fn streams(&self) -> (u64, u64) {
+        let totals = self.pipeline.totals();
+        (totals.tcp_streams, totals.unread.tls)
     }
 
     /// When the last packet was captured, while there are more at hand.
