@@ -243,10 +243,9 @@ impl Probe {
         let bytes = heard.bytes.get(start..).unwrap_or_default();
         match is_tls(bytes).filter(|_| whole_start) {
             Some(true) => return Verdict::Tls,
-            Some(false) => {}
             // The start of a record's header is none of HTTP.
             None if whole_start => return Verdict::Undecided,
-            None => {}
+            Some(false) | None => {}
         }
         match http::looks_like(bytes) {
             Guess::Request => Verdict::Http { client: side },
