@@ -302,6 +302,9 @@ impl<O: Output> Run<O> {
             recording.drops(feed)?;
             recording.idle()
         });
+        if self.pipeline.look_again().is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
         Ok(self.selected().output().flush())
     }
 
