@@ -139,9 +139,12 @@ impl Half {
                 && (self.epoch >= TRAFFIC || self.traffic.is_none() && self.epoch > EARLY_DATA)
     }
 
-    /// Every record so far was opened, if it was to be.
+    /// Every record so far was opened, and is whole.
     pub(super) const fn opened_all(&self) -> bool {
-        matches!(self.step, Step::Reading) && self.passed_over == 0
+        matches!(self.step, Step::Reading)
+            && self.proven
+            && self.passed_over == 0
+            && self.buf.is_empty()
     }
 
     pub(super) fn weight(&self) -> usize {

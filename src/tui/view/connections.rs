@@ -91,7 +91,7 @@ const FIELDS: &[Field] = &[
         width: 4,
         number: false,
         sort: None,
-        from: 142,
+        from: 160,
         show: |c, _| (tls_version(c), None),
     },
     Field {
