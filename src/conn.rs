@@ -63,6 +63,8 @@ pub struct Conns<S> {
     unread: Unread,
     sealed: Sealed,
     keys: KeyLog,
+    /// The version of the key log at which waiting connections were looked at.
+    keys_seen: u64,
 }
 
 /// What is kept of one TCP connection.
@@ -130,6 +132,7 @@ impl<S: Sink> Conns<S> {
             unread: Unread::default(),
             sealed: Sealed::default(),
             keys: KeyLog::new(),
+            keys_seen: 0,
         }
     }
 

@@ -198,6 +198,15 @@ impl<S: Sink> Pipeline<S> {
         }
     }
 
+    /// No packet is there: where TLS secrets came meanwhile, what waits for them is read.
+    pub fn look_again(&mut self) -> ControlFlow<()> {
+        let Self { table, conns, last, .. } = self;
+        if !conns.has_new_keys() {
+            return ControlFlow::Continue(());
+        }
+        table.visit(|flow, conn| conns.retry_tls(flow, conn, *last))
+    }
+
     /// Whose the packet pushed last was.
     pub fn whose(&self) -> Whose {
         match self.last_was {

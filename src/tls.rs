@@ -113,6 +113,17 @@ impl Decoder {
         ControlFlow::Continue(())
     }
 
+    /// Secrets may have come, although no packet did.
+    pub fn retry(
+        &mut self,
+        now: PacketNo,
+        keys: &KeyLog,
+        out: &mut impl Output,
+    ) -> ControlFlow<()> {
+        self.learn(now, keys);
+        self.drain(out)
+    }
+
     /// No more is waited for: what can be read with what is known by now is given, the rest is a gap.
     pub fn last_chance(
         &mut self,
@@ -173,8 +184,11 @@ impl Decoder {
             return;
         }
         if self.common.patience != Patience::None {
-            let grows = keys.grows();
-            self.common.patience = if grows { Patience::Secrets } else { Patience::Hello };
+            self.common.patience = match (keys.is_barren(), keys.grows()) {
+                (true, _) => Patience::None,
+                (false, true) => Patience::Secrets,
+                (false, false) => Patience::Hello,
+            };
         }
         self.common.learn(now, keys);
     }

@@ -97,6 +97,11 @@ fn touched(message: &Got, by: PacketNo, whole: &Recorder) -> bool {
                 .any(|m| m.compressed && by <= m.end && m.end <= message.end)
 }
 
+/// Does a TLS record with a ClientHello or ServerHello begin in it.
+fn says_hello(packet: &Packet) -> bool {
+    packet.bytes.windows(6).any(|bytes| matches!(bytes, [22, 3, 0..=4, _, _, 1 | 2]))
+}
+
 #[test]
 fn any_one_packet_lost_invents_nothing_and_costs_only_what_it_touched() {
     let mut tried = 0;
@@ -107,6 +112,10 @@ fn any_one_packet_lost_invents_nothing_and_costs_only_what_it_touched() {
         }
         let whole = run(packets.clone()).0;
         for lost in 0..packets.len() {
+            // Without both hellos nobody knows the keys.
+            if name.contains("wss-") && says_hello(&packets[lost]) {
+                continue;
+            }
             let rest =
                 packets.iter().enumerate().filter(|(i, _)| *i != lost).map(|(_, p)| p.clone());
             let got = run(rest).0;

@@ -106,6 +106,24 @@ fn secrets_that_come_late_open_what_was_kept() {
 }
 
 #[test]
+fn secrets_that_come_while_nothing_is_said_open_what_was_kept() {
+    let (packets, secrets) = sample("wss-keylog.pcapng");
+    let keys = KeyLog::new();
+    keys.expect_more();
+    let pipeline = Pipeline::new(Recorder::default(), Limits::default());
+    let mut pipeline = pipeline.with_keys(keys.clone());
+    // All but the end of the connection.
+    for (no, packet) in numbered(&packets).take(packets.len() - 4) {
+        assert!(pipeline.push(&packet.record(no)).is_continue());
+    }
+    assert!(pipeline.look_again().is_continue());
+    assert!(pipeline.sink_mut().messages.is_empty());
+    keys.add(&secrets, PacketNo(0));
+    assert!(pipeline.look_again().is_continue());
+    assert!(pipeline.sink_mut().messages.len() >= 8, "{}", pipeline.sink_mut().log);
+}
+
+#[test]
 fn secrets_known_ahead_are_not_used_before_their_packet() {
     for name in SAMPLES {
         let (packets, secrets) = sample(name);

@@ -73,7 +73,8 @@ fn tell_progress(run: &mut Run<Rows>, feed: &Feed, loading: &Loading) {
     if !run.was_shown() {
         return;
     }
-    let (packets, streams, dropped) = (run.packets(), run.streams(), feed.dropped());
+    let (packets, dropped) = (run.packets(), feed.dropped());
+    let (streams, tls) = run.streams();
     let now = jiff::Timestamp::now().as_nanosecond();
     // Stored packets are old, and none the worse for it.
     let last = run.last().filter(|_| feed.is_interface());
@@ -88,6 +89,7 @@ fn tell_progress(run: &mut Run<Rows>, feed: &Feed, loading: &Loading) {
         load.packets = packets;
         load.written += 1;
         load.streams = streams;
+        load.tls = tls;
         load.dropped = dropped;
         load.lag = lag.filter(|lag| *lag >= LAG);
         load.fraction = fraction;
@@ -148,6 +150,7 @@ impl Output for Rows {
         let totals = end.totals;
         self.loading.tell(|load| {
             load.streams = totals.tcp_streams;
+            load.tls = totals.unread.tls;
             load.dropped = end.dropped;
             load.lag = None;
             let skipped = totals.skipped.iter();

@@ -302,6 +302,9 @@ impl<O: Output> Run<O> {
             recording.drops(feed)?;
             recording.idle()
         });
+        if self.pipeline.look_again().is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
         Ok(self.selected().output().flush())
     }
 
@@ -342,9 +345,10 @@ impl<O: Output> Run<O> {
         self.looked
     }
 
-    /// TCP connections among them.
-    pub(super) fn streams(&self) -> u64 {
-        self.pipeline.totals().tcp_streams
+    /// TCP connections among them, and those of TLS that could not be read.
+    pub(super) fn streams(&self) -> (u64, u64) {
+        let totals = self.pipeline.totals();
+        (totals.tcp_streams, totals.unread.tls)
     }
 
     /// When the last packet was captured, while there are more at hand.

@@ -262,8 +262,11 @@ impl Probe {
         let whole_start = !self.mid_connection() || heard.segments == 1;
         let start = if whole_start { 0 } else { from };
         let bytes = heard.bytes.get(start..).unwrap_or_default();
-        if whole_start && is_tls(bytes) {
-            return Verdict::Tls;
+        match is_tls(bytes).filter(|_| whole_start) {
+            Some(true) => return Verdict::Tls,
+            // The start of a record's header is none of HTTP.
+            None if whole_start => return Verdict::Undecided,
+            Some(false) | None => {}
         }
         match http::looks_like(bytes) {
             Guess::Request => Verdict::Http { client: side },
@@ -344,7 +347,10 @@ fn starts_client_frame(bytes: &[u8]) -> bool {
     })
 }
 
-/// A TLS record that starts a handshake, or carries data in mid-connection (RFC 8446 section 5.1).
-fn is_tls(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x14..=0x17, 3, 0..=4, high, ..] if *high <= 0x48)
+/// A TLS record that starts a handshake, or carries data in mid-connection (RFC 8446 section 5.1). `None`
+/// as long as it may be one.
+fn is_tls(bytes: &[u8]) -> Option<bool> {
+    let ranges = [0x14..=0x17, 3..=3, 0..=4, 0..=0x48];
+    let fits = bytes.iter().zip(&ranges).all(|(byte, range)| range.contains(byte));
+    (!fits || bytes.len() >= ranges.len()).then_some(fits)
 }

@@ -138,6 +138,35 @@ impl<S: Sink> Conns<S> {
         self.after_tls(flow, conn, tunnel, origin_of(&event))
     }
 
+    /// Were secrets added since this was asked for the last time.
+    pub(crate) fn has_new_keys(&mut self) -> bool {
+        if !self.keys.grows() {
+            return false;
+        }
+        self.keys.poll();
+        let version = self.keys.version();
+        std::mem::replace(&mut self.keys_seen, version) != version
+    }
+
+    /// Secrets were added: tries again what waits for some, behind the packet `origin`.
+    pub(crate) fn retry_tls(
+        &mut self,
+        flow: &FlowInfo,
+        conn: &mut Conn,
+        origin: Origin,
+    ) -> ControlFlow<()> {
+        if !matches!(&conn.stage, Stage::Tls(tunnel) if tunnel.is_waiting()) {
+            return ControlFlow::Continue(());
+        }
+        let Stage::Tls(mut tunnel) = std::mem::take(&mut conn.stage) else {
+            return ControlFlow::Continue(());
+        };
+        let keys = self.keys.clone();
+        let Tunnel { decoder, inner, .. } = &mut *tunnel;
+        decoder.retry(origin.packet, &keys, &mut Inside { conns: self, flow, inner })?;
+        self.after_tls(flow, conn, tunnel, origin)
+    }
+
     /// No secrets are waited for any more: reads what can be read.
     pub(super) fn give_up_tls(
         &mut self,

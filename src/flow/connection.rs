@@ -260,6 +260,14 @@ impl<T: Default> Flow<T> {
         self.state = T::default();
     }
 
+    /// Shows the handler's state of it to `look`.
+    pub(super) fn visit(
+        &mut self,
+        look: &mut impl FnMut(&FlowInfo, &mut T) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        look(&self.info, &mut self.state)
+    }
+
     pub(super) fn finish<H: Handler<State = T>>(
         &mut self,
         why: Finish,

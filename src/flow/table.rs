@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use super::closed::{CLOSED_NS, Closed};
 use super::connection::{Flow, Kept, Phase, idle};
 use super::key::FlowKey;
-use super::{Finish, Handler, Shed};
+use super::{Finish, FlowInfo, Handler, Shed};
 use crate::limits::Limits;
 use crate::packet::{Segment, TcpFlags};
 use crate::units::{FlowId, Origin, PacketNo, StreamNo, Timestamp};
@@ -114,6 +114,14 @@ impl<H: Handler> Table<H> {
         })
     }
 
+    /// Shows each open connection to `look`, without a packet.
+    pub fn visit(
+        &mut self,
+        mut look: impl FnMut(&FlowInfo, &mut H::State) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.parts.iter_mut().try_for_each(|part| part.visit(&mut look))
+    }
+
     /// The capture is over: flushes every connection, in the order of their first packets.
     pub fn finish(&mut self, origin: Origin, handler: &mut H) -> ControlFlow<()> {
         let parts = self.parts.iter().enumerate();
@@ -198,6 +206,14 @@ impl<T: Default> Part<T> {
             let flow = flow.as_ref().filter(|flow| flow.phase == Phase::Open)?;
             Some((flow.info.id, at))
         })
+    }
+
+    fn visit(
+        &mut self,
+        look: &mut impl FnMut(&FlowInfo, &mut T) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let flows = self.flows.iter_mut().flatten();
+        flows.filter(|flow| flow.phase == Phase::Open).try_for_each(|flow| flow.visit(look))
     }
 
     /// The capture is over: flushes the connection at this place.

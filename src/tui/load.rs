@@ -31,6 +31,8 @@ pub struct Load {
     pub error: Option<String>,
     /// What packets without a WebSocket were, most first.
     pub skipped: Vec<(String, u64)>,
+    /// TCP connections with TLS that could not be read.
+    pub tls: u64,
 }
 
 /// What is wished of the loading thread.

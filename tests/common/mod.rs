@@ -8,11 +8,13 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use wstap::capture::{self, Input, InterfaceId, LinkType, PacketRecord, PacketSource, Source};
 use wstap::event::{Cx, Event, Payload, Sink, Wants};
 use wstap::limits::Limits;
 use wstap::pipeline::{Pipeline, Totals};
+use wstap::tls::KeyLog;
 use wstap::units::{ConnKey, Direction, FileOffset, PacketNo, Timestamp};
 
 /// A packet that owns its bytes.
@@ -120,7 +122,7 @@ pub fn run(packets: impl IntoIterator<Item = Packet>) -> (Recorder, Totals) {
 
 /// The same, with numbers: several pieces of one packet can have its number.
 pub fn run_numbered(packets: impl IntoIterator<Item = (PacketNo, Packet)>) -> (Recorder, Totals) {
-    let mut pipeline = Pipeline::new(Recorder::default(), Limits::default());
+    let mut pipeline = Pipeline::new(Recorder::default(), Limits::default()).with_keys(all_keys());
     for (no, packet) in packets {
         if pipeline.push(&packet.record(no)).is_break() {
             break;
@@ -131,7 +133,7 @@ pub fn run_numbered(packets: impl IntoIterator<Item = (PacketNo, Packet)>) -> (R
 
 /// The same with another sink.
 pub fn run_with<S: Sink>(packets: impl IntoIterator<Item = Packet>, sink: S) -> (S, Totals) {
-    let mut pipeline = Pipeline::new(sink, Limits::default());
+    let mut pipeline = Pipeline::new(sink, Limits::default()).with_keys(all_keys());
     for (no, packet) in (1..).map(PacketNo).zip(packets) {
         if pipeline.push(&packet.record(no)).is_break() {
             break;
@@ -161,6 +163,18 @@ pub fn packets(path: &Path) -> Vec<Packet> {
     }
     assert!(!packets.is_empty(), "{}", path.display());
     packets
+}
+
+/// The TLS secrets of all samples.
+pub fn all_keys() -> KeyLog {
+    static KEYS: LazyLock<KeyLog> = LazyLock::new(|| {
+        let keys = KeyLog::new();
+        for secrets in sample_files().iter().filter_map(|path| key_log(path)) {
+            keys.add(&secrets, PacketNo(0));
+        }
+        keys
+    });
+    KEYS.clone()
 }
 
 /// The TLS secrets of a capture: those that it brings, or those of the `.keys` file beside it.

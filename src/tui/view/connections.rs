@@ -92,8 +92,8 @@ const FIELDS: &[Field] = &[
         width: 4,
         number: false,
         sort: None,
-        from: 142,
-        show: |c, _| (tls(c), None),
+        from: 160,
+        show: |c, _| (tls_version(c), None),
     },
     Field {
         title: "Subprotocol",
@@ -288,7 +288,7 @@ fn processes(conn: &Conn, app: &App) -> String {
 }
 
 /// Its version; nothing in the clear.
-fn tls(conn: &Conn) -> String {
+fn tls_version(conn: &Conn) -> String {
     conn.info.tls.as_ref().map_or_else(String::new, |tls| tls.version.to_owned())
 }
 
@@ -345,6 +345,7 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     if app.live && !load.done {
         let mut lines =
             vec![format!("Waiting for an upgrade on {}:", app.name), format!("{seen} yet.")];
+        lines.extend(tls(load.tls));
         if let Some(path) = app.recorded.as_ref().filter(|_| app.unsaved) {
             lines.push(String::new());
             lines.push(format!("Until it is saved, the recording is {}", path.display()));
@@ -361,11 +362,18 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     if load.streams == 0 && load.packets > 0 {
         lines.push("Was the capture filter right, and the interface?".into());
     }
+    lines.extend(tls(load.tls));
     for (reason, n) in load.skipped.iter().take(4) {
         lines.push(format!("{}: {reason}", count(*n, "packet")));
     }
     lines.push("q quits.".into());
     lines
+}
+
+/// There may be WebSockets in TLS.
+fn tls(connections: u64) -> Option<String> {
+    let what = count(connections, "TCP connection");
+    (connections > 0).then(|| format!("{what} encrypted with TLS: --keylog FILE reads wss."))
 }
 
 /// What is said instead of a pane that needs a connection.
