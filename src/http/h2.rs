@@ -553,10 +553,8 @@ impl Http2 {
         let Stream::Waiting(waiting) = slot else { return None };
         let answer_missing = matches!(answer, Answer::Missing);
         let held = std::mem::take(&mut waiting.held);
-        if let Answer::Head(head) | Answer::Partial(head) = &answer {
-            // An answer that waited for a hole in front of it was there before.
-            let first = held.first().filter(|first| first.packet < head.begin.packet);
-            waiting.exchange.early = first.map(|origin| (origin, held.seen()));
+        if !answer_missing {
+            waiting.exchange.early = held.first().map(|origin| (origin, held.seen()));
         }
         let client_lost = waiting.client_lost;
         let client_ended = waiting.client_ended;

@@ -301,25 +301,6 @@ fn what_the_client_sends_early_is_held() {
 }
 
 #[test]
-fn what_is_held_is_early_only_where_the_answer_was_captured_later() {
-    let mut talk = Talk::begun();
-    talk.say(ToServer, &headers(1, &CONNECT));
-    talk.packet += 1;
-    talk.say(ToServer, &data(1, b"x"));
-    // The answer waited behind a hole, and was captured before that.
-    talk.packet -= 2;
-    let origin = talk.origin();
-    let answer = headers(1, &OK);
-    let mut answer = answer.as_slice();
-    let Some(Step::Opened(opened)) =
-        talk.http.data(ToClient, origin, &mut answer, &Limits::default())
-    else {
-        panic!("not opened")
-    };
-    assert_eq!(opened.exchange.early, None);
-}
-
-#[test]
 fn consent_is_what_the_server_said_before() {
     let asked = |before: Option<&[u8]>, after: Option<&[u8]>| {
         let mut talk = Talk::new();
