@@ -55,6 +55,8 @@ pub struct Limits {
     /// Bytes of a TLS connection held until its secrets are known: clients write them down within the
     /// handshake, and what they send meanwhile is little.
     pub tls_bytes: usize,
+    /// The same as long as nobody has any secrets: a pcapng file may still bring some, but hardly ever does.
+    pub tls_hope_bytes: usize,
     /// Bytes of one message kept to be shown, on the wire and inflated alike.
     pub message_bytes: usize,
     /// Bytes inflated of one message before it is given up: an inflate bomb makes 50 MB of 48 KiB.
@@ -97,6 +99,7 @@ impl Default for Limits {
             held_bytes: 1 << 20,
             probe_bytes: 256 << 10,
             tls_bytes: 1 << 20,
+            tls_hope_bytes: 64 << 10,
             message_bytes: 64 << 20,
             inflate_bytes: 32 << 20,
             resync_bytes: 1 << 20,

@@ -52,13 +52,26 @@ fn learning(options: &ReadOptions) -> Listener {
 }
 
 impl Feed {
-    /// Opens what the options name.
+    /// Opens what the options name, and tells their key log whether it may bring secrets.
     pub(super) fn open(options: &ReadOptions) -> Result<Self, CliError> {
         Self::listening(options, learning(options), options.keys.listener())
     }
 
     /// The same, with somebody else to be shown comments.
     pub(super) fn listening(
+        options: &ReadOptions,
+        listener: Listener,
+        secrets: SecretsListener,
+    ) -> Result<Self, CliError> {
+        let feed = Self::reading(options, listener, secrets)?;
+        // Of the formats that are read, the one that has comments has blocks of secrets too.
+        if !feed.is_interface() && !feed.is_silent() {
+            options.keys.log.expect_more();
+        }
+        Ok(feed)
+    }
+
+    fn reading(
         options: &ReadOptions,
         listener: Listener,
         secrets: SecretsListener,
@@ -93,6 +106,7 @@ impl Feed {
         let limits = &options.limits;
         let listener = Some(learning(options));
         let secrets = Some(options.keys.listener());
+        options.keys.log.expect_more();
         let reading = capture::Options { listener, secrets, ..capture::Options::default() };
         let name = input.to_string();
         let source = match input {

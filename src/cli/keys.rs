@@ -77,9 +77,6 @@ impl Keys {
 /// Reads the file of --keylog: whole before the first packet, and on, where the capture goes on too.
 pub(super) fn load(options: &ReadOptions) -> Result<(), CliError> {
     let log = &options.keys.log;
-    if may_bring_secrets(&options.from) {
-        log.expect_more();
-    }
     let Some(path) = &options.keylog else { return Ok(()) };
     let cannot = |source| CliError::KeyLog { path: path.clone(), source };
     let grows = !is_stored(&options.from);
@@ -117,12 +114,4 @@ fn is_stored(from: &From) -> bool {
         Input::Path(path) => path.metadata().is_ok_and(|metadata| metadata.is_file()),
         Input::Stdin => false,
     })
-}
-
-/// Of the formats that are read, pcapng can hold secrets.
-fn may_bring_secrets(from: &From) -> bool {
-    match from {
-        From::Live(_) => false,
-        From::Inputs(_) | From::Follow(_) => true,
-    }
 }

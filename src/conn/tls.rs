@@ -132,7 +132,9 @@ impl<S: Sink> Conns<S> {
         let now = origin_of(&event).packet;
         let mut out = Inside { conns: self, flow, inner };
         decoder.push(side, event, now, &keys, &mut out)?;
-        if decoder.is_waiting() && decoder.weight() > out.conns.limits.tls_bytes {
+        let limits = &out.conns.limits;
+        let room = if keys.is_promising(now) { limits.tls_bytes } else { limits.tls_hope_bytes };
+        if decoder.is_waiting() && decoder.weight() > room {
             decoder.last_chance(now, &keys, &mut out)?;
         }
         self.after_tls(flow, conn, tunnel, origin_of(&event))

@@ -197,6 +197,12 @@ impl KeyLog {
         !self.grows() && self.version() == 0
     }
 
+    /// Secrets of connections are likely to come: some came by this packet, or a file is followed.
+    pub fn is_promising(&self, at: PacketNo) -> bool {
+        let known = self.lock();
+        known.follower.is_some() || known.first.is_some_and(|first| first <= at)
+    }
+
     /// Is any secret known at this packet, of whatever connection.
     pub fn knows_any(&self, at: PacketNo) -> bool {
         self.lock().first.is_some_and(|first| first <= at)

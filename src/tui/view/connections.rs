@@ -62,7 +62,6 @@ const FIELDS: &[Field] = &[
         from: 60,
         show: |c, _| (c.info.server.to_string(), None),
     },
-    Field { title: "HTTP", width: 6, number: false, sort: None, from: 140, show: http },
     Field {
         title: "Path",
         width: 0,
@@ -88,12 +87,12 @@ const FIELDS: &[Field] = &[
         show: |c, _| (outcome(c), Some(outcome_style)),
     },
     Field {
-        title: "TLS",
-        width: 4,
+        title: CARRIER,
+        width: 11,
         number: false,
         sort: None,
-        from: 160,
-        show: |c, _| (tls_version(c), None),
+        from: 76,
+        show: |c, _| (carrier(c), Some(|_, t| t.dim)),
     },
     Field {
         title: "Subprotocol",
@@ -172,7 +171,8 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
     if app.conns.order.is_empty() {
         return empty(frame, inside, theme, &nothing(app));
     }
-    let columns = columns(usize::from(inside.width), app.owners.version() > 0);
+    let shown = Shown { processes: app.owners.version() > 0, carriers: app.conns.carried };
+    let columns = columns(usize::from(inside.width), shown);
     let mut lines = vec![header(app, &columns)];
     let height = usize::from(inside.height).saturating_sub(1);
     let cursor = app.conns.cursor;
@@ -196,11 +196,27 @@ const LESS: [&str; 2] = ["Subprotocol", "Extensions"];
 const ROOM: usize = 180;
 const ALL: usize = 230;
 
+/// The title of a column that is shown where not all is HTTP/1.1 in the clear.
+const CARRIER: &str = "Over";
+
+/// What there is to show.
+#[derive(Clone, Copy)]
+struct Shown {
+    processes: bool,
+    carriers: bool,
+}
+
 /// The columns that fit, and how wide each is.
-fn columns(width: usize, processes: bool) -> Vec<(&'static Field, usize)> {
+fn columns(width: usize, shown: Shown) -> Vec<(&'static Field, usize)> {
+    let Shown { processes, carriers } = shown;
     let fits = |field: &&Field| {
         let less = processes && (ROOM..ALL).contains(&width) && LESS.contains(&field.title);
-        field.from <= width && !less && (processes || field.title != PROCESSES)
+        let filled = match field.title {
+            PROCESSES => processes,
+            CARRIER => carriers,
+            _ => true,
+        };
+        field.from <= width && !less && filled
     };
     let fields: Vec<_> = FIELDS.iter().filter(fits).collect();
     // Mark and leg in front, a space between any two.
@@ -255,11 +271,15 @@ fn start(conn: &Conn, app: &App) -> (String, Option<StyleOf>) {
     (since.map(seconds).unwrap_or_default(), Some(|_, theme| theme.dim))
 }
 
-/// The version, and on HTTP/2 the stream: `2 #5`.
-fn http(conn: &Conn, _: &App) -> (String, Option<StyleOf>) {
-    let version = conn.opening.as_ref().map_or("", |opening| opening.http.name());
-    let stream = conn.info.h2_stream.map_or_else(String::new, |stream| format!(" #{stream}"));
-    (format!("{version}{stream}"), Some(|_, theme| theme.dim))
+/// `TLS 1.3`, `h2 #5`: what carries it, and the stream of HTTP/2; both are `TLS h2 #5`.
+fn carrier(conn: &Conn) -> String {
+    let tls = conn.info.tls.as_deref();
+    match (tls, conn.info.h2_stream) {
+        (None, None) => String::new(),
+        (Some(tls), None) => format!("TLS {}", tls.version),
+        (None, Some(stream)) => format!("h2 #{stream}"),
+        (Some(_), Some(stream)) => format!("TLS h2 #{stream}"),
+    }
 }
 
 fn outcome(conn: &Conn) -> String {
@@ -288,10 +308,6 @@ fn processes(conn: &Conn, app: &App) -> String {
 }
 
 /// Its version; nothing in the clear.
-fn tls_version(conn: &Conn) -> String {
-    conn.info.tls.as_ref().map_or_else(String::new, |tls| tls.version.to_owned())
-}
-
 fn subprotocol(conn: &Conn) -> String {
     conn.opening.as_ref().and_then(|o| o.subprotocol.clone()).unwrap_or_default()
 }
