@@ -91,11 +91,11 @@ const FIELDS: &[Field] = &[
         width: 11,
         number: false,
         sort: None,
-        from: 76,
+        from: 100,
         show: |c, _| (carrier(c), Some(|_, t| t.dim)),
     },
     Field {
-        title: "Subprotocol",
+        title: SUBPROTOCOL,
         width: 14,
         number: false,
         sort: None,
@@ -103,7 +103,7 @@ const FIELDS: &[Field] = &[
         show: |c, _| (subprotocol(c), None),
     },
     Field {
-        title: "Extensions",
+        title: EXTENSIONS,
         width: 18,
         number: false,
         sort: None,
@@ -191,12 +191,14 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
 /// The title of a column that is shown where processes are known; then it matters more than two
 /// others.
 const PROCESSES: &str = "Processes";
-const LESS: [&str; 2] = ["Subprotocol", "Extensions"];
+const SUBPROTOCOL: &str = "Subprotocol";
+const EXTENSIONS: &str = "Extensions";
 /// Columns of a screen that shows it, and of one that shows all.
 const ROOM: usize = 180;
 const ALL: usize = 230;
 
-/// The title of a column that is shown where not all is HTTP/1.1 in the clear.
+/// The title of a column that is shown where not all is HTTP/1.1 in the clear; it matters more than what
+/// extensions there are.
 const CARRIER: &str = "Over";
 
 /// What there is to show.
@@ -210,13 +212,18 @@ struct Shown {
 fn columns(width: usize, shown: Shown) -> Vec<(&'static Field, usize)> {
     let Shown { processes, carriers } = shown;
     let fits = |field: &&Field| {
-        let less = processes && (ROOM..ALL).contains(&width) && LESS.contains(&field.title);
+        let crowded = width < ALL
+            && match field.title {
+                SUBPROTOCOL => processes && width >= ROOM,
+                EXTENSIONS => processes && width >= ROOM || carriers,
+                _ => false,
+            };
         let filled = match field.title {
             PROCESSES => processes,
             CARRIER => carriers,
             _ => true,
         };
-        field.from <= width && !less && filled
+        field.from <= width && !crowded && filled
     };
     let fields: Vec<_> = FIELDS.iter().filter(fits).collect();
     // Mark and leg in front, a space between any two.
@@ -395,4 +402,23 @@ fn tls(connections: u64) -> Option<String> {
 /// What is said instead of a pane that needs a connection.
 pub(super) fn no_conn(frame: &mut Frame<'_>, area: Rect, app: &App) {
     empty(frame, area, &app.theme, &nothing(app));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_carries_a_connection_is_shown_where_it_matters_and_there_is_room() {
+        let has = |width, carriers, title| {
+            let columns = columns(width, Shown { processes: false, carriers });
+            let used: usize = columns.iter().map(|(_, width)| width + 1).sum();
+            assert!(used + 2 <= width, "{used} of {width}");
+            columns.iter().any(|(field, _)| field.title == title)
+        };
+        assert!(!has(198, false, CARRIER) && has(198, false, EXTENSIONS));
+        assert!(has(198, true, CARRIER) && !has(198, true, EXTENSIONS));
+        assert!(has(240, true, CARRIER) && has(240, true, EXTENSIONS));
+        assert!(!has(78, true, CARRIER) && has(78, true, "Notes"));
+    }
 }
