@@ -15,20 +15,26 @@ mod common;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
 
 use common::{Count, Profile, Random, compressed, each_packet, frame, frames, json};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use flate2::{Compress, Compression};
-use wstap::capture::PacketRecord;
+use wstap::capture::{
+    FileSource, Input, Options, PacketRecord, PacketSource, Secrets, SecretsListener,
+};
 use wstap::event::{ConnInfo, Cx, DeflateSide, Event, Message, MessageKind, Payload, Sink, Wants};
 use wstap::filter::{Filter, FilterSink};
 use wstap::flow::{Finish, FlowInfo, Handler, Interest, Side, StreamEvent, Table};
 use wstap::http::Http1;
 use wstap::limits::Limits;
 use wstap::packet::{Decoded, Decoder};
+use wstap::pipeline::Pipeline;
 use wstap::sink::json::JsonSink;
-use wstap::units::{ConnKey, Direction, MessageNo, Origin, StreamNo, Timestamp};
+use wstap::tls::KeyLog;
+use wstap::units::{ConnKey, Direction, MessageNo, Origin, PacketNo, StreamNo, Timestamp};
 use wstap::ws::deflate::{Inflater, Shared};
 use wstap::ws::handshake::judge;
 use wstap::ws::session::{Session, Setup};
@@ -199,6 +205,31 @@ fn inflate(bencher: Bencher<'_, '_>, context_takeover: bool) {
         for message in &messages {
             black_box(inflater.message(message, true, 1 << 20, &mut shared));
         }
+    });
+}
+
+/// Samples of what carries WebSockets besides TCP, through all layers.
+#[divan::bench(args = ["wss-tls13.pcapng", "wss-tls12.pcapng", "h2-node.pcap"])]
+fn carried(bencher: Bencher<'_, '_>, sample: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(sample);
+    let keys = KeyLog::new();
+    let known = keys.clone();
+    let learn = move |secrets: &Secrets| _ = known.add(&secrets.data, PacketNo(0));
+    let options = Options { secrets: Some(SecretsListener(Arc::new(learn))), ..Options::default() };
+    let limits = Limits::default();
+    let mut source = FileSource::open(&Input::Path(path), &limits, &options).expect("a sample");
+    let mut packets = Vec::new();
+    while let Some(record) = source.next().expect("a whole sample") {
+        packets.push((PacketRecord { bytes: &[], ..record }, record.bytes.to_vec()));
+    }
+    let bytes: usize = packets.iter().map(|(_, bytes)| bytes.len()).sum();
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| {
+        let mut pipeline = Pipeline::new(Count { payload: true, messages: 0 }, limits.clone())
+            .with_keys(keys.clone());
+        for (record, bytes) in &packets {
+            let _ = pipeline.push(&PacketRecord { bytes, ..*record });
+        }
+        pipeline.finish()
     });
 }
 
