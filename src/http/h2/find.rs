@@ -13,7 +13,7 @@ use super::frame::{HEAD, Head, Known, StreamId, flag, kind};
 
 /// Evidence that is believed: more than any one header can have.
 const ENOUGH: u32 = 80;
-/// Evidence that a segment's border is a frame's.
+/// Evidence that a segment's border is a frame's, at most.
 const BORDER: u32 = 12;
 /// Places followed at once.
 const ALIVE: usize = 64;
@@ -76,7 +76,10 @@ impl Find {
 
     fn follow(&self, start: usize, max_frame: u32, known: &impl Fn(StreamId) -> Known) -> Follow {
         let border = |at: usize| self.segments.binary_search_by_key(&at, |(_, at)| *at).is_ok();
-        let mut bits = if border(start) { BORDER } else { 0 };
+        // Where segments are small, a border proves as little as it is rare.
+        let segment = self.bytes.len() / self.segments.len().max(1);
+        let of_border = segment.max(1).ilog2().min(BORDER);
+        let mut bits = if border(start) { of_border } else { 0 };
         let mut at = start;
         for _ in 0..CHAIN {
             let Some(head) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) else { break };
@@ -85,7 +88,7 @@ impl Find {
             bits = bits.saturating_add(more);
             at = at.saturating_add(HEAD).saturating_add(head.len as usize);
             if at == self.bytes.len() || border(at) {
-                bits = bits.saturating_add(BORDER);
+                bits = bits.saturating_add(of_border);
             }
         }
         if bits >= ENOUGH { Follow::Believed } else { Follow::Open }

@@ -589,6 +589,3 @@ fn goaway<'a>(payload: &[u8]) -> Option<Part<'a>> {
     let last = u32::from_be_bytes(*last) & 0x7fff_ffff;
     Some(Part::GoAway { last, code: u32::from_be_bytes(*code) })
 }
-
-#[cfg(test)]
-mod tests;

@@ -95,7 +95,8 @@ fn conversation(data: &[u8]) {
     while let (Some(what), Some(len)) = (next(), next()) {
         let dir = if what & 1 == 0 { Direction::ToServer } else { Direction::ToClient };
         let stream = streams.get(usize::from(what >> 1 & 3)).copied();
-        let bytes: Vec<u8> = (0..len).map_while(|_| next()).collect();
+        // Frames in what a frame carries could not be told from others: none begins in such bytes.
+        let bytes: Vec<u8> = (0..len).map_while(|_| next()).map(|byte| byte | 0x80).collect();
         match (what >> 3 & 7, stream) {
             (0, _) => built.frame(dir, kind::PING, 0, 0, &[7; 8]),
             (1, _) => built.frame(dir, kind::WINDOW_UPDATE, 0, stream.unwrap_or(0), &[0, 0, 1, 0]),
