@@ -19,9 +19,11 @@
 //! files, for `stats`, for what is written while it is read (standard input, live capture, `-F`), with `-w` and
 //! `--stop-on`, and in `diff` and the terminal UI.
 //!
-//! Messages are inflated by [`ws`]'s own inflater, the one thing here that a library does too: it tells
+//! Two things are done here that libraries do too. Messages are inflated by [`ws`]'s own inflater: it tells
 //! how far back a message refers and whether it ends between two blocks, which rules ask, and it inflates
 //! behind what it keeps of a direction anyway. flate2 reads captures in gzip, and tests hold ours against it.
+//! Header fields of HTTP/2 are decoded by [`http`]'s own HPACK: behind a loss it goes on with what is still
+//! known of the table, where a peer, and so a library, has to give the connection up.
 //!
 //! Three troubles are never mixed. An *error* ends the reading ([`capture::CaptureError`]). A *note*
 //! says what is wrong with the traffic ([`note::NoteCode`]). *Loss* means that we lack bytes: it is said
