@@ -11,8 +11,9 @@ use crate::units::Origin;
 
 use super::frame::{HEAD, Head, Known, StreamId, flag, kind};
 
-/// Evidence that is believed: more than any one header can have.
-const ENOUGH: u32 = 80;
+/// Evidence that is believed: more than any one header can have, and its borders. Two of DATA inside of
+/// regular bytes have nearly as much (a PING's payload of sevens makes one for stream 7).
+const ENOUGH: u32 = 104;
 /// Evidence that a segment's border is a frame's, at most.
 const BORDER: u32 = 12;
 /// Places followed at once.

@@ -15,17 +15,27 @@ fn found(segments: &[&[u8]]) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn a_segment_that_is_a_frame_is_believed_where_segments_are_as_large_as_usual() {
+fn no_header_alone_is_believed_not_even_of_a_segment_that_is_a_frame() {
     let rest = vec![0xff; 1448];
-    assert_eq!(found(&[&rest, &PING]), Some(PING.to_vec()));
-    assert_eq!(found(&[&rest, &[&rest[..100], &PING].concat()]), None);
+    assert_eq!(found(&[&rest, &PING]), None);
+    assert_eq!(found(&[&rest, &PING, &PING]), Some([PING, PING].concat()));
+}
+
+#[test]
+fn where_segments_are_as_large_as_usual_their_borders_prove_something() {
+    let data = [0, 0, 3, kind::DATA, 0, 0, 0, 0, 1, b'a', b'b', b'c'];
+    let rest = vec![0xff; 1448];
+    let two = [data, data].concat();
+    assert_eq!(found(&[&rest, &[&rest[..100], &two, &rest].concat()]), None);
+    assert_eq!(found(&[&rest, &two]), Some(two.clone()));
 }
 
 #[test]
 fn the_borders_of_small_segments_prove_little() {
     let small = [0xff; 17];
-    assert_eq!(found(&[&small, &small, &PING]), None);
-    assert_eq!(found(&[&small, &small, &PING, &PING]), Some([PING, PING].concat()));
+    let data = [0, 0, 3, kind::DATA, 0, 0, 0, 0, 1, b'a', b'b', b'c'];
+    assert_eq!(found(&[&small, &data, &small]), None);
+    assert_eq!(found(&[&small, &data, &PING]), Some([&data[..], &PING].concat()));
 }
 
 #[test]
