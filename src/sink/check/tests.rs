@@ -61,6 +61,23 @@ what a note means and how to fix it: wstap explain accept-mismatch
 }
 
 #[test]
+fn a_head_that_does_not_fit_beside_the_addresses_has_a_line_to_itself() {
+    let mut handshake = samples::handshake();
+    if let Some(request) = &mut handshake.request {
+        request.target = format!("/chat/{}", "x".repeat(30));
+    }
+    let options = CheckOptions { verbosity: Verbosity::Quiet, ..with(Format::Text) };
+    let mut sink = CheckSink::new(Vec::new(), options);
+    let events = [(6, 412, Event::Handshake(&handshake)), (24, 9900, Event::End(&samples::end()))];
+    samples::feed(&mut sink, &events);
+    samples::finish(&mut sink);
+    let text = String::from_utf8(sink.into_inner()).unwrap();
+    let head: Vec<&str> = text.lines().take(2).collect();
+    let want = "#1 OK  GET /chat/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx -> 101, accepted";
+    assert_eq!(head, [want, "  127.0.0.1:40938 > [::1]:8088"]);
+}
+
+#[test]
 fn json_has_a_verdict_for_each_connection_and_ends_with_the_capture() {
     let text = report(with(Format::Json));
     let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();

@@ -96,13 +96,17 @@ impl TextReport {
         let _ = write!(asked, ", {}", verdict.outcome.name());
         let label = verdict.conn.stream_label();
         let ends = format!("{} > {}{label}", verdict.conn.client, verdict.conn.server);
-        let used = format!("#{} {word}  ", verdict.no).len() + ends.len() + 2;
-        let room = self.options.width.map_or(usize::MAX, |width| width.saturating_sub(used));
-        paint.on(&mut self.line, Part::Strong);
-        let whole = escape::cut(&mut self.line, &asked, room.max(24));
-        paint.off(&mut self.line, Part::Strong);
+        let used = format!("#{} {word}  ", verdict.no).len();
+        let alone = self.options.width.map_or(usize::MAX, |width| width.saturating_sub(used));
+        let mut head = String::new();
         // What does not fit beside the addresses stands above them.
-        self.line.push_str(if whole { "  " } else { "\n  " });
+        let beside = escape::cut(&mut head, &asked, alone.saturating_sub(ends.len() + 2).max(24));
+        if !beside {
+            head.clear();
+            escape::cut(&mut head, &asked, alone.max(24));
+        }
+        paint.put(&mut self.line, Part::Strong, &head);
+        self.line.push_str(if beside { "  " } else { "\n  " });
         paint.put(&mut self.line, Part::Dim, &ends);
         self.line.push('\n');
     }
