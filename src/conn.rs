@@ -615,6 +615,10 @@ impl<S: Sink> Handler for Conns<S> {
         self.scratch.turn(part);
     }
 
+    fn compares(&self) -> bool {
+        self.wants.payload || self.wants.frames
+    }
+
     #[inline]
     fn weight(&self, conn: &Conn) -> usize {
         match &conn.stage {

@@ -123,8 +123,9 @@ pub struct Cx<'a> {
     pub origin: Origin,
 }
 
-/// A WebSocket connection or attempt.
+/// A WebSocket connection or attempt; its identity, which is asked for at each event, comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct ConnInfo {
     /// Identity.
     pub key: ConnKey,

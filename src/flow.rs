@@ -165,6 +165,12 @@ pub trait Handler {
     /// depend on what another was, so that threads can have a part each.
     fn turn(&mut self, _part: usize) {}
 
+    /// Is [`StreamEvent::Conflict`] of use? To know what a segment repeats, all that was handed on has to
+    /// be looked at; without, conflicts are told only among bytes that came out of order.
+    fn compares(&self) -> bool {
+        true
+    }
+
     /// Bytes of memory kept for the connection that [`Handler::shed`] can give back, about.
     fn weight(&self, _state: &Self::State) -> usize {
         0

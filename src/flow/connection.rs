@@ -23,15 +23,16 @@ pub(super) struct Flow<T> {
     /// Is [`Side::A`] the first address of the key.
     a_is_first: bool,
     pub(super) phase: Phase,
+    /// Bytes that are kept of it beyond its own size, when it was looked at last; no more than this can
+    /// hold.
+    weight: u32,
     state: T,
-    /// What is kept of it beyond its own size, when it was looked at last.
-    pub(super) weight: usize,
     pub(super) last: Origin,
-    a: Half,
-    b: Half,
     /// A RST came from this side, before all that was sent ahead of it. Boxed: each segment asks for it,
     /// and few connections have one.
     reset: Option<Box<(Side, Origin)>>,
+    a: Half,
+    b: Half,
     pub(super) info: FlowInfo,
 }
 
@@ -64,6 +65,7 @@ impl<T: Default> Flow<T> {
         key: FlowKey,
         src_first: bool,
         stream: StreamNo,
+        compares: bool,
     ) -> Self {
         Self {
             info: FlowInfo {
@@ -76,8 +78,8 @@ impl<T: Default> Flow<T> {
             },
             key,
             a_is_first: src_first,
-            a: Half::default(),
-            b: Half::default(),
+            a: Half::new(compares),
+            b: Half::new(compares),
             last: segment.origin,
             reset: None,
             weight: 0,
@@ -217,12 +219,27 @@ impl<T: Default> Flow<T> {
 
     /// What is kept of it beyond its own size.
     #[inline]
-    pub(super) fn heavy<H: Handler<State = T>>(&self, handler: &H) -> usize {
+    fn heavy<H: Handler<State = T>>(&self, handler: &H) -> u32 {
         if self.phase != Phase::Open {
             return 0;
         }
         let held = self.a.weight().saturating_add(self.b.weight());
-        held.saturating_add(handler.weight(&self.state))
+        let weight = held.saturating_add(handler.weight(&self.state));
+        u32::try_from(weight).unwrap_or(u32::MAX)
+    }
+
+    /// Looks at what is kept of it, and brings a sum of weights up to date with that.
+    #[inline]
+    pub(super) fn weigh<H: Handler<State = T>>(&mut self, sum: &mut usize, handler: &H) {
+        let weight = self.heavy(handler);
+        *sum = sum.saturating_sub(self.weight()).saturating_add(weight as usize);
+        self.weight = weight;
+    }
+
+    /// Bytes that were kept of it when it was weighed last.
+    #[inline]
+    pub(super) const fn weight(&self) -> usize {
+        self.weight as usize
     }
 
     /// Keeps less, or as little as it can.

@@ -75,6 +75,14 @@ struct Recent {
     hash: u64,
 }
 
+/// What was delivered last, round and round.
+#[derive(Debug, Default)]
+struct Memory {
+    stretches: [Recent; RECENT],
+    /// Where the next one goes, modulo their number.
+    at: u8,
+}
+
 /// One direction. In the order in which it stands here: what each segment asks for comes first and
 /// shares a cache line, since with many connections it is the lines that cost.
 #[derive(Debug, Default)]
@@ -92,8 +100,9 @@ pub(super) struct Half {
     ended: bool,
     /// A segment with data, SYN or FIN came from this side (not only an acknowledgement of it).
     pub(super) seen: bool,
-    recent_at: u8,
-    recent: Option<Box<[Recent; RECENT]>>,
+    /// Nobody asks whether retransmissions say the same: nothing is remembered to tell.
+    forgetful: bool,
+    recent: Option<Box<Memory>>,
     /// Apart, since most segments come in order and have no use for it.
     astray: Option<Box<Astray>>,
 }
@@ -154,6 +163,12 @@ pub(super) struct Piece<'a> {
 }
 
 impl Half {
+    /// A direction of which nothing came yet; `compares`: what is handed on is remembered, to tell
+    /// [`StreamEvent::Conflict`].
+    pub(super) fn new(compares: bool) -> Self {
+        Self { forgetful: !compares, ..Self::default() }
+    }
+
     /// The stream begins right after this SYN.
     pub(super) fn syn(&mut self, seq: SeqNo) {
         if !self.started {
@@ -627,17 +642,20 @@ impl Half {
 
     #[inline]
     fn remember(&mut self, bytes: &[u8]) {
+        if self.forgetful {
+            return;
+        }
         let entry = Recent {
             #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
             at: self.next as u32,
             len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
             hash: hash(bytes),
         };
-        let recent = self.recent.get_or_insert_with(Box::default);
-        if let Some(slot) = recent.get_mut(usize::from(self.recent_at) % RECENT) {
+        let Memory { stretches, at } = &mut **self.recent.get_or_insert_default();
+        if let Some(slot) = stretches.get_mut(usize::from(*at) % RECENT) {
             *slot = entry;
         }
-        self.recent_at = self.recent_at.wrapping_add(1);
+        *at = at.wrapping_add(1);
     }
 
     /// A retransmission that begins `old` bytes before `next`: does it say what was delivered?
@@ -651,7 +669,7 @@ impl Half {
     ) -> ControlFlow<()> {
         let Some(from) = self.next.checked_sub(old) else { return ControlFlow::Continue(()) };
         let mut conflict = 0;
-        for stretch in self.recent.as_deref().into_iter().flatten() {
+        for stretch in self.recent.iter().flat_map(|memory| &memory.stretches) {
             #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
             let skip = stretch.at.wrapping_sub(from as u32) as usize;
             let part = bytes.get(skip..skip.saturating_add(stretch.len as usize));

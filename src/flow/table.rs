@@ -168,7 +168,7 @@ impl<T: Default> Part<T> {
                     self.remove(place, Finish::Reused, segment.origin, handler)?;
                 }
                 let stream = number(handler, self.next_place());
-                self.insert(Flow::new(segment, key, src_first, stream))
+                self.insert(Flow::new(segment, key, src_first, stream, handler.compares()))
             }
         };
         self.last = Some((key, Place(at)));
@@ -183,9 +183,7 @@ impl<T: Default> Part<T> {
             return self.keep_within(None, segment.origin, limits, handler);
         }
         if kept == Kept::Other || flow.phase != was {
-            let weight = flow.heavy(handler);
-            self.weight = self.weight.saturating_sub(flow.weight).saturating_add(weight);
-            flow.weight = weight;
+            flow.weigh(&mut self.weight, handler);
         }
         self.keep_within(Some(at), segment.origin, limits, handler)
     }
@@ -257,7 +255,7 @@ impl<T: Default> Part<T> {
         let Some(slot) = self.flows.get_mut(at as usize) else { return };
         let Some(flow) = slot else { return };
         let husk = flow.husk();
-        self.weight = self.weight.saturating_sub(flow.weight);
+        self.weight = self.weight.saturating_sub(flow.weight());
         *slot = None;
         self.free.push(at);
         let key = husk.key;
@@ -328,24 +326,23 @@ impl<T: Default> Part<T> {
         };
         self.free.push(place.0);
         self.unlist(&flow.key, place);
-        self.weight = self.weight.saturating_sub(flow.weight);
+        self.weight = self.weight.saturating_sub(flow.weight());
         flow.finish(why, origin, handler)
     }
 
     /// Brings the sum of weights up to date with this connection's.
     #[inline]
     fn weigh<H: Handler<State = T>>(&mut self, at: u32, handler: &H) {
-        let Some(flow) = self.flows.get_mut(at as usize).and_then(Option::as_mut) else { return };
-        let weight = flow.heavy(handler);
-        self.weight = self.weight.saturating_sub(flow.weight).saturating_add(weight);
-        flow.weight = weight;
+        if let Some(flow) = self.flows.get_mut(at as usize).and_then(Option::as_mut) {
+            flow.weigh(&mut self.weight, handler);
+        }
     }
 
     /// What the connections weigh together, without this one: its own limits bound that.
     #[inline]
     fn weight_beside(&self, at: Option<u32>) -> usize {
         let flow = at.and_then(|at| self.flows.get(at as usize)?.as_ref());
-        self.weight.saturating_sub(flow.map_or(0, |flow| flow.weight))
+        self.weight.saturating_sub(flow.map_or(0, Flow::weight))
     }
 
     /// Gives back memory where the connections weigh more than they may, beside this one.
@@ -381,8 +378,8 @@ impl<T: Default> Part<T> {
         let dire = budget / 16 * 15;
         let mut by_age: Vec<(bool, PacketNo, u32)> = (0u32..)
             .zip(&self.flows)
-            .filter_map(|(at, flow)| Some((flow.as_ref().filter(|f| f.weight > 0)?, at)))
-            .map(|(flow, at)| (flow.weight < HEAVY, flow.last.packet, at))
+            .filter_map(|(at, flow)| Some((flow.as_ref().filter(|f| f.weight() > 0)?, at)))
+            .map(|(flow, at)| (flow.weight() < HEAVY, flow.last.packet, at))
             .filter(|(.., at)| Some(*at) != keep)
             .collect();
         by_age.sort_unstable();

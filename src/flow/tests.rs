@@ -26,10 +26,16 @@ struct Recorder {
     finished: Vec<(FlowId, Finish)>,
     resets: u32,
     drop_all: bool,
+    /// Does not ask for conflicts.
+    trusting: bool,
 }
 
 impl Handler for Recorder {
     type State = ();
+
+    fn compares(&self) -> bool {
+        !self.trusting
+    }
 
     fn stream(
         &mut self,
@@ -186,6 +192,19 @@ fn first_bytes_win_and_a_conflict_is_told() {
     let out = net.end();
     assert_eq!(out.a.bytes, whole(b"firstuvwxyz!"));
     assert_eq!(out.a.conflicts, 8);
+}
+
+#[test]
+fn nothing_is_remembered_for_who_does_not_ask_for_conflicts() {
+    let mut net = Net::new();
+    net.out.trusting = true;
+    net.open(0, 0);
+    net.send(true, ACK, 0, 0, b"first");
+    net.send(true, ACK, 0, 0, b"other");
+    net.send(true, ACK, 3, 0, b"ER bytes");
+    let out = net.end();
+    assert_eq!(out.a.bytes, whole(b"first bytes"));
+    assert_eq!(out.a.conflicts, 0);
 }
 
 #[test]

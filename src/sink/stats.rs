@@ -6,7 +6,8 @@
 //!
 //! Payloads are not read unless [`StatsOptions::inflate`] asks for it. Then the lengths of
 //! compressed messages after inflating are not known, and are said to be unknown (`null`); bytes on the
-//! wire always are. Notes that only payloads tell (`utf8-invalid`, `inflate-failed`) are missing too.
+//! wire always are. Notes that only payloads tell (`utf8-invalid`, `inflate-failed`) are missing too, and
+//! `overlap-conflict` where the first copy came in order.
 //!
 //! NDJSON has one `connection` line for each connection or attempt, in the order in which they end:
 //!
@@ -161,11 +162,10 @@ impl<W: Write, S: Select> StatsSink<W, S> {
         let place = self.open.place(cx);
         let selected = self.select.selects(cx, event);
         let Some(row) = self.open.row(place) else { return };
-        row.last = cx.origin;
+        row.touch(cx.origin, selected);
         if !selected {
             return;
         }
-        row.selected = true;
         if !message.notes.is_empty() {
             row.noted(message.notes);
             self.totals.noted(message.notes);
@@ -192,10 +192,9 @@ impl<W: Write, S: Select> StatsSink<W, S> {
         let place = self.open.place(cx);
         let selected = self.select.selects(cx, event);
         if let Some(row) = self.open.row(place) {
-            row.last = cx.origin;
-            row.selected |= selected;
+            row.touch(cx.origin, selected);
             match event {
-                Event::Handshake(handshake) => row.handshake(handshake),
+                Event::Handshake(handshake) => row.handshake(handshake, cx.origin.time),
                 Event::End(end) => row.end(end, self.causes),
                 Event::Gap(gap) if selected => row.sides[gap.dir].gap(gap.bytes),
                 _ => {}
@@ -219,7 +218,7 @@ impl<W: Write, S: Select> StatsSink<W, S> {
 
     /// The connection whose row is there is over.
     fn over(&mut self, place: usize) -> ControlFlow<()> {
-        let row = self.open.rows.get(place).filter(|row| row.selected);
+        let row = self.open.rows.get(place).filter(|row| row.is_selected());
         let Some(row) = row else { return ControlFlow::Continue(()) };
         self.totals.add(row);
         if self.options.json {
@@ -254,9 +253,7 @@ impl<W: Write, S: Select> Sink for StatsSink<W, S> {
         let Counted { dir, kind, compressed, wire_len, .. } = counted;
         let place = self.open.place(cx);
         let Some(row) = self.open.row(place) else { return ControlFlow::Continue(()) };
-        row.last = cx.origin;
-        row.selected = true;
-        row.sides[dir].single(kind, compressed, wire_len);
+        row.sides[dir].single(cx.origin.packet, kind, compressed, wire_len);
         self.tally.messages += 1;
         self.totals.series.add(dir, cx.origin.time);
         self.totals.wire_sizes[dir].add(wire_len);

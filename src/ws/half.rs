@@ -41,7 +41,7 @@ use pings::Pings;
 /// A direction. What the segments of simple messages ask for comes first and takes 64 bytes: with many
 /// connections it is the cache lines that cost.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(super) struct Half {
     /// Between frames, and nothing is going on that the next one would have to be looked at for: all
     /// of [`Self::is_calm`], found out whenever something else than simple messages came.

@@ -57,9 +57,6 @@ impl Setup {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Session {
-    over: bool,
-    /// What [`Self::weight`] gives: kept, as most packets leave it as it is.
-    weight: usize,
     common: Common,
     halves: PerDirection<Half>,
 }
@@ -68,11 +65,14 @@ pub struct Session {
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Common {
+    over: bool,
     pub(super) rsv1: Rsv1,
+    /// What [`Session::weight`] gives: kept, as most packets leave it as it is.
+    weight: usize,
     /// The latest packet with data, and the latest other one before it.
     pub(super) now: Option<Origin>,
     pub(super) before: Option<Origin>,
-    /// The latest time of any packet.
+    /// The latest time of any packet but [`Self::now`].
     last: Option<Timestamp>,
     /// How it ends; nothing before anybody does something about that. Boxed, since for nearly all of a
     /// connection's life it would only be in the way.
@@ -103,9 +103,14 @@ impl Common {
     #[inline]
     fn active(&mut self, origin: Origin) {
         if self.now.is_none_or(|now| now.packet != origin.packet) {
-            self.before = self.now;
-            self.now = Some(origin);
-            self.last = self.last.max(origin.time);
+            let before = self.now.replace(origin);
+            self.before = before;
+            // Time hardly ever goes back.
+            if let Some(Origin { time, .. }) = before
+                && time > origin.time
+            {
+                self.last = self.last.max(time);
+            }
         }
     }
 }
@@ -131,9 +136,9 @@ impl Session {
                 now: None,
                 before: None,
                 last: None,
+                over: false,
+                weight: 0,
             },
-            over: false,
-            weight: 0,
         };
         session.weigh();
         session
@@ -148,7 +153,7 @@ impl Session {
         bytes: &[u8],
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over || bytes.is_empty() {
+        if self.common.over || bytes.is_empty() {
             return ControlFlow::Continue(());
         }
         self.common.active(origin);
@@ -169,7 +174,7 @@ impl Session {
         snapped: bool,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over || len == 0 {
+        if self.common.over || len == 0 {
             return ControlFlow::Continue(());
         }
         self.common.blind[dir] = true;
@@ -202,7 +207,7 @@ impl Session {
         snapped: bool,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over {
+        if self.common.over {
             return ControlFlow::Continue(());
         }
         self.common.blind[dir] = true;
@@ -233,7 +238,7 @@ impl Session {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over || self.common.facts.as_ref().is_some_and(|f| f.fins[dir].is_some()) {
+        if self.common.over || self.common.facts.as_ref().is_some_and(|f| f.fins[dir].is_some()) {
             return ControlFlow::Continue(());
         }
         let before = self.common.data_before(origin);
@@ -254,7 +259,7 @@ impl Session {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if !self.over && self.common.facts.as_ref().is_none_or(|f| f.fins[dir].is_none()) {
+        if !self.common.over && self.common.facts.as_ref().is_none_or(|f| f.fins[dir].is_none()) {
             self.common.facts().fin_of[dir] = Carrier::Stream(None);
         }
         self.fin(dir, origin, out)
@@ -268,7 +273,7 @@ impl Session {
         code: Option<u32>,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if !self.over && self.common.facts.as_ref().is_none_or(|f| f.reset.is_none()) {
+        if !self.common.over && self.common.facts.as_ref().is_none_or(|f| f.reset.is_none()) {
             self.common.facts().rst_of = Carrier::Stream(code);
         }
         self.reset(dir, origin, out)
@@ -294,7 +299,7 @@ impl Session {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over || self.common.facts.as_ref().is_some_and(|f| f.reset.is_some()) {
+        if self.common.over || self.common.facts.as_ref().is_some_and(|f| f.reset.is_some()) {
             return ControlFlow::Continue(());
         }
         let before = self.common.data_before(origin);
@@ -317,7 +322,7 @@ impl Session {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over {
+        if self.common.over {
             return ControlFlow::Continue(());
         }
         let (half, other) = self.split(dir);
@@ -329,8 +334,8 @@ impl Session {
     /// Bytes of memory that [`Self::shed`] gives back, about.
     #[inline]
     pub fn weight(&self) -> usize {
-        debug_assert_eq!(self.weight, self.sum(), "weighed after every change");
-        self.weight
+        debug_assert_eq!(self.common.weight, self.sum(), "weighed after every change");
+        self.common.weight
     }
 
     fn sum(&self) -> usize {
@@ -339,7 +344,7 @@ impl Session {
     }
 
     fn weigh(&mut self) {
-        self.weight = self.sum();
+        self.common.weight = self.sum();
     }
 
     /// Keeps less; with `all`, no more than is needed to stay in step.
@@ -366,7 +371,7 @@ impl Session {
         origin: Origin,
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
-        if self.over {
+        if self.common.over {
             return ControlFlow::Continue(());
         }
         if why == Finish::Tcp {
@@ -376,7 +381,7 @@ impl Session {
             let (half, other) = self.split(dir);
             half.1.end(half.0, other, None, origin, out)?;
         }
-        self.over = true;
+        self.common.over = true;
         let end = self.summary(why, out.limits.notes);
         out.event(origin, &Event::End(&end))
     }
@@ -404,13 +409,14 @@ impl Session {
             common.notes.push(note, budget);
         }
         let begin = common.setup.begin;
+        let last = common.last.max(common.now.and_then(|now| now.time)).max(begin);
         End {
             how: explained.how,
             by: explained.by,
             cause: explained.cause,
             evidence: explained.evidence,
             begin,
-            duration_ns: begin.zip(common.last.max(begin)).map(|(from, to)| to.since(from)),
+            duration_ns: begin.zip(last).map(|(from, to)| to.since(from)),
             messages: PerDirection {
                 to_server: self.halves.to_server.messages(),
                 to_client: self.halves.to_client.messages(),

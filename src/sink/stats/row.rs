@@ -10,23 +10,22 @@ use crate::event::{
     ConnInfo, Cx, End, EndHow, Handshake, HttpVersion, Message, MessageKind, Outcome,
 };
 use crate::note::{Note, NoteCode, Severity};
-use crate::units::{ConnNo, Direction, Origin, PerDirection, Timestamp};
+use crate::units::{ConnNo, Direction, Origin, PacketNo, PerDirection, Timestamp};
 
 /// Characters kept of a path, a subprotocol, extensions: what a table or a log can use.
 const NAME: usize = 512;
 
-/// One connection, or attempt; what each message counts into comes first, and lies together.
+/// One connection, or attempt.
 #[derive(Debug, Clone)]
-#[repr(C)]
 pub struct Row {
-    /// Its last event.
-    pub last: Origin,
-    /// Something of it was asked for.
-    pub selected: bool,
-    /// Its number.
-    pub no: ConnNo,
     /// What went each way.
     pub sides: PerDirection<Side>,
+    /// Its number.
+    pub no: ConnNo,
+    /// The packet of its last event, but for messages that have told their side.
+    packet: PacketNo,
+    /// Something else of it than these was asked for.
+    selected: bool,
     /// Pings sent each way; allocated only for connections that have some.
     pings: Option<Box<PerDirection<Pings>>>,
     /// Its ends.
@@ -75,7 +74,7 @@ impl Row {
             extensions: None,
             handshake_ns: None,
             begin: cx.origin.time,
-            last: cx.origin,
+            packet: cx.origin.packet,
             duration_ns: None,
             how: None,
             by: None,
@@ -88,8 +87,25 @@ impl Row {
         }
     }
 
-    /// Takes the handshake.
-    pub fn handshake(&mut self, handshake: &Handshake) {
+    /// Takes note of an event; `selected`: it was asked for.
+    pub fn touch(&mut self, origin: Origin, selected: bool) {
+        self.packet = origin.packet;
+        self.selected |= selected;
+    }
+
+    /// The packet of its last event.
+    pub fn packet(&self) -> PacketNo {
+        let PerDirection { to_server, to_client } = &self.sides;
+        self.packet.max(to_server.packet).max(to_client.packet)
+    }
+
+    /// Was something of it asked for.
+    pub fn is_selected(&self) -> bool {
+        self.selected || Direction::BOTH.into_iter().any(|dir| self.sides[dir].frames > 0)
+    }
+
+    /// Takes the handshake, known at this time.
+    pub fn handshake(&mut self, handshake: &Handshake, time: Option<Timestamp>) {
         self.http = handshake.http;
         self.outcome = handshake.outcome;
         self.subprotocol = handshake.subprotocol.as_deref().map(short);
@@ -105,7 +121,7 @@ impl Row {
         let answered = handshake.response.as_ref().and_then(|head| head.begin.time);
         self.handshake_ns = asked.zip(answered).map(|(from, to)| elapsed(from, to));
         if handshake.outcome == Outcome::Rejected {
-            self.duration_ns = self.begin.zip(self.last.time).map(|(from, to)| elapsed(from, to));
+            self.duration_ns = self.begin.zip(time).map(|(from, to)| elapsed(from, to));
         }
     }
 
@@ -200,7 +216,7 @@ mod tests {
     #[test]
     fn a_handshake_names_and_times_the_connection() {
         let mut row = row();
-        row.handshake(&samples::handshake());
+        row.handshake(&samples::handshake(), None);
         assert_eq!(row.path.as_deref(), Some("/chat"));
         assert_eq!((row.status, row.outcome), (Some(101), Outcome::Accepted));
         // Asked at 120 us, answered at 412 us.
@@ -214,7 +230,7 @@ mod tests {
     #[test]
     fn a_refusal_lasts_until_its_answer() {
         let mut row = row();
-        row.handshake(&samples::rejected());
+        row.handshake(&samples::rejected(), samples::origin(6, 412).time);
         assert_eq!((row.status, row.duration_ns), (Some(403), Some(292_000)));
     }
 

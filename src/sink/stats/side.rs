@@ -3,13 +3,16 @@
 //! Gets: messages. Gives: [`Side`]. A handful of additions for each message.
 
 use crate::event::{Message, MessageKind};
+use crate::units::PacketNo;
 
-/// What went one way.
+/// What went one way. What most messages count into comes first and shares a cache line: with many
+/// connections it is the lines that cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Side {
-    /// Frames of all these messages. This and what follows is what most messages count into: it comes
-    /// first to lie together.
+    /// The packet of the last [`Self::single`] message.
+    pub packet: PacketNo,
+    /// Frames of all these messages.
     pub frames: u64,
     /// Payload bytes of whole text and binary messages after inflating, those of
     /// [`Self::unread`] messages left out.
@@ -72,7 +75,8 @@ impl Side {
 
     /// Counts a whole text or binary message in one frame that was not inflated.
     #[inline]
-    pub fn single(&mut self, kind: MessageKind, compressed: bool, wire_len: u64) {
+    pub fn single(&mut self, packet: PacketNo, kind: MessageKind, compressed: bool, wire_len: u64) {
+        self.packet = packet;
         self.frames += 1;
         if let Some((n, wire)) = self.kinds.get_mut(kind as usize) {
             *n += 1;

@@ -17,7 +17,7 @@ use super::totals::{ENDS, OUTCOMES, Totals};
 use crate::event::MessageKind;
 use crate::sink::escape;
 use crate::sink::paint::{Paint, Part};
-use crate::sink::text::{byte_count, counted, grouped, summary_lines};
+use crate::sink::text::{Verbosity, byte_count, counted, grouped, summary_lines};
 use crate::sink::{Summary, Tally};
 use crate::units::Direction;
 
@@ -54,6 +54,10 @@ pub(super) fn totals(
         let _ = writeln!(out, "{} in the TCP streams", counted(gaps, "gap"));
     }
     buf.extend_from_slice(out.as_bytes());
+    if !options.inflate && options.verbosity != Verbosity::Quiet && all.messages() > 0 {
+        let text = "notes that only payloads tell are not among these: --inflate reads them";
+        line(buf, paint, Part::Dim, text);
+    }
 }
 
 /// A line for each count, client's and server's beside each other.

@@ -525,3 +525,37 @@ fn a_hundred_thousand_notes_are_counted_in_the_last() {
     assert_eq!(texts.len(), Limits::default().notes);
     assert!(texts[63].ends_with("(and 99936 notes more)"), "{}", texts[63]);
 }
+
+#[test]
+fn a_connection_lasts_until_its_latest_time_wherever_that_stands() {
+    use crate::units::{PacketNo, Timestamp};
+    use crate::ws::Scratch;
+    for (times, want) in [
+        (&[Some(5), Some(9), Some(3), Some(4)][..], Some(9)),
+        (&[Some(5), Some(3), Some(9)], Some(9)),
+        (&[Some(9), None, None], Some(9)),
+        (&[None, Some(2)], Some(2)),
+        (&[None], Some(0)),
+    ] {
+        let mut sink = Recorder::new(Wants::ALL);
+        let mut scratch = Scratch::default();
+        let limits = Limits::default();
+        let conn = crate::sink::samples::conn(1);
+        let mut out = Out {
+            sink: &mut sink,
+            wants: Wants::ALL,
+            limits: &limits,
+            conn: &conn,
+            scratch: &mut scratch,
+        };
+        let mut session = Session::new(Setup { begin: Some(Timestamp(0)), ..Setup::default() });
+        let mut origin = Origin::default();
+        for time in times {
+            origin = Origin { packet: PacketNo(origin.packet.0 + 1), time: time.map(Timestamp) };
+            let flow = session.data(S, origin, &frame(S, 0x81, b"x"), &mut out);
+            assert!(flow.is_continue());
+        }
+        assert!(session.finish(Finish::CaptureEnd, origin, &mut out).is_continue());
+        assert_eq!(sink.end.unwrap().duration_ns, want, "{times:?}");
+    }
+}
