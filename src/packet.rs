@@ -23,12 +23,14 @@ mod fragments;
 mod fuzz;
 mod ip;
 mod link;
+mod pseudo;
 mod skip;
 mod span;
 #[cfg(test)]
 mod tests;
 mod tunnel;
 mod usual;
+mod wifi;
 
 pub use fuzz::fuzz_decode;
 pub use skip::Skip;

@@ -5,8 +5,8 @@
 
 use etherparse::EtherType;
 
-use super::Skip;
 use super::span::Span;
+use super::{Skip, pseudo, wifi};
 use crate::capture::LinkType;
 
 /// A version of IP.
@@ -37,17 +37,44 @@ pub(super) enum Layer {
     Ppp,
     /// PPP over a serial line, or Cisco HDLC.
     SerialPpp,
-    /// Cisco HDLC.
-    CiscoHdlc,
     /// A PPPoE session header.
     Pppoe,
     /// A stack of MPLS labels.
     Mpls,
+    /// A frame of IEEE 802.11; with `aligned`, its header is filled up to a multiple of 4 bytes.
+    Wifi {
+        /// Is it.
+        aligned: bool,
+    },
+    /// The same behind a radiotap header.
+    Radiotap,
+    /// The same behind a header of Prism or AVS.
+    PrismOrAvs,
+    /// Per-packet information, and a link layer that it tells.
+    Ppi,
+    /// The header of macOS's pktap, and a link layer that it tells.
+    Pktap,
+    /// The log of BSD's packet filter.
+    Pflog,
+    /// Linux's netfilter log.
+    Nflog,
+    /// A header with an `EtherType` in it.
+    EtherAt {
+        /// Where.
+        at: usize,
+        /// Bytes of the header.
+        len: usize,
+    },
+    /// So many bytes that do not matter, and an IP header of either version.
+    IpBehind(usize),
     /// An IP header of either version.
     AnyIp,
     /// An IP header.
     Ip(Version),
 }
+
+/// Cisco HDLC: an address byte, a control byte.
+const CISCO_HDLC: Layer = Layer::EtherAt { at: 2, len: 4 };
 
 /// Link types that can be read, with how their packets begin
 /// (<https://www.tcpdump.org/linktypes.html>).
@@ -66,7 +93,24 @@ pub(super) const LINKS: &[(u16, Layer)] = &[
     (9, Layer::Ppp),
     (50, Layer::SerialPpp),
     (51, Layer::Pppoe),
-    (104, Layer::CiscoHdlc),
+    (104, CISCO_HDLC),
+    (105, Layer::Wifi { aligned: false }),
+    (127, Layer::Radiotap),
+    (119, Layer::PrismOrAvs),
+    (163, Layer::PrismOrAvs),
+    (192, Layer::Ppi),
+    (258, Layer::Pktap),
+    (117, Layer::Pflog),
+    (239, Layer::Nflog),
+    // LLC over ATM (RFC 2684).
+    (100, Layer::Llc),
+    // IP over FireWire as macOS has it: two addresses of 8 bytes.
+    (138, Layer::EtherAt { at: 16, len: 18 }),
+    // IP over InfiniBand (RFC 4391): its global routing header, the number and two reserved bytes.
+    (242, Layer::EtherAt { at: 40, len: 44 }),
+    // OpenBSD's view into IPsec, and the IPNET of Solaris.
+    (109, Layer::IpBehind(12)),
+    (226, Layer::IpBehind(24)),
 ];
 
 /// How packets of a link type begin.
@@ -97,11 +141,21 @@ pub(super) fn network(mut layer: Layer, mut span: Span<'_>) -> Result<(Version, 
             Layer::Family => family(span)?,
             Layer::Ppp => ppp(span)?,
             Layer::SerialPpp => serial_ppp(span)?,
-            Layer::CiscoHdlc => {
-                let (&[_, _, high, low], rest) = span.fixed(Skip::BadLinkHeader)?;
+            Layer::Pppoe => pppoe(span)?,
+            Layer::Wifi { aligned } => wifi::frame(aligned, span)?,
+            Layer::Radiotap => wifi::radiotap(span)?,
+            Layer::PrismOrAvs => wifi::prism_or_avs(span)?,
+            Layer::Ppi => pseudo::ppi(span)?,
+            Layer::Pktap => pseudo::pktap(span)?,
+            Layer::Pflog => pseudo::pflog(span)?,
+            Layer::Nflog => pseudo::nflog(span)?,
+            Layer::EtherAt { at, len } => {
+                let number = span.skip(at, Skip::BadLinkHeader)?;
+                let (&[high, low], _) = number.fixed(Skip::BadLinkHeader)?;
+                let rest = span.skip(len, Skip::BadLinkHeader)?;
                 (Layer::Ether(u16::from_be_bytes([high, low])), rest)
             }
-            Layer::Pppoe => pppoe(span)?,
+            Layer::IpBehind(len) => (Layer::AnyIp, span.skip(len, Skip::BadLinkHeader)?),
             Layer::Mpls => mpls(span)?,
         };
     }
@@ -223,7 +277,7 @@ fn ppp_protocol(span: Span<'_>) -> Result<(Layer, Span<'_>), Skip> {
 /// Serial lines: RFC 1662 framing, or Cisco HDLC told by its address byte.
 fn serial_ppp(span: Span<'_>) -> Result<(Layer, Span<'_>), Skip> {
     let (&[first], _) = span.fixed(Skip::BadLinkHeader)?;
-    let layer = if matches!(first, 0x0f | 0x8f) { Layer::CiscoHdlc } else { Layer::Ppp };
+    let layer = if matches!(first, 0x0f | 0x8f) { CISCO_HDLC } else { Layer::Ppp };
     Ok((layer, span))
 }
 

@@ -55,6 +55,8 @@ skips! {
     BadIpFragment "bad-ip-fragment" true;
     /// A record without bytes, of a packet without bytes.
     Empty "empty" true;
+    /// A Wi-Fi frame that is encrypted.
+    WifiEncrypted "wifi-encrypted" true;
     /// A link type that wstap does not know.
     LinkTypeUnknown "link-type-unknown" true;
     /// The snapshot length cut off headers up to TCP's.

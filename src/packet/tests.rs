@@ -229,6 +229,109 @@ mod link_types {
         gives_hello(104, &[&[0x0f, 0x00, 0x86, 0xdd], &v6()[..]].concat());
     }
 
+    /// LLC and SNAP with IPv4, as Wi-Fi frames carry it.
+    fn snap() -> Vec<u8> {
+        [&[0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0x00], &v4()[..]].concat()
+    }
+
+    /// A Wi-Fi frame: frame control, the addresses and sequence of all of them, and more.
+    fn wifi(kind: u8, flags: u8, more: &[u8]) -> Vec<u8> {
+        let mut frame = [0; 24];
+        (frame[0], frame[1]) = (kind, flags);
+        [&frame[..], more, &snap()].concat()
+    }
+
+    #[test]
+    fn wifi_frames_with_data_in_the_clear() {
+        let (data, qos) = (0x08, 0x88);
+        gives_hello(105, &wifi(data, 0x01, &[]));
+        gives_hello(105, &wifi(data, 0x02, &[]));
+        // Between access points there is a fourth address; QoS, and the HT control behind it.
+        gives_hello(105, &wifi(data, 0x03, &[0; 6]));
+        gives_hello(105, &wifi(qos, 0x01, &[0; 2]));
+        gives_hello(105, &wifi(qos, 0x83, &[0; 6 + 2 + 4]));
+        for (kind, flags, more) in [
+            // A beacon, a null function, a QoS one; a fragment, an A-MSDU.
+            (0x80, 0, &[][..]),
+            (0x48, 0x01, &[]),
+            (0xc8, 0x01, &[0; 2]),
+            (data, 0x05, &[]),
+            (qos, 0x01, &[0x80, 0]),
+        ] {
+            assert_eq!(decode(105, &wifi(kind, flags, more)), Err(Skip::NotIp), "{kind:#x}");
+        }
+        let mut last_fragment = wifi(data, 0x01, &[]);
+        last_fragment[22] = 1;
+        assert_eq!(decode(105, &last_fragment), Err(Skip::NotIp));
+        assert_eq!(decode(105, &wifi(data, 0x41, &[0; 8])), Err(Skip::WifiEncrypted));
+        assert!(Skip::WifiEncrypted.is_trouble());
+    }
+
+    #[test]
+    fn wifi_frames_behind_the_headers_of_captures() {
+        let data = wifi(0x08, 0x01, &[]);
+        let plain = [0, 0, 8, 0, 0, 0, 0, 0];
+        gives_hello(127, &[&plain[..], &data].concat());
+        // Two words say what is present; flags follow the time: the frame's header, of 26 bytes, is
+        // filled up to 28.
+        let present = [0, 0, 32, 0, 3, 0, 0, 0x80, 0, 0, 0, 0];
+        let fields = [&[0; 4 + 8][..], &[0x20, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let padded = [&present[..], &fields].concat();
+        gives_hello(127, &[&padded[..], &wifi(0x88, 0x01, &[0; 2 + 2])].concat());
+        // The flags, without time: nothing is filled up.
+        let flags = [0, 0, 9, 0, 2, 0, 0, 0, 0x10];
+        gives_hello(127, &[&flags[..], &wifi(0x88, 0x01, &[0; 2])].concat());
+        assert_eq!(decode(127, &[0, 0, 7, 0, 0, 0, 0, 0]), Err(Skip::BadLinkHeader));
+        let mut prism = [0; 144];
+        (prism[0], prism[4]) = (0x44, 144);
+        gives_hello(119, &[&prism[..], &data].concat());
+        prism[..8].copy_from_slice(&[0, 0, 0, 0x44, 0, 0, 0, 144]);
+        gives_hello(119, &[&prism[..], &data].concat());
+        let mut avs = [0; 64];
+        avs[..8].copy_from_slice(&[0x80, 0x21, 0x10, 0x01, 0, 0, 0, 64]);
+        for link in [119, 163] {
+            gives_hello(link, &[&avs[..], &data].concat());
+        }
+        gives_hello(192, &[&[0, 0, 12, 0, 105, 0, 0, 0, 9, 9, 9, 9], &data[..]].concat());
+    }
+
+    #[test]
+    fn headers_that_tell_the_link_type() {
+        let mut pktap = [0; 108];
+        (pktap[0], pktap[4], pktap[8]) = (108, 1, 1);
+        gives_hello(258, &[&pktap[..], &ethernet(0x0800, &v4())].concat());
+        pktap[8] = 0;
+        gives_hello(258, &[&pktap[..], &[2, 0, 0, 0], &v4()].concat());
+        pktap[4] = 0;
+        assert_eq!(decode(258, &pktap), Err(Skip::NotIp));
+        let ppi = |link: u8| [&[0, 0, 8, 0, link, 0, 0, 0], &v6()[..]].concat();
+        gives_hello(192, &ppi(101));
+        assert_eq!(decode(192, &ppi(147)), Err(Skip::LinkTypeUnknown));
+    }
+
+    #[test]
+    fn logs_of_packet_filters() {
+        let mut pflog = [0; 64];
+        pflog[0] = 61;
+        gives_hello(117, &[&pflog[..], &v4()].concat());
+        gives_hello(117, &[&pflog[..], &v6()].concat());
+        let little = [2, 0, 0, 0, 5, 0, 10, 0, b'x', 0, 0, 0, 49, 0, 9, 0];
+        gives_hello(239, &[&little[..], &v4()].concat());
+        let big = [10, 0, 0, 0, 0, 5, 0, 10, b'x', 0, 0, 0, 0, 69, 0, 9];
+        gives_hello(239, &[&big[..], &v6()].concat());
+        assert_eq!(decode(239, &[7, 0, 0, 0]), Err(Skip::NotIp));
+        assert_eq!(decode(239, &[2, 0, 0, 0, 3, 0, 10, 0]), Err(Skip::BadLinkHeader));
+        gives_hello(109, &[&[2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], &v4()[..]].concat());
+        gives_hello(226, &[&[1, 2, 0, 0][..], &[0; 20], &v4()].concat());
+    }
+
+    #[test]
+    fn buses_that_carry_ip() {
+        gives_hello(100, &snap());
+        gives_hello(138, &[&[0; 16][..], &[0x08, 0x00], &v4()].concat());
+        gives_hello(242, &[&[0; 40][..], &[0x86, 0xdd, 0, 0], &v6()].concat());
+    }
+
     #[test]
     fn what_is_no_tcp_is_no_trouble() {
         for (bytes, skip) in [
@@ -396,12 +499,25 @@ mod tunnels {
         gives_hello(101, &ipv6(41, &v6()));
     }
 
+    fn udp(port: u16, rest: &[u8]) -> Vec<u8> {
+        let [high, low] = port.to_be_bytes();
+        ethernet(0x0800, &ipv4(17, &[&[0xc0, 0, high, low, 0, 0, 0, 0], rest].concat()))
+    }
+
+    #[test]
+    fn captures_sent_by_access_points() {
+        let tags = [1, 0, 0, 1, 0, 10, 1, 0xd8, 1];
+        gives_hello(1, &udp(37008, &[&tags[..], &ethernet(0x0800, &v4())].concat()));
+        let wifi = [&[0x08, 0x01][..], &[0; 22], &[0xaa, 0xaa, 3, 0, 0, 0, 0x86, 0xdd]].concat();
+        gives_hello(1, &udp(37008, &[&[1, 1, 0, 18, 1], &wifi[..], &v6()].concat()));
+        assert_eq!(decode(1, &udp(37008, &[1, 0, 0, 1, 10, 1])), Err(Skip::BadTunnelHeader));
+        // A keep-alive; and something else on this port.
+        assert_eq!(decode(1, &udp(37008, &[1, 4, 0, 0, 1])), Err(Skip::Udp));
+        assert_eq!(decode(1, &udp(37008, b"hello")), Err(Skip::Udp));
+    }
+
     #[test]
     fn vxlan_and_geneve() {
-        let udp = |port: u16, rest: &[u8]| {
-            let [high, low] = port.to_be_bytes();
-            ethernet(0x0800, &ipv4(17, &[&[0xc0, 0, high, low, 0, 0, 0, 0], rest].concat()))
-        };
         let vxlan = [&[0x08, 0, 0, 0, 0, 0, 42, 0], &ethernet(0x0800, &v4())[..]].concat();
         gives_hello(1, &udp(4789, &vxlan));
         gives_hello(1, &udp(8472, &vxlan));

@@ -39,6 +39,7 @@ pub(super) fn udp(span: Span<'_>) -> Result<(Layer, Span<'_>), Skip> {
     match u16::from_be_bytes([high, low]) {
         VXLAN | VXLAN_LINUX => vxlan(rest),
         GENEVE => geneve(rest),
+        TZSP => tzsp(rest),
         _ => Err(Skip::Udp),
     }
 }
@@ -66,6 +67,32 @@ fn geneve(span: Span<'_>) -> Result<(Layer, Span<'_>), Skip> {
     }
 }
 
+/// TZSP, the `TaZmen` Sniffer Protocol: what access points and routers send their captures with. Tags up to the one
+/// that ends them, and the packet.
+fn tzsp(span: Span<'_>) -> Result<(Layer, Span<'_>), Skip> {
+    let (&[version, kind, high, low], mut rest) = span.fixed(Skip::Udp)?;
+    if version != 1 || kind > TZSP_TO_SEND {
+        return Err(Skip::Udp);
+    }
+    loop {
+        let (&[tag], behind) = rest.fixed(Skip::BadTunnelHeader)?;
+        rest = behind;
+        match tag {
+            TZSP_PADDING => {}
+            TZSP_END => break,
+            _ => {
+                let (&[len], behind) = rest.fixed(Skip::BadTunnelHeader)?;
+                rest = behind.skip(usize::from(len), Skip::BadTunnelHeader)?;
+            }
+        }
+    }
+    match u16::from_be_bytes([high, low]) {
+        TZSP_ETHERNET => Ok((Layer::Ethernet, rest)),
+        TZSP_WIFI => Ok((Layer::Wifi { aligned: false }, rest)),
+        _ => Err(Skip::NotIp),
+    }
+}
+
 const GRE_CHECKSUM: u8 = 0x80;
 const GRE_ROUTING: u8 = 0x40;
 const GRE_KEY: u8 = 0x20;
@@ -77,3 +104,10 @@ const VXLAN: u16 = 4789;
 /// What Linux took before there was a number.
 const VXLAN_LINUX: u16 = 8472;
 const GENEVE: u16 = 6081;
+const TZSP: u16 = 37008;
+/// Types: 0 a packet that was received, 1 one that is to be sent.
+const TZSP_TO_SEND: u8 = 1;
+const TZSP_PADDING: u8 = 0;
+const TZSP_END: u8 = 1;
+const TZSP_ETHERNET: u16 = 1;
+const TZSP_WIFI: u16 = 18;
