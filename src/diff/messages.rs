@@ -3,9 +3,11 @@
 //! Gets: the client leg and the server leg. Gives: alterations of messages, how many are the same, and
 //! the delay that the proxy added. Keeps: indices while it works.
 //!
-//! Data and Close are one sequence; pings and pongs are one each, because they may overtake the
-//! frames of a message (RFC 6455 section 5.4). A message that is not whole in the capture matches
-//! whatever stands in its place, and where the capture has a hole nothing is called lost.
+//! Data messages are one sequence; pings and pongs are one each, because they may overtake the
+//! frames of a message (RFC 6455 section 5.4), and so is Close: a proxy may answer one before the
+//! other end does, and each leg has one of each direction all the same. A message that is not whole
+//! in the capture matches whatever stands in its place, and where the capture has a hole nothing is
+//! called lost.
 
 mod fate;
 
@@ -184,7 +186,7 @@ impl<'a> Way<'a> {
     /// What became of every message of this direction, in the order of the way.
     fn fates(&mut self) -> Vec<Fate> {
         let mut fates = Vec::new();
-        for class in [Class::Data, Class::Ping, Class::Pong] {
+        for class in [Class::Data, Class::Close, Class::Ping, Class::Pong] {
             let of = |list: &[Msg]| -> Vec<usize> {
                 let matching = list.iter().enumerate().filter(|(_, m)| class.has(m.kind));
                 matching.map(|(i, _)| i).collect()
@@ -402,7 +404,10 @@ impl<'a> Way<'a> {
             Fate::Unknown => &mut counts.unknown,
         };
         *slot = slot.saturating_add(1);
-        if let Fate::Same(a, b) | Fate::Changed(a, b) = *fate {
+        if let Fate::Same(a, b) | Fate::Changed(a, b) = *fate
+            // Sent before it came, it was not passed on: a Close that the proxy answered itself.
+            && self.causal(a, b)
+        {
             // Clocks that were only estimated to agree can make it negative.
             delays.extend(self.delay(a, b).map(|delay| delay.max(0)));
         }
@@ -413,6 +418,7 @@ impl<'a> Way<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Data,
+    Close,
     Ping,
     Pong,
 }
@@ -420,7 +426,8 @@ enum Class {
 impl Class {
     fn has(self, kind: MessageKind) -> bool {
         let class = match kind {
-            MessageKind::Text | MessageKind::Binary | MessageKind::Close => Self::Data,
+            MessageKind::Text | MessageKind::Binary => Self::Data,
+            MessageKind::Close => Self::Close,
             MessageKind::Ping => Self::Ping,
             MessageKind::Pong => Self::Pong,
         };

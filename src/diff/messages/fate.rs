@@ -62,11 +62,11 @@ fn weigh(way: &Way<'_>, left: &[usize], right: &[usize], i: usize, j: usize) -> 
     let (Some(&from), Some(&to)) = (left.get(i), right.get(j)) else { return 0 };
     let (Some(first), Some(other)) = (way.msg(0, from), way.msg(1, to)) else { return 0 };
     let close = |m: &Msg| m.kind == MessageKind::Close;
-    if close(first) != close(other) || !way.causal(from, to) {
-        return 0;
-    }
-    if close(first) {
+    if close(first) && close(other) {
         return 1000;
+    }
+    if !way.causal(from, to) {
+        return 0;
     }
     let alike = similarity(&first.payload, &other.payload);
     let prompt = way.delay(from, to).is_none_or(|delay| delay <= PROMPT);
@@ -218,7 +218,14 @@ impl Way<'_> {
         let close = first.kind == MessageKind::Close;
         let code = if close { NoteCode::CloseChanged } else { NoteCode::MessageChanged };
         found.add(false, || {
-            let text = if close {
+            let text = if close && !self.causal(a, b) {
+                format!(
+                    "The {} closed with {}; the proxy had sent {} of its own on the other leg.",
+                    self.dir.sender(),
+                    close_text(first),
+                    close_text(other)
+                )
+            } else if close {
                 format!(
                     "The {} closed with {}, the proxy passed on {}.",
                     self.dir.sender(),

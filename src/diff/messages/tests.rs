@@ -169,6 +169,25 @@ fn close_with_another_code_is_changed_and_an_equal_one_is_not() {
 }
 
 #[test]
+fn close_that_the_proxy_answered_before_the_other_end_did_is_one_that_changed() {
+    let near = [
+        (20 * MS, ToClient, Close, &b"\x0f\xa1"[..]),
+        (30 * MS, ToServer, Close, &b"\x0f\xa1"[..]),
+    ];
+    let far = [
+        (10 * MS, ToClient, Close, &b"\x0f\xa1"[..]),
+        (11 * MS, ToServer, Close, &b"\x03\xe8"[..]),
+    ];
+    let got = legs(&near, &far);
+    assert_eq!(told(&got.list), [("close-changed", "c2s 1", false)]);
+    let text = "The client closed with 4001; the proxy had sent 1000 of its own on the other leg.";
+    assert_eq!(got.list[0].text, text);
+    assert_eq!((got.counts.changed, got.counts.lost, got.counts.injected), (1, 0, 0));
+    // What was sent before it came took no time.
+    assert_eq!((got.delays.p50, got.delays.max), (Some(10 * MS), Some(10 * MS)));
+}
+
+#[test]
 fn close_of_the_proxys_own_is_injected_and_no_change_of_a_text() {
     let near = [(10 * MS, ToServer, Text, &b"one"[..])];
     let far = [(10 * MS, ToServer, Close, &b"\x03\xe9"[..])];

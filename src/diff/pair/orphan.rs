@@ -7,9 +7,9 @@ use std::collections::HashSet;
 
 use super::evidence::Judge;
 use super::facts::Facts;
-use super::{Axis, Link, MatchedBy};
+use super::{Axis, CANDIDATES, Link, MatchedBy};
 use crate::diff::Unpaired;
-use crate::diff::heads::is_gateway;
+use crate::diff::heads::{is_gateway, unanswered};
 
 /// Says of every leg in no pair why, and adds links for requests that were not forwarded.
 pub(super) fn find(
@@ -25,6 +25,7 @@ pub(super) fn find(
     let two_sides = !matches!(judge.axis, Axis::Packets);
     let paired_keys: HashSet<&[u8]> =
         from.iter().chain(to).filter_map(|&leg| judge.facts.get(leg)?.key).collect();
+    let doubtful = doubtful(judge, from, to);
     let mut unpaired = Vec::new();
     for (at, facts) in judge.facts.iter().enumerate() {
         if from.contains(&at) {
@@ -45,8 +46,14 @@ pub(super) fn find(
         } else {
             proxy_answered(facts, known_proxy, client_side)
         };
+        let refused = facts.leg.request().is_some()
+            && facts.status.map_or_else(|| unanswered(facts.leg), |status| status != 101);
         match evidence {
-            Some(why) if facts.status != Some(101) && facts.leg.request().is_some() => {
+            Some(_) if refused && doubtful.contains(&at) => {
+                let why = "another connection without a partner may be its other leg.";
+                unpaired.push(Unpaired { leg: at, why: why.to_owned() });
+            }
+            Some(why) if refused => {
                 links.push(Link {
                     client: at,
                     server: None,
@@ -60,6 +67,29 @@ pub(super) fn find(
         }
     }
     unpaired
+}
+
+/// Refused requests and the free legs that may carry them on, so that neither is called the end.
+fn doubtful(judge: &Judge<'_>, from: &HashSet<usize>, to: &HashSet<usize>) -> HashSet<usize> {
+    let legs = judge.facts.iter().enumerate();
+    let free = legs.filter(|(at, _)| !from.contains(at) && !to.contains(at));
+    let mut starts: Vec<(i64, usize)> =
+        free.filter_map(|(at, facts)| Some((judge.axis.start(facts)?, at))).collect();
+    starts.sort_unstable();
+    let mut doubtful = HashSet::new();
+    for &(start, client) in &starts {
+        if judge.facts.get(client).is_some_and(|f| f.status == Some(101)) {
+            continue;
+        }
+        let earliest = start.saturating_sub(judge.axis.slack());
+        let first = starts.partition_point(|&(at, _)| at < earliest);
+        for &(_, server) in starts.iter().skip(first).take(CANDIDATES) {
+            if judge.edge(client, server).is_some_and(|edge| edge.on_known_way) {
+                doubtful.extend([client, server]);
+            }
+        }
+    }
+    doubtful
 }
 
 /// What tells that a proxy got this request and did not send it on.

@@ -271,6 +271,152 @@ fn refusal_by_who_may_be_the_server_itself_is_no_pair() {
     assert_eq!(pairs_of(vec![kit]), []);
 }
 
+#[test]
+fn request_whose_answer_the_capture_lacks_is_not_called_not_forwarded() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    let mut other = kit.open(40002, 80, OTHER_KEY, &[]);
+    other.gap(&mut kit, ToClient);
+    other.answered(&mut kit, 0, &[]);
+    other.end(&mut kit, EndHow::Fin, Some(ToServer));
+    let mut silent = kit.open(40003, 80, &key_of(3), &[]);
+    silent.answered(&mut kit, 0, &[]);
+    silent.end(&mut kit, EndHow::Fin, Some(ToClient));
+    let pairs = pairs_of(vec![kit]);
+    assert_eq!(pairs.iter().filter(|p| p.1.is_none()).map(|p| p.0).collect::<Vec<_>>(), [40003]);
+}
+
+#[test]
+fn refusal_is_not_called_not_forwarded_while_a_leg_that_may_carry_it_is_free() {
+    let mut kit = Kit::new();
+    let keys: Vec<String> = (0..4).map(key_of).collect();
+    let mut c1 = kit.open(40001, 80, &keys[0], &[]);
+    let mut c2 = kit.open(40002, 80, &keys[1], &[]);
+    let mut s1 = kit.open(50001, 8088, &keys[2], &[]);
+    let mut s2 = kit.open(50002, 8088, &keys[3], &[]);
+    for leg in [&mut s1, &mut s2, &mut c1, &mut c2] {
+        leg.answered(&mut kit, 502, &[]);
+    }
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+/// A proxy that answers each client at once and asks its upstream then: with its own key, name and
+/// white space. The server refuses the last one.
+fn hasty(kit: &mut Kit) {
+    let near = [("Sec-WebSocket-Protocol", "a, b")];
+    let far = [("Sec-WebSocket-Protocol", "a,b"), ("User-Agent", "proxy")];
+    for n in 0..3_u16 {
+        let mut c = kit.open(40000 + n, 80, &key_of(usize::from(n)), &near);
+        c.answered(kit, 101, &[]);
+        let mut s = kit.open(50000 + n, 8088, &key_of(usize::from(n) + 100), &far);
+        if n == 2 {
+            s.answered(kit, 403, &[]);
+            s.end(kit, EndHow::Fin, Some(ToClient));
+            c.data(kit, ToClient, MessageKind::Close, b"\x03\xf3");
+            c.end(kit, EndHow::HalfClose, Some(ToClient));
+            continue;
+        }
+        s.answered(kit, 101, &[]);
+        c.data(kit, ToServer, MessageKind::Text, b"one");
+        s.data(kit, ToServer, MessageKind::Text, b"one");
+        s.data(kit, ToClient, MessageKind::Text, b"two");
+        c.data(kit, ToClient, MessageKind::Text, b"two");
+        c.end(kit, EndHow::Fin, Some(ToServer));
+        s.end(kit, EndHow::Fin, Some(ToServer));
+    }
+}
+
+#[test]
+fn client_taken_on_before_its_upstream_refused_is_a_pair() {
+    let mut kit = Kit::new();
+    hasty(&mut kit);
+    let pairs = pairs_of(vec![kit]);
+    assert_eq!(
+        pairs,
+        [
+            (40000, Some(50000), MatchedBy::Payload),
+            (40001, Some(50001), MatchedBy::Payload),
+            (40002, Some(50002), MatchedBy::Time),
+        ]
+    );
+}
+
+#[test]
+fn handshake_within_another_proves_nothing_where_the_proxy_answers_at_once() {
+    // Two are answered before the upstream is asked, one while it is: its handshake happens to
+    // hold those of the others.
+    let mut kit = Kit::new();
+    let mut near: Vec<Open> = Vec::new();
+    for n in 0..3_u16 {
+        let mut c = kit.open(40000 + n, 80, &key_of(usize::from(n)), &[]);
+        if n < 2 {
+            c.answered(&mut kit, 101, &[]);
+            c.data(&mut kit, ToServer, MessageKind::Text, b"hi");
+        }
+        near.push(c);
+    }
+    let mut far: Vec<Open> =
+        (0..3_u16).map(|n| kit.open(50000 + n, 8088, &key_of(usize::from(n) + 100), &[])).collect();
+    far[0].answered(&mut kit, 101, &[]);
+    far[1].answered(&mut kit, 101, &[]);
+    near[2].answered(&mut kit, 101, &[]);
+    near[2].data(&mut kit, ToServer, MessageKind::Text, b"hi");
+    far[2].answered(&mut kit, 101, &[]);
+    for leg in &mut far {
+        leg.data(&mut kit, ToServer, MessageKind::Text, b"hi");
+        leg.data(&mut kit, ToClient, MessageKind::Text, b"ho");
+    }
+    for leg in &mut near {
+        leg.data(&mut kit, ToClient, MessageKind::Text, b"ho");
+    }
+    let pairs = pairs_of(vec![kit]);
+    assert!(pairs.iter().all(|p| p.1 == Some(p.0 + 10000)), "{pairs:?}");
+}
+
+#[test]
+fn of_clients_that_all_say_the_same_the_one_passed_on_at_once_is_the_one() {
+    let mut kit = Kit::new();
+    let mut legs: Vec<(Open, Open)> = Vec::new();
+    for n in 0..3_u16 {
+        let c = kit.open(40000 + n, 80, &key_of(usize::from(n)), &[]);
+        let s = kit.open(50000 + n, 8088, &key_of(usize::from(n) + 100), &[]);
+        legs.push((c, s));
+    }
+    for (_, s) in &mut legs {
+        s.answered(&mut kit, 101, &[]);
+    }
+    for (c, _) in &mut legs {
+        c.answered(&mut kit, 101, &[]);
+    }
+    let mut events: Vec<(i64, usize, usize)> = Vec::new();
+    for n in 0..3 {
+        for k in 0..3_i64 {
+            let at = (100 + 4 * i64::try_from(n).unwrap() + 40 * k) * MS;
+            // The server takes long: the answers do not tell the clients apart.
+            let steps = [(0, 0), (1, 1), (2, 20), (3, 21)];
+            events.extend(steps.map(|(step, late)| (at + late * MS, n, step)));
+        }
+    }
+    events.sort_unstable();
+    for (at, n, step) in events {
+        kit.at(at);
+        let (c, s) = &mut legs[n];
+        match step {
+            0 => c.data(&mut kit, ToServer, MessageKind::Text, b"hi"),
+            1 => s.data(&mut kit, ToServer, MessageKind::Text, b"hi"),
+            2 => s.data(&mut kit, ToClient, MessageKind::Text, b"ho"),
+            _ => c.data(&mut kit, ToClient, MessageKind::Text, b"ho"),
+        }
+    }
+    let mut pairs = pairs_of(vec![kit]);
+    pairs.sort_by_key(|p| p.0);
+    assert_eq!(pairs.len(), 3, "{pairs:?}");
+    assert!(pairs.iter().all(|p| p.1 == Some(p.0 + 10000)), "{pairs:?}");
+}
+
 /// Two captures of one proxied connection; the second clock is a minute ahead.
 fn two_sides(near: &[&str], far: &[&str]) -> Vec<Kit> {
     let (mut client, mut server) = (Kit::side(0), Kit::side(1));
