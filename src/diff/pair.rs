@@ -94,8 +94,11 @@ pub(super) fn pair(legs: &[Leg], captures: usize) -> Matching {
     let alike = solve::innermost(state.patient(state.directed(alike)));
     let alike = solve::solve(alike, evidence::ENOUGH);
     disputed.extend(state.take(alike));
+    let disputed: HashSet<usize> = disputed.into_iter().collect();
     let rest = state.alike(&index);
-    let rest = state.for_want_of_others(rest);
+    let mut rest = state.for_want_of_others(rest);
+    // What nothing tells apart is not told by leaving out those of less score.
+    rest.retain(|edge| !disputed.contains(&edge.client));
     let rest = solve::solve(state.directed(rest), i32::MIN);
     let _ = state.take(rest.map_links(|edge| edge.by = MatchedBy::Time));
     let State { mut links, from, to, .. } = state;

@@ -37,8 +37,6 @@ pub(super) struct Edge {
     pub(super) last_resort: bool,
     /// As `last_resort`, but only where others went the same way.
     pub(super) on_known_way: bool,
-    /// The longest time that an equal message took; `None` when too few tell.
-    pub(super) lag: Option<i64>,
     /// Data messages that are equal.
     pub(super) equal: u32,
     /// Where the server leg starts: of retries the last one's answer is passed on.
@@ -110,19 +108,7 @@ impl Judge<'_> {
         let on_known_way = fits && (nested || behind) && points.place > 0;
         let score = if content { score } else { score.min(ENOUGH - 1) };
         let start = self.axis.start(s).unwrap_or(0);
-        let lag = self.lag(c, s);
-        Some(Edge {
-            client,
-            server,
-            score,
-            by,
-            order,
-            last_resort,
-            on_known_way,
-            lag,
-            equal,
-            start,
-        })
+        Some(Edge { client, server, score, by, order, last_resort, on_known_way, equal, start })
     }
 
     /// The evidence in words.
@@ -307,28 +293,6 @@ impl Judge<'_> {
                 Direction::ToClient => !self.axis.before(same, b, a),
             })
         })
-    }
-
-    /// The longest that a message took, as far as both legs begin alike. `None` when there are too
-    /// few, or none of one direction: who stands too far back one way is too far ahead the other.
-    fn lag(&self, c: &Facts<'_>, s: &Facts<'_>) -> Option<i64> {
-        if !matches!(self.axis, Axis::Packets) {
-            return None;
-        }
-        let (mut longest, mut count) = (0_i64, 0_i64);
-        for dir in Direction::BOTH {
-            let both = c.data[dir].iter().zip(&s.data[dir]);
-            let before = count;
-            for (near, far) in both.take_while(|(x, y)| x.hash.is_some() && x.hash == y.hash) {
-                let (near, far) = near.origin.time.zip(far.origin.time)?;
-                longest = longest.max(far.since(near).saturating_abs());
-                count += 1;
-            }
-            if count == before {
-                return None;
-            }
-        }
-        (count >= TELLING).then_some(longest)
     }
 
     /// Points off for messages passed on late, once there are enough of them to tell.

@@ -17,11 +17,10 @@ pub(super) fn find(
     links: &mut Vec<Link>,
     from: &HashSet<usize>,
     to: &HashSet<usize>,
-    disputed: &[usize],
+    disputed: &HashSet<usize>,
 ) -> Vec<Unpaired> {
     let listener = |leg: usize| judge.facts.get(leg).map(|f| (f.leg.capture, f.leg.server));
     let proxies: HashSet<_> = from.iter().filter_map(|&leg| listener(leg)).collect();
-    let disputed: HashSet<usize> = disputed.iter().copied().collect();
     let two_sides = !matches!(judge.axis, Axis::Packets);
     let paired_keys: HashSet<&[u8]> =
         from.iter().chain(to).filter_map(|&leg| judge.facts.get(leg)?.key).collect();

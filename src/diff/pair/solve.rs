@@ -121,21 +121,7 @@ impl Graph {
         if list.iter().all(retry) {
             return list.first().copied();
         }
-        let forced = list.iter().copied().find(|&at| self.forced(at, &list));
-        forced.or_else(|| list.iter().copied().find(|&at| self.prompt(at)))
-    }
-
-    /// Were its messages passed on so much sooner than with any other candidate of either leg, that
-    /// the others only seem to fit because everybody says the same?
-    fn prompt(&self, at: usize) -> bool {
-        let Some((edge, lag)) = self.edge(at).and_then(|e| Some((e, e.lag?))) else { return false };
-        let later = lag.saturating_mul(SOONER).saturating_add(CLEARLY);
-        let rivals = self.alive(&self.of_client, edge.client);
-        let mut rivals = rivals.chain(self.alive(&self.of_server, edge.server));
-        rivals.all(|other| {
-            let rival = self.edge(other).filter(|e| e.score > edge.score - MARGIN);
-            other == at || rival.is_none_or(|e| e.lag.is_some_and(|lag| lag > later))
-        })
+        list.iter().copied().find(|&at| self.forced(at, &list))
     }
 
     /// Is it the only good candidate of one of its legs, while whoever else has the other leg as a
@@ -188,11 +174,6 @@ impl Graph {
 
 /// How much better the best must be than the next.
 const MARGIN: i32 = 15;
-/// How many times sooner: legs of two clients that are shifted against each other by the proxy's
-/// delay halve the longest one at best.
-const SOONER: i64 = 3;
-/// And by this many nanoseconds, which are more than two programs' turns.
-const CLEARLY: i64 = 1_000_000;
 /// Equal messages from which a leg in the middle of two is taken for one in a chain.
 const CHAIN_MESSAGES: u32 = 4;
 
@@ -210,7 +191,6 @@ mod tests {
             order: Order::Within,
             last_resort: true,
             on_known_way: true,
-            lag: None,
             equal: 0,
             start: i64::try_from(server).unwrap(),
         }
