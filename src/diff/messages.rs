@@ -325,16 +325,25 @@ impl<'a> Way<'a> {
 
     /// A message that is not on the other leg: lost, unless the capture could have missed it there.
     fn lost(&self, at: usize, right: &[usize]) -> Fate {
-        if self.unseen(1, self.time(0, at), self.neighbour(at), right.len()) {
-            Fate::Unknown
-        } else {
-            Fate::Lost(at)
-        }
+        let unseen = self.unseen(1, self.time(0, at), self.neighbour(at), right.len());
+        if unseen || self.close_unseen(1, self.msg(0, at)) { Fate::Unknown } else { Fate::Lost(at) }
     }
 
     fn injected(&self, at: usize) -> Fate {
-        let time = self.time(1, at);
-        if self.unseen_first(at, time) { Fate::Unknown } else { Fate::Injected(at) }
+        let unseen = self.unseen_first(at, self.time(1, at));
+        if unseen || self.close_unseen(0, self.msg(1, at)) {
+            Fate::Unknown
+        } else {
+            Fate::Injected(at)
+        }
+    }
+
+    /// Could a side have had a Close, which comes last whenever that is, where its capture has a hole?
+    fn close_unseen(&self, side: usize, other: Option<&Msg>) -> bool {
+        let Some(leg) = self.legs.get(side) else { return true };
+        let seen = self.list(side).len();
+        let at_the_end = leg.gaps[self.dir].last().is_some_and(|&gap| gap >= seen);
+        at_the_end && other.is_some_and(|m| m.kind == MessageKind::Close)
     }
 
     /// How many messages of the other leg came before the time of this one: where it should stand.

@@ -188,6 +188,43 @@ fn close_that_the_proxy_answered_before_the_other_end_did_is_one_that_changed() 
 }
 
 #[test]
+fn answer_to_a_close_of_the_proxys_own_goes_no_further() {
+    let near = [
+        (20 * MS, ToClient, Close, &b"\x03\xe9"[..]),
+        (21 * MS, ToServer, Close, &b"\x03\xe9"[..]),
+    ];
+    let got = legs(&near, &[]);
+    assert_eq!(
+        told(&got.list),
+        [("message-lost", "c2s 1", true), ("message-injected", "s2c 1", false)]
+    );
+    assert!(got.list[0].text.contains("answers a Close of the proxy's own"), "{:?}", got.list[0]);
+}
+
+#[test]
+fn close_is_not_called_the_proxys_own_where_the_other_legs_may_be_in_a_hole() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    c.answered(&mut kit, 101, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    kit.at(10 * MS);
+    c.data(&mut kit, ToClient, Close, b"\x03\xe9");
+    kit.at(20 * MS);
+    for text in ["a", "b", "c"] {
+        s.data(&mut kit, ToClient, Text, text.as_bytes());
+    }
+    s.gap(&mut kit, ToClient);
+    kit.at(30 * MS);
+    s.end(&mut kit, EndHow::Fin, Some(ToClient));
+    c.end(&mut kit, EndHow::HalfClose, Some(ToClient));
+    let got = compared(kit);
+    let close: Vec<_> =
+        got.list.iter().filter(|a| a.what == "s2c 1" && a.before.is_object()).collect();
+    assert_eq!(close, Vec::<&Alteration>::new());
+}
+
+#[test]
 fn close_of_the_proxys_own_is_injected_and_no_change_of_a_text() {
     let near = [(10 * MS, ToServer, Text, &b"one"[..])];
     let far = [(10 * MS, ToServer, Close, &b"\x03\xe9"[..])];

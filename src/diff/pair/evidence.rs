@@ -221,6 +221,14 @@ impl Judge<'_> {
         }
     }
 
+    /// Was the server leg answered before the client leg for certain?
+    fn knew(&self, c: &Facts<'_>, s: &Facts<'_>) -> bool {
+        let same = c.leg.capture == s.leg.capture;
+        let answers = self.axis.answered(c).zip(self.axis.answered(s));
+        matches!(self.axis, Axis::Apart)
+            || answers.is_none_or(|(told, known)| self.axis.before(same, told, known))
+    }
+
     fn place(&self, c: &Facts<'_>, s: &Facts<'_>, order: Order) -> i32 {
         let mut points = match order {
             _ if matches!(self.axis, Axis::Apart) => 0,
@@ -230,9 +238,8 @@ impl Judge<'_> {
         };
         points += match (c.status, s.status) {
             (Some(a), Some(b)) if a == b => 10,
-            (Some(101), Some(_)) if order == Order::Behind => 0,
-            // No proxy makes an upgrade of a refusal.
-            (Some(101), Some(_)) => -30,
+            // No proxy makes an upgrade of a refusal that it knows of.
+            (Some(101), Some(_)) if self.knew(c, s) => -30,
             (Some(_), Some(101)) => -10,
             _ => 0,
         };

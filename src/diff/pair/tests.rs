@@ -345,6 +345,34 @@ fn client_taken_on_before_its_upstream_refused_is_a_pair() {
 }
 
 #[test]
+fn client_taken_on_before_its_upstream_refused_is_a_pair_in_two_captures() {
+    // The clocks agree to two milliseconds only: which answer came first is not to be told.
+    let (mut client, mut server) = (Kit::side(0), Kit::side(1));
+    for n in 0..2_u16 {
+        let start = i64::from(n) * 500 * MS;
+        client.at(start);
+        let mut c = client.open(40000 + n, 80, &key_of(usize::from(n)), &[]);
+        client.at(start + 3 * MS);
+        c.answered(&mut client, 101, &[]);
+        server.at(start + MS);
+        let mut s = server.open(50000 + n, 8088, &key_of(usize::from(n) + 100), &[]);
+        server.at(start + 2 * MS);
+        s.answered(&mut server, if n == 0 { 101 } else { 403 }, &[]);
+        if n == 0 {
+            client.at(start + 10 * MS);
+            c.data(&mut client, ToServer, MessageKind::Text, b"one");
+            server.at(start + 11 * MS);
+            s.data(&mut server, ToServer, MessageKind::Text, b"one");
+        }
+    }
+    let pairs = pairs_of(vec![client, server]);
+    assert_eq!(
+        pairs.iter().map(|p| (p.0, p.1)).collect::<Vec<_>>(),
+        [(40000, Some(50000)), (40001, Some(50001)),]
+    );
+}
+
+#[test]
 fn handshake_within_another_proves_nothing_where_the_proxy_answers_at_once() {
     // The first is answered before the upstream is asked, the second while it is: its handshake
     // happens to hold that of the first.
