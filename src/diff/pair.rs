@@ -83,26 +83,28 @@ pub(super) fn pair(legs: &[Leg], captures: usize) -> Matching {
         links: Vec::new(),
         from: HashSet::new(),
         to: HashSet::new(),
+        disputed: HashSet::new(),
+        wanted: HashSet::new(),
         hasty: HashSet::new(),
     };
     // A key is 16 random bytes: where it survives nothing else is asked.
     let index = Index::of(&judge);
     let keyed = state.keyed(&index);
     let keyed = solve::solve(solve::innermost(state.directed(keyed)), evidence::ENOUGH);
-    let mut disputed = state.take(keyed);
+    state.take(keyed);
     let alike = state.alike(&index);
     let alike = solve::innermost(state.patient(state.directed(alike)));
     let alike = solve::solve(alike, evidence::ENOUGH);
-    disputed.extend(state.take(alike));
-    let disputed: HashSet<usize> = disputed.into_iter().collect();
+    state.take(alike);
     let rest = state.alike(&index);
     let mut rest = state.for_want_of_others(rest);
     // What nothing tells apart is not told by leaving out those of less score.
-    rest.retain(|edge| !disputed.contains(&edge.client));
+    rest.retain(|edge| !state.disputed.contains(&edge.client));
     let rest = solve::solve(state.directed(rest), i32::MIN);
-    let _ = state.take(rest.map_links(|edge| edge.by = MatchedBy::Time));
-    let State { mut links, from, to, .. } = state;
-    let unpaired = orphan::find(&judge, &mut links, &from, &to, &disputed);
+    state.take(rest.map_links(|edge| edge.by = MatchedBy::Time));
+    let State { mut links, from, to, disputed, wanted, .. } = state;
+    let undecided = disputed.union(&wanted).copied().collect();
+    let unpaired = orphan::find(&judge, &mut links, &from, &to, &undecided);
     links.sort_by_key(|link| (link.client, link.server));
     Matching { links, unpaired, clock: axis.clock() }
 }
@@ -113,6 +115,9 @@ struct State<'a> {
     /// Legs that are a client leg, and legs that are a server leg.
     from: HashSet<usize>,
     to: HashSet<usize>,
+    /// Client legs with several server legs that fit equally well, and those server legs.
+    disputed: HashSet<usize>,
+    wanted: HashSet<usize>,
     /// Addresses of proxies that answered a client before their upstream answered.
     hasty: HashSet<Option<(usize, SocketAddr)>>,
 }
@@ -206,8 +211,8 @@ impl State<'_> {
         edges.into_iter().filter(|edge| stream.carries(edge)).collect()
     }
 
-    /// Takes what was solved; gives the legs that stay disputed.
-    fn take(&mut self, solved: solve::Solved) -> Vec<usize> {
+    /// Takes what was solved, and remembers what was not.
+    fn take(&mut self, solved: solve::Solved) {
         for edge in solved.taken {
             let why = self.judge.why(&edge);
             if edge.order == Order::Behind {
@@ -222,7 +227,8 @@ impl State<'_> {
                 why,
             });
         }
-        solved.disputed
+        self.disputed.extend(solved.disputed);
+        self.wanted.extend(solved.wanted);
     }
 }
 

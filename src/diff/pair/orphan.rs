@@ -17,7 +17,7 @@ pub(super) fn find(
     links: &mut Vec<Link>,
     from: &HashSet<usize>,
     to: &HashSet<usize>,
-    disputed: &HashSet<usize>,
+    undecided: &HashSet<usize>,
 ) -> Vec<Unpaired> {
     let listener = |leg: usize| judge.facts.get(leg).map(|f| (f.leg.capture, f.leg.server));
     let proxies: HashSet<_> = from.iter().filter_map(|&leg| listener(leg)).collect();
@@ -62,7 +62,7 @@ pub(super) fn find(
             }
             _ if end_of_chain => {}
             _ => unpaired
-                .push(Unpaired { leg: at, why: reason(facts, disputed.contains(&at), two_sides) }),
+                .push(Unpaired { leg: at, why: reason(facts, undecided.contains(&at), two_sides) }),
         }
     }
     unpaired

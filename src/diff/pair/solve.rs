@@ -18,6 +18,8 @@ pub(super) struct Solved {
     pub(super) taken: Vec<Edge>,
     /// Client legs that have good candidates, but no best one.
     pub(super) disputed: Vec<usize>,
+    /// The server legs among which they do not choose.
+    pub(super) wanted: Vec<usize>,
 }
 
 impl Solved {
@@ -66,9 +68,11 @@ pub(super) fn solve(edges: Vec<Edge>, enough: i32) -> Solved {
     }
     let disputed =
         graph.clients().into_iter().filter(|c| graph.alive(&graph.of_client, *c).next().is_some());
-    let disputed = disputed.collect();
+    let disputed: Vec<usize> = disputed.collect();
+    let left = disputed.iter().flat_map(|client| graph.alive(&graph.of_client, *client));
+    let wanted = left.filter_map(|at| Some(graph.edges.get(at)?.server)).collect();
     let taken = taken.into_iter().filter_map(|at| graph.edges.get(at).cloned()).collect();
-    Solved { taken, disputed }
+    Solved { taken, disputed, wanted }
 }
 
 struct Graph {
@@ -218,6 +222,7 @@ mod tests {
         let solved = solve(all, ENOUGH);
         assert!(solved.taken.is_empty());
         assert_eq!(solved.disputed, [0, 1]);
+        assert_eq!(solved.wanted, [10, 11, 10, 11]);
     }
 
     #[test]
