@@ -18,6 +18,7 @@ use super::Found;
 use super::align;
 use super::collect::{Leg, Msg};
 use super::cut::human_ns;
+use super::heads::unanswered;
 use crate::event::{EndHow, MessageKind};
 use crate::units::{Direction, Timestamp};
 
@@ -355,7 +356,7 @@ impl<'a> Way<'a> {
 
     /// Could a message that passed at this time, or later, be missing from what was captured of a side?
     fn unseen(&self, side: usize, time: Option<i64>, place: Option<usize>, extra: usize) -> bool {
-        let Some(leg) = self.legs.get(side) else { return true };
+        let Some(leg) = self.legs.get(side).filter(|leg| !unread(leg)) else { return true };
         let gaps = &leg.gaps[self.dir];
         if !gaps.is_empty() {
             let Some(place) = place else { return true };
@@ -387,7 +388,7 @@ impl<'a> Way<'a> {
             self.list(0)
                 .partition_point(|m| m.origin.time.is_some_and(|t| self.shifted(0, t) < time))
         });
-        let Some(leg) = self.legs.first() else { return true };
+        let Some(leg) = self.legs.first().filter(|leg| !unread(leg)) else { return true };
         let gaps = &leg.gaps[self.dir];
         if !gaps.is_empty() {
             let place = place.unwrap_or(at);
@@ -456,6 +457,12 @@ enum Key {
 struct Block {
     left: Vec<usize>,
     right: Vec<usize>,
+}
+
+/// Does the capture lack the answer that would have opened it, so that nothing after it was read?
+fn unread(leg: &Leg) -> bool {
+    let nothing = Direction::BOTH.into_iter().all(|dir| leg.messages[dir].is_empty());
+    nothing && leg.request().is_some() && leg.response().is_none() && !unanswered(leg)
 }
 
 /// Equal messages that stand at different places.

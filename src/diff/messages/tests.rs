@@ -225,6 +225,23 @@ fn close_is_not_called_the_proxys_own_where_the_other_legs_may_be_in_a_hole() {
 }
 
 #[test]
+fn nothing_is_injected_or_lost_where_the_capture_lacks_the_answer_that_opens_a_leg() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    c.gap(&mut kit, ToClient);
+    c.answered(&mut kit, 0, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    s.data(&mut kit, ToServer, Text, b"one");
+    s.data(&mut kit, ToClient, Text, b"two");
+    s.end(&mut kit, EndHow::Fin, Some(ToServer));
+    c.end(&mut kit, EndHow::Fin, Some(ToServer));
+    let got = compared(kit);
+    assert_eq!(got.list, []);
+    assert_eq!(got.counts.unknown, 2);
+}
+
+#[test]
 fn close_of_the_proxys_own_is_injected_and_no_change_of_a_text() {
     let near = [(10 * MS, ToServer, Text, &b"one"[..])];
     let far = [(10 * MS, ToServer, Close, &b"\x03\xe9"[..])];

@@ -25,6 +25,11 @@ pub(super) fn find(
     let paired_keys: HashSet<&[u8]> =
         from.iter().chain(to).filter_map(|&leg| judge.facts.get(leg)?.key).collect();
     let doubtful = doubtful(judge, from, to);
+    // A capture with holes may lack the server leg too: then only the status tells.
+    let lossy = judge.facts.iter().any(|f| {
+        let gaps = &f.leg.gaps;
+        !gaps.to_server.is_empty() || !gaps.to_client.is_empty()
+    });
     let mut unpaired = Vec::new();
     for (at, facts) in judge.facts.iter().enumerate() {
         if from.contains(&at) {
@@ -41,9 +46,10 @@ pub(super) fn find(
             continue;
         }
         let evidence = if end_of_chain {
-            known_proxy.then_some("others that came to the same address were sent on")
+            (known_proxy && !lossy).then_some("others that came to the same address were sent on")
         } else {
             proxy_answered(facts, known_proxy, client_side)
+                .filter(|_| !lossy || upstream_failed(facts))
         };
         let refused = facts.leg.request().is_some()
             && facts.status.map_or_else(|| unanswered(facts.leg), |status| status != 101);
@@ -100,8 +106,7 @@ fn proxy_answered(facts: &Facts<'_>, known: bool, client_side: bool) -> Option<&
         return Some("it is on the client side only");
     }
     let response = facts.leg.response()?;
-    // RFC 9110 sections 15.6.3 to 15.6.5: what a gateway says when its upstream fails.
-    if matches!(response.status, 502..=504) {
+    if upstream_failed(facts) {
         return Some("the status is what gateways answer when their upstream fails");
     }
     if response.fields.first("via").is_some() {
@@ -109,6 +114,11 @@ fn proxy_answered(facts: &Facts<'_>, known: bool, client_side: bool) -> Option<&
     }
     let server = response.fields.first("server")?;
     is_gateway(server).then_some("the answer is signed by a gateway")
+}
+
+/// RFC 9110 sections 15.6.3 to 15.6.5: what a gateway says when its upstream fails.
+fn upstream_failed(facts: &Facts<'_>) -> bool {
+    matches!(facts.status, Some(502..=504))
 }
 
 fn reason(facts: &Facts<'_>, disputed: bool, two_sides: bool) -> String {

@@ -277,12 +277,27 @@ fn request_whose_answer_the_capture_lacks_is_not_called_not_forwarded() {
     s.answered(&mut kit, 101, &[]);
     c.answered(&mut kit, 101, &[]);
     let mut other = kit.open(40002, 80, OTHER_KEY, &[]);
-    other.gap(&mut kit, ToClient);
     other.answered(&mut kit, 0, &[]);
-    other.end(&mut kit, EndHow::Fin, Some(ToServer));
+    other.end(&mut kit, EndHow::CaptureEnd, None);
     let mut silent = kit.open(40003, 80, &key_of(3), &[]);
     silent.answered(&mut kit, 0, &[]);
     silent.end(&mut kit, EndHow::Fin, Some(ToClient));
+    let pairs = pairs_of(vec![kit]);
+    assert_eq!(pairs.iter().filter(|p| p.1.is_none()).map(|p| p.0).collect::<Vec<_>>(), [40003]);
+}
+
+#[test]
+fn refusal_in_a_capture_with_holes_is_not_forwarded_only_by_its_own_word() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    s.gap(&mut kit, ToClient);
+    for (port, status) in [(40002, 403), (40003, 502)] {
+        let mut refused = kit.open(port, 80, &key_of(usize::from(port)), &[]);
+        refused.answered(&mut kit, status, &[]);
+    }
     let pairs = pairs_of(vec![kit]);
     assert_eq!(pairs.iter().filter(|p| p.1.is_none()).map(|p| p.0).collect::<Vec<_>>(), [40003]);
 }
