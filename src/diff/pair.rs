@@ -83,8 +83,7 @@ pub(super) fn pair(legs: &[Leg], captures: usize) -> Matching {
         links: Vec::new(),
         from: HashSet::new(),
         to: HashSet::new(),
-        disputed: HashSet::new(),
-        wanted: HashSet::new(),
+        undecided: HashSet::new(),
         hasty: HashSet::new(),
     };
     // A key is 16 random bytes: where it survives nothing else is asked.
@@ -99,11 +98,10 @@ pub(super) fn pair(legs: &[Leg], captures: usize) -> Matching {
     let rest = state.alike(&index);
     let mut rest = state.for_want_of_others(rest);
     // What nothing tells apart is not told by leaving out those of less score.
-    rest.retain(|edge| !state.disputed.contains(&edge.client));
+    rest.retain(|edge| [edge.client, edge.server].iter().all(|leg| !state.undecided.contains(leg)));
     let rest = solve::solve(state.directed(rest), i32::MIN);
     state.take(rest.map_links(|edge| edge.by = MatchedBy::Time));
-    let State { mut links, from, to, disputed, wanted, .. } = state;
-    let undecided = disputed.union(&wanted).copied().collect();
+    let State { mut links, from, to, undecided, .. } = state;
     let unpaired = orphan::find(&judge, &mut links, &from, &to, &undecided);
     links.sort_by_key(|link| (link.client, link.server));
     Matching { links, unpaired, clock: axis.clock() }
@@ -115,9 +113,8 @@ struct State<'a> {
     /// Legs that are a client leg, and legs that are a server leg.
     from: HashSet<usize>,
     to: HashSet<usize>,
-    /// Client legs with several server legs that fit equally well, and those server legs.
-    disputed: HashSet<usize>,
-    wanted: HashSet<usize>,
+    /// Legs that fit several others equally well.
+    undecided: HashSet<usize>,
     /// Addresses of proxies that answered a client before their upstream answered.
     hasty: HashSet<Option<(usize, SocketAddr)>>,
 }
@@ -227,8 +224,7 @@ impl State<'_> {
                 why,
             });
         }
-        self.disputed.extend(solved.disputed);
-        self.wanted.extend(solved.wanted);
+        self.undecided.extend(solved.undecided);
     }
 }
 
