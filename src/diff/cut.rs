@@ -130,7 +130,8 @@ fn text(
     } else {
         format!("The {leg} ended first, {how}: {who}")
     };
-    if let Some(idle) = idle {
+    // A Close is the last message itself.
+    if let Some(idle) = idle.filter(|&ns| ns > 0) {
         let _ = write!(text, ", {} after the last message", human_ns(idle));
     }
     match between {
@@ -214,6 +215,22 @@ mod tests {
             (EndHow::Fin, Some(Direction::ToServer), 81 * MS),
         );
         assert_eq!((cut.by, cut.client_first), (Party::Client, true));
+    }
+
+    #[test]
+    fn end_with_the_last_message_is_not_said_to_come_after_it() {
+        let end = Ending {
+            how: EndHow::Close,
+            by: Some(Direction::ToServer),
+            cause: String::new(),
+            origin: crate::units::Origin::default(),
+        };
+        let text = text(true, Party::Client, &end, Some(1_000), Some(0));
+        assert_eq!(
+            text,
+            "The client closed the connection, with both Close frames on the client leg; the other \
+             leg followed 1.00 µs later."
+        );
     }
 
     #[test]

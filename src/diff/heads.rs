@@ -7,6 +7,7 @@
 //! say who and where it is, and a gateway names its own upstream in Host. All else is end to end.
 
 mod known;
+mod lines;
 
 use std::borrow::Cow;
 
@@ -23,6 +24,8 @@ use crate::units::Direction;
 
 use known::Kind;
 pub(super) use known::is_gateway;
+pub(super) use lines::same_line;
+use lines::{Change, besides, change, has_token, joined, lines};
 
 /// Compares the heads of two legs as far as both were captured.
 pub(crate) fn compare(client: &Leg, server: &Leg, found: &mut Found) {
@@ -56,20 +59,13 @@ pub(crate) fn compare(client: &Leg, server: &Leg, found: &mut Found) {
 /// An answer on one leg only: made by the proxy itself, or not passed on. Nothing is said where
 /// the capture may lack the other.
 fn one_answer(client: &Leg, server: &Leg, found: &mut Found) {
-    let silent = |leg: &Leg| {
-        let lacking =
-            |h: &crate::event::Handshake| h.notes.iter().any(|n| n.blame == Blame::Capture);
-        let ended = leg.end.as_ref().is_some_and(|end| end.how != EndHow::CaptureEnd);
-        let whole = leg.gaps.to_client.is_empty() && !leg.handshake.as_ref().is_none_or(lacking);
-        leg.request().is_some() && leg.response().is_none() && whole && ended
-    };
     let (before, after, text) = match (client.response(), server.response()) {
-        (Some(r), None) if silent(server) => {
+        (Some(r), None) if unanswered(server) => {
             let text =
                 format!("The server did not answer: {} is the proxy's own answer.", r.status);
             (json!(r.status), Value::Null, text)
         }
-        (None, Some(r)) if silent(client) => {
+        (None, Some(r)) if unanswered(client) => {
             let text = format!("The server answered {}, the client was told nothing.", r.status);
             (Value::Null, json!(r.status), text)
         }
@@ -85,6 +81,14 @@ fn one_answer(client: &Leg, server: &Leg, found: &mut Found) {
         text: text.into(),
         expected: false,
     });
+}
+
+/// Does the capture show that a request was never answered?
+pub(super) fn unanswered(leg: &Leg) -> bool {
+    let lacking = |h: &crate::event::Handshake| h.notes.iter().any(|n| n.blame == Blame::Capture);
+    let ended = leg.end.as_ref().is_some_and(|end| end.how != EndHow::CaptureEnd);
+    let whole = leg.gaps.to_client.is_empty() && !leg.handshake.as_ref().is_none_or(lacking);
+    leg.request().is_some() && leg.response().is_none() && whole && ended
 }
 
 /// Does a proxy pass this header on as it is, so that it tells legs of one connection?
@@ -344,16 +348,6 @@ struct Side<'a> {
     own_answer: bool,
 }
 
-/// What happened to a header on its way.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Change {
-    Added,
-    Removed,
-    Changed,
-    /// White space, letter case or the number of lines only.
-    Cosmetic,
-}
-
 impl Side<'_> {
     fn fields(&self, before: &Fields, after: &Fields, found: &mut Found) {
         for name in names(before, after) {
@@ -397,8 +391,8 @@ impl Side<'_> {
             code,
             dir: self.dir,
             what: name.to_owned(),
-            before: joined(&before).map_or(Value::Null, Value::String),
-            after: joined(&after).map_or(Value::Null, Value::String),
+            before: joined(name, &before).map_or(Value::Null, Value::String),
+            after: joined(name, &after).map_or(Value::Null, Value::String),
             text: text.into(),
             expected,
         });
@@ -585,94 +579,24 @@ fn names(before: &Fields, after: &Fields) -> Vec<String> {
     all.map(|f| f.name_text().to_ascii_lowercase()).filter(|n| seen.insert(n.clone())).collect()
 }
 
-fn lines<'a>(fields: &'a Fields, name: &str) -> Vec<&'a [u8]> {
-    // HTTP/2's `:authority` is what HTTP/1.1 calls Host.
-    let is = |f: &crate::event::Field| f.is(name) || name == "host" && f.is(":authority");
-    fields.0.iter().filter(|f| is(f)).map(|f| &*f.value).collect()
-}
-
-fn change(name: &str, kind: Kind, from: &[&[u8]], to: &[&[u8]]) -> Option<Change> {
-    if from == to {
-        return None;
-    }
-    if name == ":authority" {
-        return None;
-    }
-    if from.is_empty() {
-        return Some(Change::Added);
-    }
-    if to.is_empty() {
-        return Some(Change::Removed);
-    }
-    let list = known::is_list(name);
-    if list && elements(from) == elements(to) {
-        // Lines joined or split (RFC 9110 section 5.3) say nothing worth a word.
-        return (from.join(&b", "[..]) != to.join(&b", "[..])).then_some(Change::Cosmetic);
-    }
-    let folded = |lines: &[&[u8]]| -> Vec<Vec<u8>> {
-        elements(lines).into_iter().map(<[u8]>::to_ascii_lowercase).collect()
-    };
-    // RFC 9110 sections 7.6.1, 7.8: these tokens know no letter case, and Connection no order.
-    if kind == Kind::Upgrade && folded(from) == folded(to) {
-        return Some(Change::Cosmetic);
-    }
-    if kind == Kind::Connection {
-        let (mut a, mut b) = (folded(from), folded(to));
-        a.sort();
-        b.sort();
-        if a == b {
-            return Some(Change::Cosmetic);
-        }
-    }
-    if to.starts_with(from) {
-        return Some(Change::Added);
-    }
-    if from.starts_with(to) {
-        return Some(Change::Removed);
-    }
-    Some(Change::Changed)
-}
-
-/// Elements of a list, with the white space around commas and semicolons left out.
-fn elements<'a>(lines: &[&'a [u8]]) -> Vec<&'a [u8]> {
-    let pieces = lines.iter().flat_map(|line| line.split(|&b| b == b','));
-    let mut all: Vec<&[u8]> = Vec::new();
-    for (i, piece) in pieces.enumerate() {
-        if i > 0 {
-            all.push(b",");
-        }
-        for (j, part) in piece.split(|&b| b == b';').enumerate() {
-            if j > 0 {
-                all.push(b";");
-            }
-            all.push(part.trim_ascii());
-        }
-    }
-    all
-}
-
-fn has_token(lines: &[&[u8]], token: &[u8]) -> bool {
-    let mut tokens = lines.iter().flat_map(|line| line.split(|&b| b == b','));
-    tokens.any(|t| t.trim_ascii().eq_ignore_ascii_case(token))
-}
-
-fn joined(lines: &[&[u8]]) -> Option<String> {
-    (!lines.is_empty()).then(|| header_text(&lines.join(&b", "[..])).into_owned())
-}
-
 fn value(bytes: Option<&[u8]>) -> Value {
     bytes.map_or(Value::Null, |b| Value::String(header_text(b).into_owned()))
 }
 
 fn sentence(name: &str, change: Change, from: &[&[u8]], to: &[&[u8]], why: &str) -> String {
-    let old = joined(from).unwrap_or_default();
-    let new = joined(to).unwrap_or_default();
-    let name = clip(name);
+    let text = |lines: &[&[u8]]| joined(name, lines).unwrap_or_default();
+    let moved = |kept, all| text(&besides(kept, all).unwrap_or_default());
+    let spelled = clip(name);
     match change {
-        Change::Added => format!("The proxy added {name}: {}; {why}.", clip(&new)),
-        Change::Removed => format!("The proxy removed {name}: {}; {why}.", clip(&old)),
+        Change::Added => {
+            format!("The proxy added {spelled}: {}; {why}.", clip(&moved(from, to)))
+        }
+        Change::Removed => {
+            format!("The proxy removed {spelled}: {}; {why}.", clip(&moved(to, from)))
+        }
         Change::Changed | Change::Cosmetic => {
-            format!("The proxy changed {name} from {} to {}; {why}.", clip(&old), clip(&new))
+            let (old, new) = (text(from), text(to));
+            format!("The proxy changed {spelled} from {} to {}; {why}.", clip(&old), clip(&new))
         }
     }
 }

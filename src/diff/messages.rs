@@ -3,9 +3,11 @@
 //! Gets: the client leg and the server leg. Gives: alterations of messages, how many are the same, and
 //! the delay that the proxy added. Keeps: indices while it works.
 //!
-//! Data and Close are one sequence; pings and pongs are one each, because they may overtake the
-//! frames of a message (RFC 6455 section 5.4). A message that is not whole in the capture matches
-//! whatever stands in its place, and where the capture has a hole nothing is called lost.
+//! Data messages are one sequence; pings and pongs are one each, because they may overtake the
+//! frames of a message (RFC 6455 section 5.4), and so is Close: a proxy may answer one before the
+//! other end does, and each leg has one of each direction all the same. A message that is not whole
+//! in the capture matches whatever stands in its place, and where the capture has a hole nothing is
+//! called lost.
 
 mod fate;
 
@@ -16,6 +18,7 @@ use super::Found;
 use super::align;
 use super::collect::{Leg, Msg};
 use super::cut::human_ns;
+use super::heads::unanswered;
 use crate::event::{EndHow, MessageKind};
 use crate::units::{Direction, Timestamp};
 
@@ -184,7 +187,7 @@ impl<'a> Way<'a> {
     /// What became of every message of this direction, in the order of the way.
     fn fates(&mut self) -> Vec<Fate> {
         let mut fates = Vec::new();
-        for class in [Class::Data, Class::Ping, Class::Pong] {
+        for class in [Class::Data, Class::Close, Class::Ping, Class::Pong] {
             let of = |list: &[Msg]| -> Vec<usize> {
                 let matching = list.iter().enumerate().filter(|(_, m)| class.has(m.kind));
                 matching.map(|(i, _)| i).collect()
@@ -323,16 +326,25 @@ impl<'a> Way<'a> {
 
     /// A message that is not on the other leg: lost, unless the capture could have missed it there.
     fn lost(&self, at: usize, right: &[usize]) -> Fate {
-        if self.unseen(1, self.time(0, at), self.neighbour(at), right.len()) {
-            Fate::Unknown
-        } else {
-            Fate::Lost(at)
-        }
+        let unseen = self.unseen(1, self.time(0, at), self.neighbour(at), right.len());
+        if unseen || self.close_unseen(1, self.msg(0, at)) { Fate::Unknown } else { Fate::Lost(at) }
     }
 
     fn injected(&self, at: usize) -> Fate {
-        let time = self.time(1, at);
-        if self.unseen_first(at, time) { Fate::Unknown } else { Fate::Injected(at) }
+        let unseen = self.unseen_first(at, self.time(1, at));
+        if unseen || self.close_unseen(0, self.msg(1, at)) {
+            Fate::Unknown
+        } else {
+            Fate::Injected(at)
+        }
+    }
+
+    /// Could a side have had a Close, which comes last whenever that is, where its capture has a hole?
+    fn close_unseen(&self, side: usize, other: Option<&Msg>) -> bool {
+        let Some(leg) = self.legs.get(side) else { return true };
+        let seen = self.list(side).len();
+        let at_the_end = leg.gaps[self.dir].last().is_some_and(|&gap| gap >= seen);
+        at_the_end && other.is_some_and(|m| m.kind == MessageKind::Close)
     }
 
     /// How many messages of the other leg came before the time of this one: where it should stand.
@@ -344,7 +356,7 @@ impl<'a> Way<'a> {
 
     /// Could a message that passed at this time, or later, be missing from what was captured of a side?
     fn unseen(&self, side: usize, time: Option<i64>, place: Option<usize>, extra: usize) -> bool {
-        let Some(leg) = self.legs.get(side) else { return true };
+        let Some(leg) = self.legs.get(side).filter(|leg| !unread(leg)) else { return true };
         let gaps = &leg.gaps[self.dir];
         if !gaps.is_empty() {
             let Some(place) = place else { return true };
@@ -376,7 +388,7 @@ impl<'a> Way<'a> {
             self.list(0)
                 .partition_point(|m| m.origin.time.is_some_and(|t| self.shifted(0, t) < time))
         });
-        let Some(leg) = self.legs.first() else { return true };
+        let Some(leg) = self.legs.first().filter(|leg| !unread(leg)) else { return true };
         let gaps = &leg.gaps[self.dir];
         if !gaps.is_empty() {
             let place = place.unwrap_or(at);
@@ -402,7 +414,10 @@ impl<'a> Way<'a> {
             Fate::Unknown => &mut counts.unknown,
         };
         *slot = slot.saturating_add(1);
-        if let Fate::Same(a, b) | Fate::Changed(a, b) = *fate {
+        if let Fate::Same(a, b) | Fate::Changed(a, b) = *fate
+            // Sent before it came, it was not passed on: a Close that the proxy answered itself.
+            && self.causal(a, b)
+        {
             // Clocks that were only estimated to agree can make it negative.
             delays.extend(self.delay(a, b).map(|delay| delay.max(0)));
         }
@@ -413,6 +428,7 @@ impl<'a> Way<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Data,
+    Close,
     Ping,
     Pong,
 }
@@ -420,7 +436,8 @@ enum Class {
 impl Class {
     fn has(self, kind: MessageKind) -> bool {
         let class = match kind {
-            MessageKind::Text | MessageKind::Binary | MessageKind::Close => Self::Data,
+            MessageKind::Text | MessageKind::Binary => Self::Data,
+            MessageKind::Close => Self::Close,
             MessageKind::Ping => Self::Ping,
             MessageKind::Pong => Self::Pong,
         };
@@ -440,6 +457,12 @@ enum Key {
 struct Block {
     left: Vec<usize>,
     right: Vec<usize>,
+}
+
+/// Does the capture lack the answer that would have opened it, so that nothing after it was read?
+fn unread(leg: &Leg) -> bool {
+    let nothing = Direction::BOTH.into_iter().all(|dir| leg.messages[dir].is_empty());
+    nothing && leg.request().is_some() && leg.response().is_none() && !unanswered(leg)
 }
 
 /// Equal messages that stand at different places.

@@ -16,13 +16,14 @@ mod solve;
 mod stream;
 
 use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 
 use super::Unpaired;
 use super::collect::Leg;
 
 use clock::Axis;
 pub use clock::ClockOffset;
-use evidence::{Edge, Judge};
+use evidence::{Edge, Judge, Order};
 use facts::Facts;
 
 /// What evidence tells that two legs belong together.
@@ -77,22 +78,31 @@ pub(super) fn pair(legs: &[Leg], captures: usize) -> Matching {
     let facts: Vec<Facts<'_>> = legs.iter().map(Facts::of).collect();
     let axis = Axis::of(&facts, captures);
     let judge = Judge { facts: &facts, axis: &axis };
-    let mut state =
-        State { judge: &judge, links: Vec::new(), from: HashSet::new(), to: HashSet::new() };
+    let mut state = State {
+        judge: &judge,
+        links: Vec::new(),
+        from: HashSet::new(),
+        to: HashSet::new(),
+        undecided: HashSet::new(),
+        hasty: HashSet::new(),
+    };
     // A key is 16 random bytes: where it survives nothing else is asked.
     let index = Index::of(&judge);
     let keyed = state.keyed(&index);
     let keyed = solve::solve(solve::innermost(state.directed(keyed)), evidence::ENOUGH);
-    let mut disputed = state.take(keyed);
+    state.take(keyed);
     let alike = state.alike(&index);
-    let alike = solve::solve(solve::innermost(state.directed(alike)), evidence::ENOUGH);
-    disputed.extend(state.take(alike));
-    let nested = state.alike(&index);
-    let nested = nested.into_iter().filter(|e| e.nested && e.last_resort).collect();
-    let nested = solve::solve(state.directed(nested), evidence::LAST_RESORT);
-    let _ = state.take(nested.map_links(|edge| edge.by = MatchedBy::Time));
-    let State { mut links, from, to, .. } = state;
-    let unpaired = orphan::find(&judge, &mut links, &from, &to, &disputed);
+    let alike = solve::innermost(state.patient(state.directed(alike)));
+    let alike = solve::solve(alike, evidence::ENOUGH);
+    state.take(alike);
+    let rest = state.alike(&index);
+    let mut rest = state.for_want_of_others(rest);
+    // What nothing tells apart is not told by leaving out those of less score.
+    rest.retain(|edge| [edge.client, edge.server].iter().all(|leg| !state.undecided.contains(leg)));
+    let rest = solve::solve(state.directed(rest), i32::MIN);
+    state.take(rest.map_links(|edge| edge.by = MatchedBy::Time));
+    let State { mut links, from, to, undecided, .. } = state;
+    let unpaired = orphan::find(&judge, &mut links, &from, &to, &undecided);
     links.sort_by_key(|link| (link.client, link.server));
     Matching { links, unpaired, clock: axis.clock() }
 }
@@ -103,6 +113,10 @@ struct State<'a> {
     /// Legs that are a client leg, and legs that are a server leg.
     from: HashSet<usize>,
     to: HashSet<usize>,
+    /// Legs that fit several others equally well.
+    undecided: HashSet<usize>,
+    /// Addresses of proxies that answered a client before their upstream answered.
+    hasty: HashSet<Option<(usize, SocketAddr)>>,
 }
 
 impl State<'_> {
@@ -154,6 +168,39 @@ impl State<'_> {
         rest.iter().take_while(move |&&(at, _)| at <= until).map(|&(_, s)| s).take(CANDIDATES)
     }
 
+    /// Leaves out candidates in which the proxy would have answered its client before its upstream
+    /// answered, unless it did so for another: what it does for one it does for all.
+    fn patient(&self, edges: Vec<Edge>) -> Vec<Edge> {
+        let good = || edges.iter().filter(|e| e.score >= evidence::ENOUGH);
+        let waits: HashSet<usize> =
+            good().filter(|e| e.order == Order::Within).map(|e| e.client).collect();
+        let hasty = good().filter(|e| !waits.contains(&e.client)).map(|e| self.listener(e.client));
+        let hasty: HashSet<_> = hasty.collect();
+        let fits = |e: &Edge| e.order == Order::Within || hasty.contains(&self.listener(e.client));
+        edges.into_iter().filter(fits).collect()
+    }
+
+    /// Candidates that may be taken for want of others: what nothing speaks against, and with less to
+    /// speak for it what goes the way that others were paired on.
+    fn for_want_of_others(&self, edges: Vec<Edge>) -> Vec<Edge> {
+        let way = |client: usize, server: usize| (self.listener(client), self.listener(server));
+        let links = self.links.iter().filter_map(|link| Some(way(link.client, link.server?)));
+        let ways: HashSet<_> = links.collect();
+        let fits = |edge: &Edge| {
+            let known = edge.on_known_way
+                && ways.contains(&way(edge.client, edge.server))
+                && (edge.order == Order::Within
+                    || self.hasty.contains(&self.listener(edge.client)));
+            let enough = evidence::LAST_RESORT - if known { evidence::KNOWN_WAY } else { 0 };
+            (known || edge.last_resort) && edge.score >= enough
+        };
+        edges.into_iter().filter(fits).collect()
+    }
+
+    fn listener(&self, leg: usize) -> Option<(usize, SocketAddr)> {
+        self.judge.facts.get(leg).map(|f| (f.leg.capture, f.leg.server))
+    }
+
     /// Leaves out candidates that the others of the same addresses speak against.
     fn directed(&self, edges: Vec<Edge>) -> Vec<Edge> {
         let links = self.links.iter().filter_map(|link| Some((link.client, link.server?)));
@@ -161,10 +208,13 @@ impl State<'_> {
         edges.into_iter().filter(|edge| stream.carries(edge)).collect()
     }
 
-    /// Takes what was solved; gives the legs that stay disputed.
-    fn take(&mut self, solved: solve::Solved) -> Vec<usize> {
+    /// Takes what was solved, and remembers what was not.
+    fn take(&mut self, solved: solve::Solved) {
         for edge in solved.taken {
             let why = self.judge.why(&edge);
+            if edge.order == Order::Behind {
+                self.hasty.insert(self.listener(edge.client));
+            }
             self.from.insert(edge.client);
             self.to.insert(edge.server);
             self.links.push(Link {
@@ -174,7 +224,7 @@ impl State<'_> {
                 why,
             });
         }
-        solved.disputed
+        self.undecided.extend(solved.undecided);
     }
 }
 

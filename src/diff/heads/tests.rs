@@ -319,3 +319,12 @@ fn answer_that_was_not_passed_on_is_told() {
     assert_eq!((&list[0].before, &list[0].after), (&Value::Null, &json!(101)));
     assert_eq!(answers(0, 101, true), []);
 }
+
+#[test]
+fn sentence_of_an_added_line_names_that_line_alone() {
+    let (one, two) = ([&b"one"[..]], [&b"one"[..], b"two"]);
+    let text = sentence("X-Multi", Change::Added, &one, &two, "why");
+    assert_eq!(text, "The proxy added X-Multi: two; why.");
+    let text = sentence("X-Multi", Change::Removed, &two, &one, "why");
+    assert_eq!(text, "The proxy removed X-Multi: two; why.");
+}

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::collect::Msg;
+use super::super::collect::{Leg, Msg};
 use super::super::heads::clip;
 use super::super::{Alteration, Found};
 use super::{Fate, Way};
@@ -62,11 +62,11 @@ fn weigh(way: &Way<'_>, left: &[usize], right: &[usize], i: usize, j: usize) -> 
     let (Some(&from), Some(&to)) = (left.get(i), right.get(j)) else { return 0 };
     let (Some(first), Some(other)) = (way.msg(0, from), way.msg(1, to)) else { return 0 };
     let close = |m: &Msg| m.kind == MessageKind::Close;
-    if close(first) != close(other) || !way.causal(from, to) {
-        return 0;
-    }
-    if close(first) {
+    if close(first) && close(other) {
         return 1000;
+    }
+    if !way.causal(from, to) {
+        return 0;
     }
     let alike = similarity(&first.payload, &other.payload);
     let prompt = way.delay(from, to).is_none_or(|delay| delay <= PROMPT);
@@ -218,7 +218,14 @@ impl Way<'_> {
         let close = first.kind == MessageKind::Close;
         let code = if close { NoteCode::CloseChanged } else { NoteCode::MessageChanged };
         found.add(false, || {
-            let text = if close {
+            let text = if close && !self.causal(a, b) {
+                format!(
+                    "The {} closed with {}; the proxy had sent {} of its own on the other leg.",
+                    self.dir.sender(),
+                    close_text(first),
+                    close_text(other)
+                )
+            } else if close {
                 format!(
                     "The {} closed with {}, the proxy passed on {}.",
                     self.dir.sender(),
@@ -257,11 +264,16 @@ impl Way<'_> {
     fn lost_one(&self, at: usize, found: &mut Found) {
         let Some(message) = self.msg(0, at) else { return };
         let late = self.after_end(at);
-        // A leg that its far end has closed takes nothing any more, whatever the proxy is.
-        let expected = late == Some(true);
+        let own = self.answers_own_close(message);
+        // A leg that its far end has closed takes nothing any more, whatever the proxy is. And the
+        // answer to a Close goes no further than that Close came from (RFC 6455 section 5.5.1).
+        let expected = late == Some(true) || own;
         found.add(expected, || {
             let name = format!("{} message {} {}", message.kind.name(), self.dir, message.no);
             let text = match late {
+                _ if own => {
+                    format!("The {name} answers a Close of the proxy's own and was not passed on.")
+                }
                 Some(true) => format!(
                     "The {name} could not be passed on: the {} had ended the other leg.",
                     self.dir.flip().sender()
@@ -280,6 +292,20 @@ impl Way<'_> {
                 expected,
             )
         });
+    }
+
+    /// Is it the answer to a Close that was on its leg only?
+    fn answers_own_close(&self, message: &Msg) -> bool {
+        let asked = |leg: &Leg| {
+            let mut back = leg.messages[self.dir.flip()].iter();
+            back.find(|m| m.kind == MessageKind::Close).map(|m| m.origin.packet)
+        };
+        let [here, there] = self.legs;
+        let missed = !there.gaps[self.dir.flip()].is_empty();
+        message.kind == MessageKind::Close
+            && asked(here).is_some_and(|packet| packet < message.origin.packet)
+            && asked(there).is_none()
+            && !missed
     }
 
     /// Was the message sent when the other leg had ended? True when its far end ended it.
@@ -335,12 +361,7 @@ impl Way<'_> {
 }
 
 /// Is there a control frame of this kind, the other way on the same leg, with the same payload?
-fn answers(
-    leg: Option<&super::super::collect::Leg>,
-    dir: Direction,
-    kind: MessageKind,
-    message: &Msg,
-) -> bool {
+fn answers(leg: Option<&Leg>, dir: Direction, kind: MessageKind, message: &Msg) -> bool {
     let twin = |m: &Msg| m.kind == kind && m.hash.is_some() && m.hash == message.hash;
     leg.is_some_and(|leg| leg.messages[dir].iter().take(SEARCHED).any(twin))
 }

@@ -169,6 +169,79 @@ fn close_with_another_code_is_changed_and_an_equal_one_is_not() {
 }
 
 #[test]
+fn close_that_the_proxy_answered_before_the_other_end_did_is_one_that_changed() {
+    let near = [
+        (20 * MS, ToClient, Close, &b"\x0f\xa1"[..]),
+        (30 * MS, ToServer, Close, &b"\x0f\xa1"[..]),
+    ];
+    let far = [
+        (10 * MS, ToClient, Close, &b"\x0f\xa1"[..]),
+        (11 * MS, ToServer, Close, &b"\x03\xe8"[..]),
+    ];
+    let got = legs(&near, &far);
+    assert_eq!(told(&got.list), [("close-changed", "c2s 1", false)]);
+    let text = "The client closed with 4001; the proxy had sent 1000 of its own on the other leg.";
+    assert_eq!(got.list[0].text, text);
+    assert_eq!((got.counts.changed, got.counts.lost, got.counts.injected), (1, 0, 0));
+    // What was sent before it came took no time.
+    assert_eq!((got.delays.p50, got.delays.max), (Some(10 * MS), Some(10 * MS)));
+}
+
+#[test]
+fn answer_to_a_close_of_the_proxys_own_goes_no_further() {
+    let near = [
+        (20 * MS, ToClient, Close, &b"\x03\xe9"[..]),
+        (21 * MS, ToServer, Close, &b"\x03\xe9"[..]),
+    ];
+    let got = legs(&near, &[]);
+    assert_eq!(
+        told(&got.list),
+        [("message-lost", "c2s 1", true), ("message-injected", "s2c 1", false)]
+    );
+    assert!(got.list[0].text.contains("answers a Close of the proxy's own"), "{:?}", got.list[0]);
+}
+
+#[test]
+fn close_is_not_called_the_proxys_own_where_the_other_legs_may_be_in_a_hole() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    c.answered(&mut kit, 101, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    kit.at(10 * MS);
+    c.data(&mut kit, ToClient, Close, b"\x03\xe9");
+    kit.at(20 * MS);
+    for text in ["a", "b", "c"] {
+        s.data(&mut kit, ToClient, Text, text.as_bytes());
+    }
+    s.gap(&mut kit, ToClient);
+    kit.at(30 * MS);
+    s.end(&mut kit, EndHow::Fin, Some(ToClient));
+    c.end(&mut kit, EndHow::HalfClose, Some(ToClient));
+    let got = compared(kit);
+    let close: Vec<_> =
+        got.list.iter().filter(|a| a.what == "s2c 1" && a.before.is_object()).collect();
+    assert_eq!(close, Vec::<&Alteration>::new());
+}
+
+#[test]
+fn nothing_is_injected_or_lost_where_the_capture_lacks_the_answer_that_opens_a_leg() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    c.gap(&mut kit, ToClient);
+    c.answered(&mut kit, 0, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    s.data(&mut kit, ToServer, Text, b"one");
+    s.data(&mut kit, ToClient, Text, b"two");
+    s.end(&mut kit, EndHow::Fin, Some(ToServer));
+    c.end(&mut kit, EndHow::Fin, Some(ToServer));
+    let got = compared(kit);
+    assert_eq!(got.list, []);
+    assert_eq!(got.counts.unknown, 2);
+}
+
+#[test]
 fn close_of_the_proxys_own_is_injected_and_no_change_of_a_text() {
     let near = [(10 * MS, ToServer, Text, &b"one"[..])];
     let far = [(10 * MS, ToServer, Close, &b"\x03\xe9"[..])];

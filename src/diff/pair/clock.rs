@@ -195,7 +195,7 @@ fn agree(intervals: &[(i64, i64)]) -> Option<ClockOffset> {
 }
 
 /// A proxy that answers before it asks its upstream does so at once.
-const BEHIND: i64 = 1_000_000_000;
+pub(super) const BEHIND: i64 = 1_000_000_000;
 /// The same, in packets.
 const PACKETS_BEHIND: i64 = 64;
 /// How much clocks wander and capture points differ.

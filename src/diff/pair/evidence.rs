@@ -6,11 +6,23 @@
 //! or two equal messages besides.
 
 use super::MatchedBy;
-use super::clock::Axis;
+use super::clock::{Axis, BEHIND};
 use super::facts::{Facts, last_segment};
 use crate::diff::collect::Msg;
+use crate::diff::heads::same_line;
 use crate::event::EndHow;
 use crate::units::Direction;
+
+/// Where the server leg's handshake is to the client leg's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Asked after and answered before: the client waited for it.
+    Within,
+    /// The proxy answered its client before its upstream answered.
+    Behind,
+    /// Neither, or not to be told.
+    Other,
+}
 
 /// A candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +31,12 @@ pub(super) struct Edge {
     pub(super) server: usize,
     pub(super) score: i32,
     pub(super) by: MatchedBy,
-    /// The server leg's handshake lies within the client leg's.
-    pub(super) nested: bool,
+    /// Where the server leg's handshake is.
+    pub(super) order: Order,
     /// Nothing speaks against it, and the addresses fit: may be taken for want of any other.
     pub(super) last_resort: bool,
+    /// As `last_resort`, but only where others went the same way.
+    pub(super) on_known_way: bool,
     /// Data messages that are equal.
     pub(super) equal: u32,
     /// Where the server leg starts: of retries the last one's answer is passed on.
@@ -55,7 +69,8 @@ impl Judge<'_> {
             return None;
         }
         let same_key = c.key.is_some() && c.key == s.key;
-        let nested = self.nested(c, s);
+        let order = self.order(c, s);
+        let (nested, behind) = (order == Order::Within, order == Order::Behind);
         // One key in two handshakes, one after the other: a client that repeats its key, or a retry.
         if same_key && !nested && !(c.status == Some(101) && s.status == Some(101)) {
             let late = self.axis.answered(c).zip(self.axis.start(s));
@@ -68,7 +83,7 @@ impl Judge<'_> {
         let (payload, equal, contradicts) = self.payload(c, s);
         let points = Points {
             key: if same_key { KEY } else { 0 },
-            place: self.place(c, s, nested),
+            place: self.place(c, s, order),
             heads: heads(c, s),
             forwarded: forwarded(c, s),
             payload,
@@ -77,7 +92,9 @@ impl Judge<'_> {
         let alike = points.heads + points.forwarded;
         let score = points.key + points.place + alike + points.payload + points.delay;
         // Place alone is no evidence: somebody opens two connections at a time every day.
-        let content = same_key || alike >= 25 || payload > 0;
+        // Nor are like heads of one after the other: a page opens several.
+        let content =
+            same_key || payload > 0 || if behind { points.forwarded } else { alike } >= 25;
         let by = if same_key {
             MatchedBy::Key
         } else if points.payload > alike {
@@ -85,10 +102,13 @@ impl Judge<'_> {
         } else {
             MatchedBy::Headers
         };
-        let last_resort = !contradicts && points.heads > -15 && points.place >= 20;
+        let fits = !contradicts && points.heads > -15;
+        let refused = behind && self.ended_by_refusal(c, s);
+        let last_resort = fits && (nested && points.place >= 20 || refused && points.heads > 0);
+        let on_known_way = fits && (nested || behind) && points.place > 0;
         let score = if content { score } else { score.min(ENOUGH - 1) };
         let start = self.axis.start(s).unwrap_or(0);
-        Some(Edge { client, server, score, by, nested, last_resort, equal, start })
+        Some(Edge { client, server, score, by, order, last_resort, on_known_way, equal, start })
     }
 
     /// The evidence in words.
@@ -110,7 +130,7 @@ impl Judge<'_> {
             let n = edge.equal;
             why.push(format!("{n} equal message{}", if n == 1 { "" } else { "s" }));
         }
-        if edge.nested {
+        if edge.order == Order::Within {
             why.push("one handshake within the other".to_owned());
         }
         why.join(", ")
@@ -162,20 +182,64 @@ impl Judge<'_> {
         !self.axis.before(same, start, answered) && !self.axis.before(same, answered_on, answered)
     }
 
-    fn place(&self, c: &Facts<'_>, s: &Facts<'_>, nested: bool) -> i32 {
-        let mut points = if matches!(self.axis, Axis::Apart) {
-            0
-        } else if nested {
-            20
-        } else if c.answered.is_some() && s.answered.is_some() {
-            -10
+    /// Was the server leg asked for once the client was answered, or answered only then: by a proxy
+    /// that takes every client on before it knows what its upstream says?
+    fn behind(&self, c: &Facts<'_>, s: &Facts<'_>) -> bool {
+        let (Some(answered), Some(start)) = (self.axis.answered(c), self.axis.start(s)) else {
+            return false;
+        };
+        let late = self.axis.answered(s).is_none_or(|on| on > answered);
+        // Packets do not tell how long: others' may stand between.
+        let soon = match self.axis {
+            Axis::Packets => c.answered.zip(s.start).is_some_and(|(answered, start)| {
+                answered.time.zip(start.time).is_some_and(|(a, b)| b.since(a) <= BEHIND)
+            }),
+            Axis::Times(_) => start <= self.axis.window(c),
+            Axis::Apart => true,
+        };
+        late && soon && c.status == Some(101)
+    }
+
+    /// Did the proxy end the client leg as soon as it was refused on the server leg?
+    fn ended_by_refusal(&self, c: &Facts<'_>, s: &Facts<'_>) -> bool {
+        let refused = s.status.is_some_and(|status| status != 101);
+        let end = c.leg.end.as_ref().filter(|end| end.by == Some(Direction::ToClient));
+        let told = s.answered.and_then(|o| o.time).zip(end.and_then(|end| end.origin.time));
+        let on_one_clock = matches!(self.axis, Axis::Packets);
+        refused
+            && on_one_clock
+            && told.is_some_and(|(told, end)| (0..ENDS_TOGETHER).contains(&end.since(told)))
+    }
+
+    fn order(&self, c: &Facts<'_>, s: &Facts<'_>) -> Order {
+        if self.nested(c, s) {
+            Order::Within
+        } else if self.behind(c, s) {
+            Order::Behind
         } else {
-            10
+            Order::Other
+        }
+    }
+
+    /// Was the server leg answered before the client leg for certain?
+    fn knew(&self, c: &Facts<'_>, s: &Facts<'_>) -> bool {
+        let same = c.leg.capture == s.leg.capture;
+        let answers = self.axis.answered(c).zip(self.axis.answered(s));
+        matches!(self.axis, Axis::Apart)
+            || answers.is_none_or(|(told, known)| self.axis.before(same, told, known))
+    }
+
+    fn place(&self, c: &Facts<'_>, s: &Facts<'_>, order: Order) -> i32 {
+        let mut points = match order {
+            _ if matches!(self.axis, Axis::Apart) => 0,
+            Order::Within => 20,
+            Order::Other if c.answered.is_some() && s.answered.is_some() => -10,
+            Order::Behind | Order::Other => 10,
         };
         points += match (c.status, s.status) {
             (Some(a), Some(b)) if a == b => 10,
-            // No proxy makes an upgrade of a refusal.
-            (Some(101), Some(_)) => -30,
+            // No proxy makes an upgrade of a refusal that it knows of.
+            (Some(101), Some(_)) if self.knew(c, s) => -30,
             (Some(_), Some(101)) => -10,
             _ => 0,
         };
@@ -311,11 +375,13 @@ fn heads(c: &Facts<'_>, s: &Facts<'_>) -> i32 {
         if twins.peek().is_none() {
             continue;
         }
-        if twins.any(|v| v == value) {
+        if twins.any(|v| same_line(name, v, value)) {
             // The version is 13 for everybody.
             equal += i32::from(name != "sec-websocket-version");
         } else {
             points -= match name.as_str() {
+                // A proxy that makes its own handshake has its own name.
+                "user-agent" if c.key != s.key => 10,
                 "user-agent" | "cookie" | "authorization" => 15,
                 "origin" | "sec-websocket-protocol" => 5,
                 _ => 2,
@@ -352,6 +418,8 @@ fn forwarded(c: &Facts<'_>, s: &Facts<'_>) -> i32 {
 pub(super) const ENOUGH: i32 = 60;
 /// For two legs that nothing contradicts and that have no other candidate.
 pub(super) const LAST_RESORT: i32 = 25;
+/// So much less is enough on the way that others were paired on.
+pub(super) const KNOWN_WAY: i32 = 15;
 /// 128 random bits.
 const KEY: i32 = 100;
 /// Both legs have messages and share none.

@@ -16,8 +16,8 @@ use super::evidence::{ENOUGH, Edge};
 #[derive(Debug, Default)]
 pub(super) struct Solved {
     pub(super) taken: Vec<Edge>,
-    /// Client legs that have good candidates, but no best one.
-    pub(super) disputed: Vec<usize>,
+    /// Client legs that have good candidates, but no best one; and those candidates' server legs.
+    pub(super) undecided: Vec<usize>,
 }
 
 impl Solved {
@@ -66,9 +66,12 @@ pub(super) fn solve(edges: Vec<Edge>, enough: i32) -> Solved {
     }
     let disputed =
         graph.clients().into_iter().filter(|c| graph.alive(&graph.of_client, *c).next().is_some());
-    let disputed = disputed.collect();
+    let mut undecided: Vec<usize> = disputed.collect();
+    let left = undecided.iter().flat_map(|client| graph.alive(&graph.of_client, *client));
+    let wanted: Vec<usize> = left.filter_map(|at| Some(graph.edges.get(at)?.server)).collect();
+    undecided.extend(wanted);
     let taken = taken.into_iter().filter_map(|at| graph.edges.get(at).cloned()).collect();
-    Solved { taken, disputed }
+    Solved { taken, undecided }
 }
 
 struct Graph {
@@ -180,6 +183,7 @@ const CHAIN_MESSAGES: u32 = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::pair::evidence::Order;
 
     fn edge(client: usize, server: usize, score: i32) -> Edge {
         Edge {
@@ -187,8 +191,9 @@ mod tests {
             server,
             score,
             by: MatchedBy::Headers,
-            nested: true,
+            order: Order::Within,
             last_resort: true,
+            on_known_way: true,
             equal: 0,
             start: i64::try_from(server).unwrap(),
         }
@@ -215,7 +220,7 @@ mod tests {
         let all = vec![edge(0, 10, 90), edge(0, 11, 90), edge(1, 10, 90), edge(1, 11, 90)];
         let solved = solve(all, ENOUGH);
         assert!(solved.taken.is_empty());
-        assert_eq!(solved.disputed, [0, 1]);
+        assert_eq!(solved.undecided, [0, 1, 10, 11, 10, 11]);
     }
 
     #[test]
