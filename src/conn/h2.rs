@@ -24,6 +24,7 @@ use crate::http::{CutBy, HeldPiece};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin, PerDirection};
+use crate::ws::extension::names_other;
 use crate::ws::handshake;
 use crate::ws::session::{Session, Setup};
 
@@ -249,6 +250,7 @@ impl<S: Sink> Conns<S> {
             synced,
             // A whole answer tells what was agreed; what was not offered can not have been.
             handshake_known: answered || offer_known,
+            other_extension: judged.extensions.as_deref().is_some_and(names_other),
         };
         h2.lives.insert(stream, Live::new(info, setup));
         let client = Direction::ToServer;
@@ -383,6 +385,7 @@ impl<S: Sink> Conns<S> {
             begin: begin.time,
             synced: PerDirection { to_server: false, to_client: false },
             handshake_known: false,
+            other_extension: false,
         };
         h2.lives.insert(stream, Live::new(info, setup));
         for (side, event) in probe.replay() {

@@ -392,15 +392,26 @@ impl Facts {
             // RFC 6455 section 5.5.1: a Close is answered with a Close.
             Some(dir) if !both && !self.blind[dir.flip()] => {
                 let packet = self.closes[dir].as_ref().map_or(PacketNo(0), |c| c.origin.packet);
-                notes.push(Note::new(
-                    NoteCode::CloseUnanswered,
-                    dir.flip().into(),
-                    format!(
-                        "the {}'s Close (packet {packet}) was not answered by the {}",
-                        dir.sender(),
-                        dir.flip().sender()
+                let (who, other) = (dir.sender(), dir.flip().sender());
+                // Behind its RST nothing can reach a side any more, so it left the other no way to answer.
+                let (blame, text) = match self.reset {
+                    Some((by, origin)) if by == dir && self.fins[dir.flip()].is_none() => (
+                        dir,
+                        format!(
+                            "the {who}'s Close (packet {packet}) could not be answered by the {other}: \
+                             the {who} reset {} itself in packet {}",
+                            self.rst_of.name(),
+                            origin.packet
+                        ),
                     ),
-                ));
+                    _ => (
+                        dir.flip(),
+                        format!(
+                            "the {who}'s Close (packet {packet}) was not answered by the {other}"
+                        ),
+                    ),
+                };
+                notes.push(Note::new(NoteCode::CloseUnanswered, blame.into(), text));
             }
             // Section 7.1.2: ending begins with a Close frame.
             None if !self.blind.to_server && !self.blind.to_client => {
@@ -555,6 +566,23 @@ mod tests {
         let got = facts.explain(Finish::Tcp);
         assert!(got.notes.is_empty());
         assert!(got.cause.contains("unknown"), "{}", got.cause);
+    }
+
+    #[test]
+    fn who_resets_behind_its_close_leaves_it_unanswered_itself() {
+        let mut facts = Facts { first_close: Some(C), ..Facts::default() };
+        facts.closes.to_server = Some(close(1000, at(10, 1000)));
+        facts.act(C, at(10, 1000), None);
+        facts.reset = Some((C, at(11, 1001)));
+        let got = facts.explain(Finish::Tcp);
+        let note = got.notes.iter().find(|n| n.code == NoteCode::CloseUnanswered).unwrap();
+        assert_eq!(note.blame, Blame::Client);
+        assert!(note.text.ends_with("the client reset TCP itself in packet 11"), "{}", note.text);
+        // The server had gone before: it is the one that did not answer.
+        facts.fins.to_client = Some(at(11, 1001));
+        let got = facts.explain(Finish::Tcp);
+        let note = got.notes.iter().find(|n| n.code == NoteCode::CloseUnanswered).unwrap();
+        assert_eq!(note.blame, Blame::Server);
     }
 
     #[test]

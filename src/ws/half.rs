@@ -115,7 +115,7 @@ impl Half {
                 // RFC 6455 section 4.1: a client sends nothing behind its request before it has the answer.
                 let waited = setup.handshake_known && dir == Direction::ToServer;
                 let prior = if waited { FLUSHED } else { 0 };
-                Stage::Lost(Box::new(Finder::new(shape(dir, setup.rsv1()), prior)))
+                Stage::Lost(Box::new(Finder::new(shape(dir, setup), prior)))
             },
             decoder: Decoder::default(),
             frame_begin: Origin::default(),

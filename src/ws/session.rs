@@ -28,6 +28,9 @@ pub struct Setup {
     pub synced: PerDirection<bool>,
     /// The handshake was captured, so that what was not agreed in it is a fault.
     pub handshake_known: bool,
+    /// An extension was agreed, or may have been, that is not known here: RSV bits may be its, and the
+    /// data of frames that have them.
+    pub other_extension: bool,
 }
 
 impl Default for Setup {
@@ -37,6 +40,7 @@ impl Default for Setup {
             begin: None,
             synced: PerDirection { to_server: true, to_client: true },
             handshake_known: true,
+            other_extension: false,
         }
     }
 }
