@@ -275,10 +275,7 @@ impl Counter {
             Outcome::Whole => {}
             Outcome::Corrupt => push(self.note_if_agreed(
                 NoteCode::InflateFailed,
-                format!(
-                    "{who} message {no} can not be inflated: invalid data after {} bytes",
-                    got.len
-                ),
+                format!("{who} message {no} can not be inflated: it is not valid DEFLATE data"),
             )),
             Outcome::EndsEarly => push(self.note_if_agreed(
                 NoteCode::InflateFailed,
