@@ -338,7 +338,8 @@ impl Counter {
             NoteCode::InflateFailed,
             format!(
                 "{} message {no} is compressed to no bytes at all, where an empty one takes the byte \
-                 00: it is read as empty here, but receivers lose their step in what follows",
+                 00: it is read as empty here, but receivers that inflate all as one \
+                 stream lose their step in what follows",
                 self.dir.sender()
             ),
         )

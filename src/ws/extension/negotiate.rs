@@ -108,7 +108,7 @@ fn judge_offers(offers: &[Extension], accepted: &[Accepted], notes: &mut Vec<Not
 enum Compression {
     /// `permessage-deflate` (RFC 7692 section 7).
     PerMessage,
-    /// `deflate-frame`, also under WebKit's name `x-webkit-deflate-frame`
+    /// `deflate-frame`, also known as `x-webkit-deflate-frame`
     /// (draft-tyoshino-hybi-websocket-perframe-deflate-06).
     PerFrame,
 }

@@ -487,15 +487,15 @@ fn a_close_without_answer_is_noted_once_tcp_is_over() {
 #[test]
 fn a_pong_that_answers_is_due_until_the_peers_close_has_come() {
     let close = |dir| Step::Data(dir, frame(dir, 0x88, &[0x03, 0xe8]));
-    let (ping, pong) = (frame(S, 0x89, b"srv"), Step::Data(C, frame(C, 0x8a, b"srv")));
-    let ping = Step::Data(S, ping);
-    let crossing = [ping.clone(), close(C), pong.clone(), close(S)];
+    let asked = Step::Data(S, frame(S, 0x89, b"srv"));
+    let answer = Step::Data(C, frame(C, 0x8a, b"srv"));
+    let crossing = [asked.clone(), close(C), answer.clone(), close(S)];
     assert!(given(Setup::default(), &crossing).codes.is_empty());
-    let later = [close(C), ping.clone(), pong.clone(), close(S)];
+    let later = [close(C), asked.clone(), answer.clone(), close(S)];
     assert!(given(Setup::default(), &later).codes.is_empty());
-    let late = [ping, close(C), close(S), pong.clone()];
+    let late = [asked, close(C), close(S), answer.clone()];
     assert_eq!(given(Setup::default(), &late).codes, ["control-after-close"]);
-    let unasked = given(Setup::default(), &[close(C), pong]);
+    let unasked = given(Setup::default(), &[close(C), answer]);
     assert_eq!(unasked.codes, ["control-after-close", "pong-unsolicited"]);
 }
 
