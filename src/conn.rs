@@ -393,6 +393,7 @@ impl<S: Sink> Conns<S> {
                     // A whole answer tells what was agreed, whatever the request was.
                     handshake_known: true,
                     other_extension: judged.extensions.as_deref().is_some_and(names_other),
+                    invalid_answer: judged.outcome == Outcome::Invalid,
                 };
                 conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
                 self.replay_held(flow, conn, &mut http)?;
@@ -516,6 +517,7 @@ impl<S: Sink> Conns<S> {
             synced: PerDirection { to_server: client_synced, to_client: false },
             handshake_known,
             other_extension: false,
+            invalid_answer: false,
         };
         conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
         ControlFlow::Continue(())

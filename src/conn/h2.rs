@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 
 use super::probe::{Probe, Verdict};
 use super::{Conn, Conns, Live};
-use crate::event::{Handshake, HttpVersion, Sink};
+use crate::event::{Handshake, HttpVersion, Outcome, Sink};
 use crate::flow::{Finish, FlowInfo, StreamEvent};
 use crate::http::h2::{Http2, Opened, Step};
 use crate::http::{CutBy, HeldPiece};
@@ -251,6 +251,7 @@ impl<S: Sink> Conns<S> {
             // A whole answer tells what was agreed; what was not offered can not have been.
             handshake_known: answered || offer_known,
             other_extension: judged.extensions.as_deref().is_some_and(names_other),
+            invalid_answer: judged.outcome == Outcome::Invalid,
         };
         h2.lives.insert(stream, Live::new(info, setup));
         let client = Direction::ToServer;
@@ -386,6 +387,7 @@ impl<S: Sink> Conns<S> {
             synced: PerDirection { to_server: false, to_client: false },
             handshake_known: false,
             other_extension: false,
+            invalid_answer: false,
         };
         h2.lives.insert(stream, Live::new(info, setup));
         for (side, event) in probe.replay() {

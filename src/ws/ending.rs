@@ -110,6 +110,8 @@ pub struct Facts {
     pub blind: PerDirection<bool>,
     /// Pings without pong, by the direction of the ping.
     pub unanswered: PerDirection<Unanswered>,
+    /// The client had to fail the connection because of the answer, and sent no frame.
+    pub failed_opening: bool,
 }
 
 /// The ending, explained.
@@ -153,6 +155,12 @@ impl Facts {
     /// Remembers the first act.
     pub fn act(&mut self, dir: Direction, origin: Origin, before: Option<Origin>) {
         self.first_act.get_or_insert(FirstAct { dir, origin, before });
+    }
+
+    /// The first act was the client's, which had to. RFC 6455 section 7.1.7: without a Close, since the
+    /// connection was not established for it.
+    fn gave_up_opening(&self, act: FirstAct) -> bool {
+        self.failed_opening && act.dir == Direction::ToServer
     }
 
     /// The first act was the RST.
@@ -317,6 +325,10 @@ impl Facts {
                 origin.packet
             );
         }
+        if self.gave_up_opening(act) {
+            text.push_str(": after such an answer it has to fail the connection");
+            return text;
+        }
         let _ = write!(text, "; on this leg that is the {who} itself or a proxy in its place");
         text
     }
@@ -415,7 +427,7 @@ impl Facts {
             }
             // Section 7.1.2: ending begins with a Close frame.
             None if !self.blind.to_server && !self.blind.to_client => {
-                if let Some(act) = self.first_act {
+                if let Some(act) = self.first_act.filter(|act| !self.gave_up_opening(*act)) {
                     notes.push(Note::new(
                         NoteCode::NoCloseFrame,
                         act.dir.into(),
@@ -566,6 +578,21 @@ mod tests {
         let got = facts.explain(Finish::Tcp);
         assert!(got.notes.is_empty());
         assert!(got.cause.contains("unknown"), "{}", got.cause);
+    }
+
+    #[test]
+    fn a_client_that_fails_the_opening_handshake_owes_no_close() {
+        let mut facts = Facts { failed_opening: true, ..Facts::default() };
+        facts.fins.to_server = Some(at(6, 5));
+        facts.act(C, at(6, 5), None);
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!(codes(&got), [""; 0]);
+        assert!(got.cause.ends_with("it has to fail the connection"), "{}", got.cause);
+        // The server that gave the answer takes it to be open.
+        let mut facts = Facts { failed_opening: true, ..Facts::default() };
+        facts.fins.to_client = Some(at(6, 5));
+        facts.act(S, at(6, 5), None);
+        assert_eq!(codes(&facts.explain(Finish::Tcp)), ["no-close-frame"]);
     }
 
     #[test]

@@ -201,6 +201,11 @@ impl Half {
         }
     }
 
+    /// Any frame of it was seen.
+    pub(super) const fn has_sent(&self) -> bool {
+        self.frames > 0
+    }
+
     /// Something of it was not read.
     pub(super) const fn is_blind(&self) -> bool {
         !matches!(self.stage, Stage::InStep) || self.unread > 0
