@@ -32,6 +32,7 @@ use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::tls::KeyLog;
 use crate::units::{ConnKey, Direction, Origin, PacketNo, PerDirection};
+use crate::ws::extension::names_other;
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
 use h2::Streams;
@@ -391,6 +392,8 @@ impl<S: Sink> Conns<S> {
                     synced: PerDirection { to_server: request_whole, to_client: true },
                     // A whole answer tells what was agreed, whatever the request was.
                     handshake_known: true,
+                    other_extension: judged.extensions.as_deref().is_some_and(names_other),
+                    invalid_answer: judged.outcome == Outcome::Invalid,
                 };
                 conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
                 self.replay_held(flow, conn, &mut http)?;
@@ -513,6 +516,8 @@ impl<S: Sink> Conns<S> {
             begin: flow.begin.time,
             synced: PerDirection { to_server: client_synced, to_client: false },
             handshake_known,
+            other_extension: false,
+            invalid_answer: false,
         };
         conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
         ControlFlow::Continue(())

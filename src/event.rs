@@ -205,7 +205,7 @@ pub struct Handshake {
     pub subprotocol: Option<String>,
     /// The extensions that the server accepted, as sent.
     pub extensions: Option<String>,
-    /// What permessage-deflate (or `x-webkit-deflate-frame`) was agreed; `None` when neither was.
+    /// What permessage-deflate (or `deflate-frame`) was agreed; `None` when neither was.
     pub deflate: Option<DeflateAgreement>,
     /// What is to be said of it.
     pub notes: Vec<Note>,
@@ -277,7 +277,7 @@ impl Outcome {
 pub struct DeflateAgreement {
     /// What each sender may do.
     pub sides: PerDirection<DeflateSide>,
-    /// True for `x-webkit-deflate-frame`: each frame is compressed on its own, RSV1 on each.
+    /// True for `deflate-frame` and `x-webkit-deflate-frame`: each frame is compressed on its own, RSV1 on each.
     pub per_frame: bool,
     /// True when the parameters were presumed (the answer is missing from the capture) and so may
     /// not be used to blame a peer.

@@ -153,6 +153,8 @@ pub struct Http1 {
     server_seen: bool,
     /// What ended the server's side.
     ended: Option<CutBy>,
+    /// The client's FIN, before that.
+    left: Option<CutBy>,
 }
 
 /// One direction.
@@ -258,6 +260,7 @@ impl Http1 {
             requests_lost: false,
             server_seen: false,
             ended: None,
+            left: None,
         }
     }
 
@@ -319,9 +322,12 @@ impl Http1 {
         self.settle_request(limits);
         let half = matches!(by, CutBy::Fin(Direction::ToServer, _));
         if half && self.ended.is_none() {
+            self.left.get_or_insert(by);
             return None;
         }
-        let by = *self.ended.get_or_insert(by);
+        // A server that has not begun to answer a client that left did not break off first.
+        let first = self.left.filter(|_| !self.answer_begun()).unwrap_or(by);
+        let by = *self.ended.get_or_insert(first);
         self.settle_stray().or_else(|| self.cut_short(by).map(Step::Unanswered))
     }
 

@@ -17,13 +17,14 @@ use std::ops::ControlFlow;
 
 use super::probe::{Probe, Verdict};
 use super::{Conn, Conns, Live};
-use crate::event::{Handshake, HttpVersion, Sink};
+use crate::event::{Handshake, HttpVersion, Outcome, Sink};
 use crate::flow::{Finish, FlowInfo, StreamEvent};
 use crate::http::h2::{Http2, Opened, Step};
 use crate::http::{CutBy, HeldPiece};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin, PerDirection};
+use crate::ws::extension::names_other;
 use crate::ws::handshake;
 use crate::ws::session::{Session, Setup};
 
@@ -249,6 +250,8 @@ impl<S: Sink> Conns<S> {
             synced,
             // A whole answer tells what was agreed; what was not offered can not have been.
             handshake_known: answered || offer_known,
+            other_extension: judged.extensions.as_deref().is_some_and(names_other),
+            invalid_answer: judged.outcome == Outcome::Invalid,
         };
         h2.lives.insert(stream, Live::new(info, setup));
         let client = Direction::ToServer;
@@ -383,6 +386,8 @@ impl<S: Sink> Conns<S> {
             begin: begin.time,
             synced: PerDirection { to_server: false, to_client: false },
             handshake_known: false,
+            other_extension: false,
+            invalid_answer: false,
         };
         h2.lives.insert(stream, Live::new(info, setup));
         for (side, event) in probe.replay() {

@@ -529,8 +529,19 @@ mod ends {
     fn server_may_answer_after_the_clients_fin() {
         let got = lawful(&[C(REQUEST), FinC, S(SWITCH)]);
         assert!(matches!(got.steps[..], [Step::Switched(_)]), "{got:?}");
+    }
+
+    #[test]
+    fn a_client_that_left_before_any_answer_is_the_one_that_broke_off() {
+        let left = CutBy::Fin(ToServer, packet(2));
         let got = lawful(&[C(REQUEST), FinC, FinS]);
-        assert_eq!(only(&got).answer, Answer::Cut { seen: 0, by: CutBy::Fin(ToClient, packet(3)) });
+        assert_eq!(only(&got).answer, Answer::Cut { seen: 0, by: left });
+        let got = lawful(&[C(REQUEST), FinC, RstS]);
+        assert_eq!(only(&got).answer, Answer::Cut { seen: 0, by: left });
+        // The server was still answering, and stopped.
+        let got = lawful(&[C(REQUEST), FinC, S(&SWITCH[..49]), FinS]);
+        let by = CutBy::Fin(ToClient, packet(4));
+        assert_eq!(only(&got).answer, Answer::Cut { seen: 49, by });
         let got = lawful(&[FinS, C(REQUEST)]);
         let by = CutBy::Fin(ToClient, packet(1));
         assert_eq!(got.last.unwrap().answer, Answer::Cut { seen: 0, by });

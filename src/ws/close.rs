@@ -78,7 +78,9 @@ pub const fn code_meaning(code: u16) -> &'static str {
         1001 => "going away: a server that shuts down or reloads, or a page that was left",
         1002 => "protocol error: it could not accept a frame of its peer",
         1003 => "unsupported data: it cannot take this kind of message",
-        1007 => "invalid payload: a text message was not UTF-8",
+        1007 => {
+            "invalid payload: data that do not fit the message's type, such as text that is not UTF-8"
+        }
         1008 => "policy violation: authentication, quota, or a rule of the application",
         1009 => "message too big: its limit on the size of a message was exceeded",
         1010 => "the server did not agree to an extension that the client needs",

@@ -3,6 +3,7 @@
 //!
 //! Gets: headers, Closes, losses. Gives: notes. Keeps: the last key, counts, where the Close stood.
 
+use crate::event::Opcode;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin};
 use crate::ws::frame::Header;
@@ -31,7 +32,17 @@ impl Conduct {
         budget: usize,
     ) {
         self.judge_key(header.mask, place, notes, budget);
-        self.judge_after_close(header, place, notes, budget);
+        if header.opcode != Opcode::Pong {
+            self.judge_after_close(header.opcode, place, notes, budget);
+        }
+    }
+
+    /// Judges a pong, of which only its payload tells whether it answers a ping. RFC 6455 section 5.5.2:
+    /// one that does is due until the peer's Close has come, be the sender's own under way.
+    pub(super) fn judge_pong(&self, is_due: bool, place: Place, notes: &mut Notes, budget: usize) {
+        if !is_due {
+            self.judge_after_close(Opcode::Pong, place, notes, budget);
+        }
     }
 
     /// Takes the key of a frame, if nothing is to be said of it; otherwise it is still to be judged.
@@ -87,9 +98,9 @@ impl Conduct {
     }
 
     /// RFC 6455 section 5.5.1: after a Close no more data; and nothing else has a use either.
-    fn judge_after_close(&self, header: &Header, place: Place, notes: &mut Notes, budget: usize) {
+    fn judge_after_close(&self, opcode: Opcode, place: Place, notes: &mut Notes, budget: usize) {
         let Some(close) = self.close.filter(|_| !self.lost_since_close) else { return };
-        let code = if header.opcode.is_control() {
+        let code = if opcode.is_control() {
             NoteCode::ControlAfterClose
         } else {
             NoteCode::DataAfterClose

@@ -110,6 +110,8 @@ pub struct Facts {
     pub blind: PerDirection<bool>,
     /// Pings without pong, by the direction of the ping.
     pub unanswered: PerDirection<Unanswered>,
+    /// The client had to fail the connection because of the answer, and sent no frame.
+    pub failed_opening: bool,
 }
 
 /// The ending, explained.
@@ -153,6 +155,12 @@ impl Facts {
     /// Remembers the first act.
     pub fn act(&mut self, dir: Direction, origin: Origin, before: Option<Origin>) {
         self.first_act.get_or_insert(FirstAct { dir, origin, before });
+    }
+
+    /// The first act was the client's, which had to. RFC 6455 section 7.1.7: without a Close, since the
+    /// connection was not established for it.
+    fn gave_up_opening(&self, act: FirstAct) -> bool {
+        self.failed_opening && act.dir == Direction::ToServer
     }
 
     /// The first act was the RST.
@@ -317,6 +325,10 @@ impl Facts {
                 origin.packet
             );
         }
+        if self.gave_up_opening(act) {
+            text.push_str(": after such an answer it has to fail the connection");
+            return text;
+        }
         let _ = write!(text, "; on this leg that is the {who} itself or a proxy in its place");
         text
     }
@@ -392,19 +404,30 @@ impl Facts {
             // RFC 6455 section 5.5.1: a Close is answered with a Close.
             Some(dir) if !both && !self.blind[dir.flip()] => {
                 let packet = self.closes[dir].as_ref().map_or(PacketNo(0), |c| c.origin.packet);
-                notes.push(Note::new(
-                    NoteCode::CloseUnanswered,
-                    dir.flip().into(),
-                    format!(
-                        "the {}'s Close (packet {packet}) was not answered by the {}",
-                        dir.sender(),
-                        dir.flip().sender()
+                let (who, other) = (dir.sender(), dir.flip().sender());
+                // Behind its RST nothing can reach a side any more, so it left the other no way to answer.
+                let (blame, text) = match self.reset {
+                    Some((by, origin)) if by == dir && self.fins[dir.flip()].is_none() => (
+                        dir,
+                        format!(
+                            "the {who}'s Close (packet {packet}) could not be answered by the {other}: \
+                             the {who} reset {} itself in packet {}",
+                            self.rst_of.name(),
+                            origin.packet
+                        ),
                     ),
-                ));
+                    _ => (
+                        dir.flip(),
+                        format!(
+                            "the {who}'s Close (packet {packet}) was not answered by the {other}"
+                        ),
+                    ),
+                };
+                notes.push(Note::new(NoteCode::CloseUnanswered, blame.into(), text));
             }
             // Section 7.1.2: ending begins with a Close frame.
             None if !self.blind.to_server && !self.blind.to_client => {
-                if let Some(act) = self.first_act {
+                if let Some(act) = self.first_act.filter(|act| !self.gave_up_opening(*act)) {
                     notes.push(Note::new(
                         NoteCode::NoCloseFrame,
                         act.dir.into(),
@@ -555,6 +578,38 @@ mod tests {
         let got = facts.explain(Finish::Tcp);
         assert!(got.notes.is_empty());
         assert!(got.cause.contains("unknown"), "{}", got.cause);
+    }
+
+    #[test]
+    fn a_client_that_fails_the_opening_handshake_owes_no_close() {
+        let mut facts = Facts { failed_opening: true, ..Facts::default() };
+        facts.fins.to_server = Some(at(6, 5));
+        facts.act(C, at(6, 5), None);
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!(codes(&got), [""; 0]);
+        assert!(got.cause.ends_with("it has to fail the connection"), "{}", got.cause);
+        // The server that gave the answer takes it to be open.
+        let mut facts = Facts { failed_opening: true, ..Facts::default() };
+        facts.fins.to_client = Some(at(6, 5));
+        facts.act(S, at(6, 5), None);
+        assert_eq!(codes(&facts.explain(Finish::Tcp)), ["no-close-frame"]);
+    }
+
+    #[test]
+    fn who_resets_behind_its_close_leaves_it_unanswered_itself() {
+        let mut facts = Facts { first_close: Some(C), ..Facts::default() };
+        facts.closes.to_server = Some(close(1000, at(10, 1000)));
+        facts.act(C, at(10, 1000), None);
+        facts.reset = Some((C, at(11, 1001)));
+        let got = facts.explain(Finish::Tcp);
+        let note = got.notes.iter().find(|n| n.code == NoteCode::CloseUnanswered).unwrap();
+        assert_eq!(note.blame, Blame::Client);
+        assert!(note.text.ends_with("the client reset TCP itself in packet 11"), "{}", note.text);
+        // The server had gone before: it is the one that did not answer.
+        facts.fins.to_client = Some(at(11, 1001));
+        let got = facts.explain(Finish::Tcp);
+        let note = got.notes.iter().find(|n| n.code == NoteCode::CloseUnanswered).unwrap();
+        assert_eq!(note.blame, Blame::Server);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::fmt;
 
 mod negotiate;
 
-pub use negotiate::{Accepted, Negotiation, negotiate, presume};
+pub use negotiate::{Accepted, Negotiation, names_other, negotiate, presume};
 
 /// An element of the list: an extension offered, or accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -309,6 +309,8 @@ pub fn session(data: &[u8]) {
         begin: Some(Timestamp(0)),
         synced: PerDirection { to_server: synced, to_client: true },
         handshake_known: flags & 32 == 0,
+        other_extension: flags & 64 != 0,
+        invalid_answer: flags & 128 != 0,
     };
     let mut steps = Vec::new();
     let mut input = rest;

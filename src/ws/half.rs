@@ -115,7 +115,7 @@ impl Half {
                 // RFC 6455 section 4.1: a client sends nothing behind its request before it has the answer.
                 let waited = setup.handshake_known && dir == Direction::ToServer;
                 let prior = if waited { FLUSHED } else { 0 };
-                Stage::Lost(Box::new(Finder::new(shape(dir, setup.rsv1()), prior)))
+                Stage::Lost(Box::new(Finder::new(shape(dir, setup), prior)))
             },
             decoder: Decoder::default(),
             frame_begin: Origin::default(),
@@ -199,6 +199,11 @@ impl Half {
         if let Stage::Lost(finder) = &mut self.stage {
             finder.shed();
         }
+    }
+
+    /// Any frame of it was seen.
+    pub(super) const fn has_sent(&self) -> bool {
+        self.frames > 0
     }
 
     /// Something of it was not read.

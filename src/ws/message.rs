@@ -31,6 +31,8 @@ pub(super) struct Head {
     pub(super) over: bool,
     /// They were kept, until all connections together were over their limit.
     pub(super) shed: bool,
+    /// An extension that is not known here may have changed its bytes.
+    pub(super) encoded: bool,
 }
 
 /// A message whose last frame has not come yet.
@@ -159,6 +161,9 @@ impl Counter {
             self.lose_if(true, Loss::Capture);
             return self.emit(no, &head, 0, Payload::Data(&[]), &mut notes, origin, out);
         }
+        if bytes.is_empty() && self.judged {
+            notes.push(self.compressed_to_nothing(no), budget);
+        }
         let mut shared = std::mem::take(&mut out.scratch.inflater);
         let got = self.inflate(&head, bytes, &mut shared, out.limits);
         self.note_inflated(no, &got, &mut notes, out.limits);
@@ -194,7 +199,7 @@ impl Counter {
         self.inflater.as_deref().map_or(&[], |inflater| inflater.plain(inflated, shared))
     }
 
-    /// Inflates one frame of `x-webkit-deflate-frame` and replaces its bytes, from `start` on.
+    /// Inflates one frame of `deflate-frame` and replaces its bytes, from `start` on.
     pub(super) fn inflate_frame<S>(&mut self, open: &mut Open, start: usize, out: &mut Out<'_, S>) {
         let mut shared = std::mem::take(&mut out.scratch.inflater);
         let frame = open.bytes.get(start..).unwrap_or(&[]);
@@ -245,7 +250,7 @@ impl Counter {
         if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
             return Payload::Text(text);
         }
-        if head.whole {
+        if head.whole && !head.encoded {
             let at = simdutf8::compat::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to());
             let byte = bytes.get(at).copied().unwrap_or(0);
             notes.push(
@@ -270,10 +275,7 @@ impl Counter {
             Outcome::Whole => {}
             Outcome::Corrupt => push(self.note_if_agreed(
                 NoteCode::InflateFailed,
-                format!(
-                    "{who} message {no} can not be inflated: invalid data after {} bytes",
-                    got.len
-                ),
+                format!("{who} message {no} can not be inflated: it is not valid DEFLATE data"),
             )),
             Outcome::EndsEarly => push(self.note_if_agreed(
                 NoteCode::InflateFailed,
@@ -327,6 +329,20 @@ impl Counter {
                 ),
             ));
         }
+    }
+
+    /// RFC 7692 section 7.2.1: at least the header of the block whose last 4 bytes are taken off is left.
+    /// Those 4, put back behind nothing, are read as the header of another.
+    fn compressed_to_nothing(&self, no: MessageNo) -> Note {
+        self.note(
+            NoteCode::InflateFailed,
+            format!(
+                "{} message {no} is compressed to no bytes at all, where an empty one takes the byte \
+                 00: it is read as empty here, but receivers that inflate all as one \
+                 stream lose their step in what follows",
+                self.dir.sender()
+            ),
+        )
     }
 
     fn over_limit(&self, no: MessageNo, head: &Head, limit: usize) -> Note {

@@ -30,7 +30,7 @@ pub struct Shape {
     pub masked: bool,
     /// RSV1 may be set: compression was agreed, or is not ruled out.
     pub rsv1: bool,
-    /// RSV1 may also be set on continuations (`x-webkit-deflate-frame`).
+    /// RSV1 may also be set on continuations (`deflate-frame`).
     pub rsv1_anywhere: bool,
 }
 

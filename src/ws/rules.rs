@@ -19,7 +19,7 @@ pub enum Rsv1 {
     Unknown,
     /// A compressed message, on its first frame (permessage-deflate).
     Message,
-    /// A compressed frame, on each (`x-webkit-deflate-frame`).
+    /// A compressed frame, on each (`deflate-frame`).
     Frame,
 }
 
@@ -152,7 +152,15 @@ pub fn is_plain(header: &Header, dir: Direction, rsv1: Rsv1) -> bool {
 
 /// Judges one header by itself. Returns how many of its few fixed bits are wrong: several at once
 /// are a sign that these bytes are no frame.
-pub fn judge(header: &Header, place: Place, rsv1: Rsv1, mut note: impl FnMut(Note)) -> u32 {
+///
+/// With `other_extension` one was agreed of which nothing is known.
+pub fn judge(
+    header: &Header,
+    place: Place,
+    rsv1: Rsv1,
+    other_extension: bool,
+    mut note: impl FnMut(Note),
+) -> u32 {
     let mut wrong = 0;
     // RFC 6455 section 5.1: a client MUST mask all frames, a server MUST NOT mask any.
     match (place.dir, header.mask) {
@@ -178,7 +186,7 @@ pub fn judge(header: &Header, place: Place, rsv1: Rsv1, mut note: impl FnMut(Not
             format!("{place} has opcode {bits:#x}, a reserved {kind} opcode"),
         ));
     }
-    wrong += u32::from(reserved_bits(header, place, rsv1, &mut note));
+    wrong += u32::from(reserved_bits(header, place, rsv1, other_extension, &mut note));
     if header.opcode.is_control() {
         // Section 5.5: at most 125 bytes, and not fragmented. Longer ones are still skipped by
         // length, to stay in step.
@@ -220,7 +228,13 @@ pub fn judge(header: &Header, place: Place, rsv1: Rsv1, mut note: impl FnMut(Not
 }
 
 /// Section 5.2: RSV bits MUST be 0 unless an extension that defines them was negotiated.
-fn reserved_bits(header: &Header, place: Place, rsv1: Rsv1, note: &mut impl FnMut(Note)) -> bool {
+fn reserved_bits(
+    header: &Header,
+    place: Place,
+    rsv1: Rsv1,
+    other_extension: bool,
+    note: &mut impl FnMut(Note),
+) -> bool {
     if header.rsv == 0 || rsv1 == Rsv1::Unknown {
         // Without the handshake it is not known which extensions there are.
         return false;
@@ -243,7 +257,7 @@ fn reserved_bits(header: &Header, place: Place, rsv1: Rsv1, note: &mut impl FnMu
             ));
         }
     }
-    if others != 0 {
+    if others != 0 && !other_extension {
         wrong = true;
         let names = (1..=3)
             .filter(|n| others & (0b1000 >> n) != 0)
@@ -266,7 +280,7 @@ mod tests {
         let header = Header::split(bytes).unwrap().0;
         let mut out = Vec::new();
         let place = Place { dir, no: 3, packet: PacketNo(17) };
-        judge(&header, place, rsv1, |note| {
+        judge(&header, place, rsv1, false, |note| {
             assert!(note.text.starts_with(dir.sender()), "{}", note.text);
             assert!(note.text.contains("frame 3 (packet 17)"), "{}", note.text);
             out.push(note.code.as_str());

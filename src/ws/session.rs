@@ -28,6 +28,11 @@ pub struct Setup {
     pub synced: PerDirection<bool>,
     /// The handshake was captured, so that what was not agreed in it is a fault.
     pub handshake_known: bool,
+    /// An extension was agreed, or may have been, that is not known here: RSV bits may be its, and the
+    /// data of frames that have them.
+    pub other_extension: bool,
+    /// The answer was one that the client must fail the connection on.
+    pub invalid_answer: bool,
 }
 
 impl Default for Setup {
@@ -37,6 +42,8 @@ impl Default for Setup {
             begin: None,
             synced: PerDirection { to_server: true, to_client: true },
             handshake_known: true,
+            other_extension: false,
+            invalid_answer: false,
         }
     }
 }
@@ -389,6 +396,7 @@ impl Session {
     fn summary(&mut self, why: Finish, budget: usize) -> End {
         let common = &mut self.common;
         let mut facts = common.facts.take().unwrap_or_default();
+        facts.failed_opening = common.setup.invalid_answer && !self.halves.to_server.has_sent();
         facts.blind = common.blind;
         for dir in Direction::BOTH {
             let half = &mut self.halves[dir];

@@ -247,11 +247,14 @@ pub(super) const DATA_AFTER_CLOSE: Explanation = Explanation {
 
 pub(super) const CONTROL_AFTER_CLOSE: Explanation = Explanation {
     title: "A control frame after the Close",
-    rule: "A Ping, Pong or second Close of the side that had sent its Close already.",
-    demands: "RFC 6455 §5.5.1 forbids data after the Close; §1.4 has it that nothing more follows it.",
+    rule: "A Ping, a Pong that answers nothing or comes when the peer's Close was there too, or a second Close, of the side that had sent its Close already.",
+    demands: "RFC 6455 §5.5.1 forbids data after the Close; §1.4 has it that nothing more follows it. Only a Pong is still due (§5.5.2) while the peer's Close has not come.",
     who: "sender",
     why: "Harmless mostly: the peer ignores it.",
-    causes: &["a heartbeat timer that was not stopped", "an automatic pong under way"],
+    causes: &[
+        "a heartbeat timer that was not stopped",
+        "an automatic pong that crosses the peer's Close",
+    ],
     fix: "Stop the timer when closing.",
     ..BASE
 };
@@ -330,6 +333,7 @@ pub(super) const INFLATE: Explanation = Explanation {
     causes: &[
         "gzip or zlib headers around the data: it must be raw DEFLATE",
         "a sender whose compressor was reset although context takeover was agreed, or not reset although it was declined",
+        "an empty message sent as no bytes at all: a second flush gives zlib nothing to write, and the byte 00 has to be sent (RFC 7692 §7.2.3.6)",
         "messages compressed in one order and sent in another",
         "a proxy that changed payload bytes",
     ],

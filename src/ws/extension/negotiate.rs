@@ -65,6 +65,11 @@ pub fn presume(request: &Fields) -> Option<DeflateAgreement> {
     })
 }
 
+/// Does this value of the header name an extension whose bits and data are not known here.
+pub fn names_other(value: &str) -> bool {
+    parse([value.as_bytes()]).extensions.iter().any(|e| Compression::of(&e.name).is_none())
+}
+
 const HEADER: &str = "Sec-WebSocket-Extensions";
 
 /// RFC 6455 9.1: a value that breaks the grammar must make its recipient fail the connection.
@@ -103,7 +108,8 @@ fn judge_offers(offers: &[Extension], accepted: &[Accepted], notes: &mut Vec<Not
 enum Compression {
     /// `permessage-deflate` (RFC 7692 section 7).
     PerMessage,
-    /// `x-webkit-deflate-frame` (draft-tyoshino-hybi-websocket-perframe-deflate-06).
+    /// `deflate-frame`, also known as `x-webkit-deflate-frame`
+    /// (draft-tyoshino-hybi-websocket-perframe-deflate-06).
     PerFrame,
 }
 
@@ -111,7 +117,7 @@ impl Compression {
     fn of(name: &str) -> Option<Self> {
         match name {
             "permessage-deflate" => Some(Self::PerMessage),
-            "x-webkit-deflate-frame" => Some(Self::PerFrame),
+            "deflate-frame" | "x-webkit-deflate-frame" => Some(Self::PerFrame),
             _ => None,
         }
     }
@@ -135,6 +141,8 @@ impl Compression {
     }
 }
 
+/// RFC 7692 7.1.2: 32,768 bytes, the window where none is named.
+const WIDEST: u8 = 15;
 const SERVER_NO_TAKEOVER: &str = "server_no_context_takeover";
 const SERVER_BITS: &str = "server_max_window_bits";
 const CLIENT_BITS: &str = "client_max_window_bits";
@@ -217,7 +225,7 @@ impl Terms {
     fn side(&self, sender: Direction) -> DeflateSide {
         DeflateSide {
             context_takeover: !self.no_takeover[sender],
-            window_bits: self.bits[sender].unwrap_or(15),
+            window_bits: self.bits[sender].unwrap_or(WIDEST),
         }
     }
 
@@ -230,9 +238,10 @@ impl Terms {
             let text = format!("it lacks {SERVER_NO_TAKEOVER}, which was asked for");
             misfits.push((NoteCode::DeflateParamInvalid, text));
         }
-        // RFC 7692 7.1.2.1: by naming it too, with the same value or a smaller one.
+        // RFC 7692 7.1.2.1: by naming it too, with the same value or a smaller one. An answer without it
+        // stands for the largest window, so where no less was asked it says the same.
         match (offer.bits[server], self.bits[server]) {
-            (Some(asked), None) if !self.bits_named[server] => {
+            (Some(asked), None) if !self.bits_named[server] && asked < WIDEST => {
                 let text = format!("it lacks {SERVER_BITS}, which was asked to be {asked} at most");
                 misfits.push((NoteCode::DeflateParamInvalid, text));
             }

@@ -32,6 +32,15 @@ impl Half {
         let header = current.header;
         let whole = whole && !current.own_over;
         let budget = out.limits.notes;
+        let place = Place { dir: self.dir, no: current.no, packet: current.begin.packet };
+        if kind == MessageKind::Pong && self.conduct.has_closed() {
+            let peer = other.as_deref().filter(|_| whole);
+            let is_due = peer.is_some_and(|peer| {
+                !peer.conduct.has_closed()
+                    && (common.blind[self.dir.flip()] || peer.pings.awaits(payload))
+            });
+            self.conduct.judge_pong(is_due, place, &mut current.notes, budget);
+        }
         self.frame_event(
             &header,
             current.no,
@@ -42,7 +51,6 @@ impl Half {
             origin,
             out,
         )?;
-        let place = Place { dir: self.dir, no: current.no, packet: current.begin.packet };
         let notes = &mut current.notes;
         if current.own_over {
             let text =

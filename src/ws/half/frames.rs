@@ -117,7 +117,8 @@ impl Half {
         if is_plain(header, self.dir, common.rsv1) {
             self.strikes = 0;
         } else {
-            let wrong = judge(header, place, common.rsv1, |note| notes.push(note, budget));
+            let other = common.setup.other_extension;
+            let wrong = judge(header, place, common.rsv1, other, |note| notes.push(note, budget));
             if !self.is_believable(wrong, header, place, common, budget) {
                 return ControlFlow::Continue(false);
             }
@@ -218,6 +219,7 @@ impl Half {
                 whole,
                 over: false,
                 shed: false,
+                encoded: false,
             },
             bytes,
             notes: Notes::default(),
@@ -313,6 +315,8 @@ impl Half {
         open.head.frames = open.head.frames.saturating_add(1);
         open.head.wire_len = open.head.wire_len.saturating_add(header.len);
         open.head.whole &= whole;
+        let known = if common.rsv1 == Rsv1::Fault { 0 } else { 0b100 };
+        open.head.encoded |= common.setup.other_extension && header.rsv & !known != 0;
         if common.rsv1 == Rsv1::Frame && out.wants.payload {
             if header.rsv1() && !open.head.over {
                 self.counter.inflate_frame(&mut open, current.start, out);

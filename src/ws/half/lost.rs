@@ -15,7 +15,7 @@ use crate::ws::deflate::Loss;
 use crate::ws::frame::{Decoder, Header};
 use crate::ws::resync::{Finder, Search, Shape, prior};
 use crate::ws::rules::{Place, Rsv1};
-use crate::ws::session::Common;
+use crate::ws::session::{Common, Setup};
 
 /// After this many sound frames a border that was found is no longer in doubt.
 pub(super) const PROOF: u8 = 8;
@@ -127,7 +127,7 @@ impl Half {
                 );
                 Stage::Dead
             } else {
-                Stage::Lost(Box::new(Finder::new(shape(self.dir, common.rsv1), 0)))
+                Stage::Lost(Box::new(Finder::new(shape(self.dir, &common.setup), 0)))
             };
             return false;
         }
@@ -235,7 +235,7 @@ impl Half {
         self.counter.lose_context(Loss::Capture);
         let largest = usize::try_from(self.largest).unwrap_or(usize::MAX);
         let prior = prior(self.aligned.into(), self.unaligned.into(), gap, largest);
-        self.stage = Stage::Lost(Box::new(Finder::new(shape(self.dir, common.rsv1), prior)));
+        self.stage = Stage::Lost(Box::new(Finder::new(shape(self.dir, &common.setup), prior)));
     }
 
     /// No more segments for the search at hand: the last look, and what it leaves unread.
@@ -266,10 +266,11 @@ impl Half {
 }
 
 /// What headers of a direction look like.
-pub(super) fn shape(dir: Direction, rsv1: Rsv1) -> Shape {
+pub(super) fn shape(dir: Direction, setup: &Setup) -> Shape {
+    let rsv1 = setup.rsv1();
     Shape {
         masked: dir == Direction::ToServer,
-        rsv1: rsv1 != Rsv1::Fault,
-        rsv1_anywhere: rsv1 == Rsv1::Frame,
+        rsv1: rsv1 != Rsv1::Fault || setup.other_extension,
+        rsv1_anywhere: rsv1 == Rsv1::Frame || setup.other_extension,
     }
 }

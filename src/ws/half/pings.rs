@@ -35,12 +35,21 @@ impl Pings {
 
     /// A pong came the other way. Section 5.5.3: it may answer the latest ping only, for all before.
     pub(super) fn answered(&mut self, payload: &[u8]) -> bool {
-        let (hash, len) = (hash(payload), payload.len() as u64);
-        let found = self.waiting.iter().rposition(|ping| ping.payload == hash && ping.len == len);
+        let found = self.latest(payload);
         if let Some(at) = found {
             self.waiting.drain(..=at);
         }
         found.is_some() || self.forgotten
+    }
+
+    /// Would a pong with this payload be an answer.
+    pub(super) fn awaits(&self, payload: &[u8]) -> bool {
+        self.forgotten || self.latest(payload).is_some()
+    }
+
+    fn latest(&self, payload: &[u8]) -> Option<usize> {
+        let (hash, len) = (hash(payload), payload.len() as u64);
+        self.waiting.iter().rposition(|ping| ping.payload == hash && ping.len == len)
     }
 
     /// Those without pong that had the time.

@@ -670,6 +670,12 @@ mod answers_that_are_not_whole {
                 .has_severity("handshake-incomplete", Severity::Warning)
                 .comes_to(Incomplete);
         }
+        let gone = CutBy::Fin(Direction::ToClient, packet(2));
+        unanswered(Answer::Cut { seen: 0, by: gone }).says(
+            "handshake-incomplete",
+            Blame::Server,
+            ", 2.000 s before the request, before any answer",
+        );
         unanswered(Answer::Cut { seen: 46, by: CutBy::CaptureEnd }).says(
             "handshake-incomplete",
             Blame::Capture,

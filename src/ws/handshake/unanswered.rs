@@ -85,7 +85,10 @@ fn closing(
 ) -> String {
     let waited = request
         .and_then(|head| Some(at.time?.since(head.origin.time?)))
-        .map(|ns| format!(", {} s after the request,", Seconds(ns)))
+        .map(|ns| {
+            let order = if ns < 0 { "before" } else { "after" };
+            format!(", {} s {order} the request,", Seconds(ns.saturating_abs()))
+        })
         .unwrap_or_default();
     let meaning = meaning.map_or_else(String::new, |meaning| format!(": {meaning}"));
     format!("the {} {did} ({flag} in packet {}{meaning}){waited}", dir.sender(), at.packet)

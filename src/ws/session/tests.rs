@@ -372,6 +372,40 @@ fn compression_faults_are_noted() {
 }
 
 #[test]
+fn an_empty_message_compressed_to_nothing_is_noted() {
+    let hello = frame(C, 0xc1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]);
+    let send = |empty: &[u8]| {
+        let steps = [Step::Data(C, [&hello, empty, &hello].concat())];
+        given(deflate(true, 15), &steps)
+    };
+    let got = send(&frame(C, 0xc1, b""));
+    assert_eq!(got.messages[1].codes, ["inflate-failed"]);
+    assert!(got.texts[0].contains("client message 2 is compressed to no bytes"), "{:?}", got.texts);
+    assert_eq!(kinds(&got)[1..], [(Text, &b""[..], true), (Text, b"Hello", true)]);
+    assert!(send(&frame(C, 0xc1, b"\x00")).codes.is_empty());
+    assert!(send(&frame(C, 0x81, b"")).codes.is_empty());
+    let parts = [frame(C, 0x41, b""), frame(C, 0x80, b"\x00")].concat();
+    assert!(send(&parts).codes.is_empty());
+}
+
+#[test]
+fn bits_of_an_extension_that_is_not_known_here_are_no_fault() {
+    let bytes = [frame(C, 0xc1, b"\xff\x01"), frame(C, 0x41, b"\xff"), frame(C, 0xb0, b"\xfe")];
+    let steps = [Step::Data(C, bytes.concat())];
+    let setup = Setup { other_extension: true, ..Setup::default() };
+    let got = given(setup, &steps);
+    assert_eq!(kinds(&got), [(Text, &b"\xff\x01"[..], true), (Text, b"\xff\xfe", true)]);
+    assert!(got.codes.is_empty(), "{:?}", got.texts);
+    // What no extension can have changed is judged.
+    let plain = given(setup, &[Step::Data(C, frame(C, 0x81, b"\xff"))]);
+    assert_eq!(plain.codes, ["utf8-invalid"]);
+    // Beside compression the other bits are its.
+    let both = Setup { other_extension: true, ..deflate(true, 15) };
+    assert!(given(both, &[Step::Data(C, frame(C, 0xa2, b"x"))]).codes.is_empty());
+    assert_eq!(given(deflate(true, 15), &[Step::Data(C, frame(C, 0xa2, b"x"))]).codes, ["rsv-set"]);
+}
+
+#[test]
 fn presumed_parameters_blame_nobody() {
     let mut setup = deflate(false, 15);
     setup.deflate = setup.deflate.map(|d| DeflateAgreement { presumed: true, ..d });
@@ -448,6 +482,21 @@ fn a_close_without_answer_is_noted_once_tcp_is_over() {
     assert_eq!(got.codes, ["close-unanswered"]);
     assert_eq!(got.end.unwrap().how, EndHow::HalfClose);
     assert!(given(Setup::default(), &[close]).codes.is_empty());
+}
+
+#[test]
+fn a_pong_that_answers_is_due_until_the_peers_close_has_come() {
+    let close = |dir| Step::Data(dir, frame(dir, 0x88, &[0x03, 0xe8]));
+    let asked = Step::Data(S, frame(S, 0x89, b"srv"));
+    let answer = Step::Data(C, frame(C, 0x8a, b"srv"));
+    let crossing = [asked.clone(), close(C), answer.clone(), close(S)];
+    assert!(given(Setup::default(), &crossing).codes.is_empty());
+    let later = [close(C), asked.clone(), answer.clone(), close(S)];
+    assert!(given(Setup::default(), &later).codes.is_empty());
+    let late = [asked, close(C), close(S), answer.clone()];
+    assert_eq!(given(Setup::default(), &late).codes, ["control-after-close"]);
+    let unasked = given(Setup::default(), &[close(C), answer]);
+    assert_eq!(unasked.codes, ["control-after-close", "pong-unsolicited"]);
 }
 
 #[test]

@@ -282,8 +282,41 @@ mod rfc7692_section_7_1_2_window_bits {
     }
 }
 
+#[test]
+fn an_answer_without_server_max_window_bits_stands_for_15() {
+    // What Boost.Beast offers, and what it and others answer: RFC 7692 7.1.2.1.
+    let offer = "permessage-deflate; server_max_window_bits=15; client_max_window_bits=15";
+    let result = clean(offer, PMD);
+    assert_eq!(sides(&result), (side(true, 15), side(true, 15)));
+    assert_eq!(result.accepted[0].offer, Some(0));
+    clean(offer, "permessage-deflate; client_max_window_bits=15");
+    faulty(
+        "permessage-deflate; server_max_window_bits=14",
+        PMD,
+        "deflate-param-invalid",
+        "lacks server_max_window_bits",
+    );
+}
+
+#[test]
+fn extensions_that_are_not_known_here_are_told_from_those_that_are() {
+    assert!(names_other("x-mux"));
+    assert!(names_other("permessage-deflate, permessage-bzip2; server_max_compress_level=5"));
+    for known in ["permessage-deflate; server_max_window_bits=9", "x-webkit-deflate-frame", ""] {
+        assert!(!names_other(known), "{known}");
+    }
+}
+
 mod x_webkit_deflate_frame {
     use super::*;
+
+    #[test]
+    fn it_is_deflate_frame_by_another_name() {
+        let result = clean("deflate-frame; max_window_bits=11", "deflate-frame");
+        assert!(result.deflate.unwrap().per_frame);
+        assert_eq!(sides(&result), (side(true, 15), side(true, 11)));
+        assert!(!names_other("deflate-frame"));
+    }
 
     const WEBKIT: &str = "x-webkit-deflate-frame";
 
