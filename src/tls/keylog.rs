@@ -130,6 +130,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Known {
     by_random: HashMap<Random, Vec<(Label, Secret, PacketNo)>, foldhash::quality::RandomState>,
+    /// The master secrets among them, in the order in which they came.
+    masters: Vec<(Secret, PacketNo)>,
     count: usize,
     /// The packet since which there is one.
     first: Option<PacketNo>,
@@ -138,6 +140,9 @@ struct Known {
 
 /// Secrets kept: those of 100,000 TLS 1.3 connections and more, in about 60 MB.
 pub const KEPT: usize = 1 << 19;
+
+/// Master secrets that are tried for one session: about 20 ms.
+const MASTERS: usize = 1 << 10;
 
 impl KeyLog {
     /// An empty one, to which nobody adds anything any more unless [`Self::expect_more`] says so.
@@ -219,6 +224,17 @@ impl KeyLog {
         secrets
     }
 
+    /// The master secrets that are known at this packet, the last ones first: a session that is resumed
+    /// has that of another connection (RFC 5246 section 7.3), and not all who write key logs repeat it.
+    /// Tells how many there are; `None` where that are no more than `than`.
+    pub fn more_masters(&self, than: usize, at: PacketNo) -> Option<(usize, Vec<Secret>)> {
+        let known = self.lock();
+        let of_now = known.masters.iter().filter(|(_, since)| *since <= at);
+        let count = of_now.clone().count();
+        let last = of_now.rev().take(MASTERS).map(|(secret, _)| *secret);
+        (count > than).then(|| (count, last.collect()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Secrets are added one by one: there is nothing half done.
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -243,6 +259,9 @@ impl Known {
             if self.count < KEPT && !list.iter().any(|(of, ..)| *of == label) {
                 list.push((label, secret, since));
                 self.count += 1;
+                if label == Label::Master && self.masters.last() != Some(&(secret, since)) {
+                    self.masters.push((secret, since));
+                }
             }
         }
         read
