@@ -240,6 +240,24 @@ fn a_proxy_protocol_header_may_come_before_tls() {
 }
 
 #[test]
+fn a_cipher_that_is_not_read_is_named() {
+    let (mut packets, secrets) = sample("wss-tls12.pcapng");
+    for packet in &mut packets {
+        let hello = packet.bytes.windows(6).position(|b| matches!(b, [22, 3, _, _, _, 2]));
+        if let Some(hello) = hello {
+            // Behind the record's and the message's header, version, random and session: another cipher.
+            let session = usize::from(packet.bytes[hello + 43]);
+            packet.bytes[hello + 44 + session..][..2].copy_from_slice(&[0xc0, 0x73]);
+        }
+    }
+    let (got, totals) = run(numbered(&packets), &known(&secrets), |_| {});
+    assert!(totals.unread.tls > 0 && got.messages.is_empty());
+    let text =
+        "cipher suite TLS_ECDHE_ECDSA_WITH_CAMELLIA_256_CBC_SHA384 is none that is read here";
+    assert!(got.log.contains(text), "{}", got.log);
+}
+
+#[test]
 fn check_and_stats_tell_tls_in_the_same_words() {
     let tls = |args: [&str; 3]| {
         let got = run_wstap(args).stdout;

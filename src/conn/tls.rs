@@ -222,9 +222,12 @@ impl<S: Sink> Conns<S> {
         conn.client = Some(agreed.client);
         conn.tls = Some(agreed.info.clone());
         let info = conn.next_attempt(flow);
+        let why = match tunnel.decoder.foreign_cipher() {
+            Some(cipher) => format!("its cipher suite {cipher} is none that is read here"),
+            None => "there are secrets, but none that fit it".to_owned(),
+        };
         let text = format!(
-            "TLS between {} and {} can not be decrypted: there are secrets, but none that fit it; it \
-             may be a WebSocket",
+            "TLS between {} and {} can not be decrypted: {why}; it may be a WebSocket",
             info.client, info.server
         );
         let note = Note::new(NoteCode::Undecryptable, Blame::Capture, text);

@@ -132,6 +132,11 @@ impl Common {
         }
     }
 
+    /// The cipher suite is none that is read.
+    pub(super) const fn is_foreign(&self) -> bool {
+        self.server_hello.is_some() && self.suite.is_none()
+    }
+
     /// Nothing can be read for want of a master secret, as far as is known by now.
     pub(super) fn lacks_master(&self) -> bool {
         !self.is_tls13() && self.client_hello.is_some() && self.secrets.master.is_none()

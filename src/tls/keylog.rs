@@ -245,7 +245,8 @@ impl Known {
     fn add(&mut self, text: &[u8], since: PacketNo) -> Read {
         let mut read = Read::default();
         for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
-            let line = line.trim_ascii();
+            // Editors put a byte order mark in front.
+            let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
@@ -313,7 +314,8 @@ mod tests {
             "\u{1b}[31mnonsense".to_owned(),
         ];
         let log = KeyLog::new();
-        let read = log.add(text.join("\n").as_bytes(), PacketNo(0));
+        let marked = format!("\u{feff}{}", text.join("\n"));
+        let read = log.add(marked.as_bytes(), PacketNo(0));
         assert_eq!(read, Read { secrets: 3, others: 4 });
         let one = log.secrets(&[1; 32], PacketNo(1));
         assert_eq!(one, Secrets { master: Secret::new(&[7; 48]), ..Secrets::default() });
