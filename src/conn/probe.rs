@@ -220,7 +220,7 @@ impl Probe {
         let from = self.add(side, origin, bytes);
         let verdict = match self.by_head(side, from) {
             Verdict::Undecided => match self.by_http2(side, origin, bytes, limits) {
-                Verdict::Undecided if !self.is_http2() => {
+                Verdict::Undecided if !self.suspects_http2() => {
                     self.by_frames(side, origin, bytes, limits)
                 }
                 decided => decided,
@@ -366,6 +366,11 @@ impl Probe {
         self.a.http2_begin().or(self.b.http2_begin()).is_some()
     }
 
+    /// It may well be HTTP/2: what it carries is not to be taken for a WebSocket on its own.
+    fn suspects_http2(&self) -> bool {
+        [&self.a, &self.b].iter().any(|heard| heard.as_http2.as_ref().is_some_and(|s| s.suspects()))
+    }
+
     /// What came before the first frame of HTTP/2 of either side is not replayed. Of A and of B: is that known?
     pub(super) fn begin_http2(&mut self) -> (bool, bool) {
         (self.begin_http2_of(Side::A), self.begin_http2_of(Side::B))
@@ -422,7 +427,7 @@ impl Probe {
                 self.asked_by(side, whose);
             }
         }
-        if self.is_http2() {
+        if self.suspects_http2() {
             return self.http2();
         }
         for side in [Side::A, Side::B] {

@@ -52,6 +52,11 @@ impl SideInSight {
         masked.then_some(Whose::Client)
     }
 
+    /// It may well be HTTP/2.
+    pub(super) fn suspects(&self) -> bool {
+        self.sight.suspects()
+    }
+
     /// Where its frames begin, if it is HTTP/2.
     pub(super) fn begin(&self) -> Option<usize> {
         Some(self.before + self.sight.begin()?)

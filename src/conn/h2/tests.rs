@@ -295,3 +295,25 @@ fn requests_that_are_found_late_blame_nobody_for_their_answers() {
     let blamed = |text: &&String| text.contains("before any answer");
     assert_eq!(heard.texts.iter().filter(blamed).count(), 0, "{:?}", heard.texts);
 }
+
+#[test]
+fn in_the_midst_of_a_connection_frames_behind_headers_are_no_connection_of_their_own() {
+    let mut tcp = mid_connection();
+    // Alone these were believed to be WebSocket frames before their headers were to be those of HTTP/2.
+    let long = |n: u8| [&[0x81, 0xfe, 0x0f, 0xa0, n, 7, 9, n][..], &[0x20 ^ n; 4000]].concat();
+    let data = |payload: &[u8]| {
+        let [high, low] = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        [&[0, high, low, 0, 0, 0, 0, 0, 3], payload].concat()
+    };
+    tcp.say(A, &data(&long(1)));
+    tcp.say(A, &data(&[&long(2), &[0x89, 0x80, 1, 2, 3, 4][..], &long(3)].concat()));
+    for n in 4..8 {
+        tcp.say(A, &frame(0, 0, 3, &masked(n)));
+        tcp.say(A, &frame(0, 0, 5, &masked(n)));
+        tcp.say(B, &frame(0, 0, 3, ANSWER));
+    }
+    let heard = tcp.finish();
+    let handshakes: Vec<_> = heard.events.iter().filter(|e| e.contains("outcome:")).collect();
+    assert_eq!(handshakes.len(), 2, "{handshakes:?}");
+    assert!(handshakes.iter().all(|e| e.contains("Http2")), "{handshakes:?}");
+}

@@ -19,6 +19,9 @@ use super::frame::{HEAD, Head, Known, PREFACE, StreamId, flag, kind};
 /// Evidence that is believed: more than any one header can have, and its borders. Two of DATA inside of
 /// regular bytes have nearly as much (a PING's payload of sevens makes one for stream 7).
 const ENOUGH: u32 = 104;
+/// Evidence with which nothing else is believed meanwhile: more than any header has that does not begin and
+/// end with a segment.
+const SUSPECTED: u32 = 40;
 /// Evidence that a segment's border is a frame's, at most.
 const BORDER: u32 = 12;
 /// Places followed at once.
@@ -39,6 +42,8 @@ pub(super) struct Find {
     alive: Vec<usize>,
     /// The connection's beginning was missed.
     mid_connection: bool,
+    /// There is a chain that has some evidence.
+    suspects: bool,
 }
 
 impl Find {
@@ -67,12 +72,16 @@ impl Find {
         self.bytes.extend_from_slice(segment);
         let mut alive = std::mem::take(&mut self.alive);
         let mut found = None;
+        self.suspects = false;
         alive.retain(|&at| match self.follow(at, max_frame, known) {
             Follow::Believed => {
                 found = found.or(Some(at));
                 true
             }
-            Follow::Open => true,
+            Follow::Open(bits) => {
+                self.suspects |= bits >= SUSPECTED;
+                true
+            }
             Follow::Refuted => false,
         });
         while found.is_none() && self.looked + HEAD <= self.bytes.len() {
@@ -83,8 +92,11 @@ impl Find {
             }
             match self.follow(at, max_frame, known) {
                 Follow::Believed => found = Some(at),
-                Follow::Open if alive.len() < ALIVE => alive.push(at),
-                Follow::Open | Follow::Refuted => {}
+                Follow::Open(bits) if alive.len() < ALIVE => {
+                    self.suspects |= bits >= SUSPECTED;
+                    alive.push(at);
+                }
+                Follow::Open(_) | Follow::Refuted => {}
             }
         }
         self.alive = alive;
@@ -129,7 +141,12 @@ impl Find {
                 return Follow::Believed;
             }
         }
-        if bits >= ENOUGH && !self.mid_connection { Follow::Believed } else { Follow::Open }
+        if bits >= ENOUGH && !self.mid_connection { Follow::Believed } else { Follow::Open(bits) }
+    }
+
+    /// Is there some evidence already, if not enough.
+    pub(super) const fn suspects(&self) -> bool {
+        self.suspects
     }
 
     /// Does a segment begin here.
@@ -150,7 +167,8 @@ impl Find {
 
 enum Follow {
     Believed,
-    Open,
+    /// With so many bits of evidence.
+    Open(u32),
     Refuted,
 }
 

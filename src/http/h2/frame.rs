@@ -404,6 +404,11 @@ impl Reader {
         matches!(self.state, State::Lost(_))
     }
 
+    /// Is there some evidence of where it begins.
+    pub(super) fn suspects(&self) -> bool {
+        matches!(&self.state, State::Lost(find) if find.suspects())
+    }
+
     /// The bytes of the block that was given last.
     pub(super) fn take_block(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.block_bytes)

@@ -102,6 +102,11 @@ impl Sight {
         self.begin
     }
 
+    /// Frames were found, or there is some evidence of them.
+    pub fn suspects(&self) -> bool {
+        self.begin.is_some() || self.reader.suspects()
+    }
+
     /// Bytes of memory kept, about.
     pub fn weight(&self) -> usize {
         self.reader.weight() + self.hpack.weight()
