@@ -18,6 +18,7 @@
 mod h2;
 mod probe;
 mod sealed;
+mod sight;
 mod tls;
 
 use std::mem;
@@ -27,12 +28,11 @@ use std::sync::Arc;
 
 use crate::event::{ConnInfo, Cx, Event, Handshake, HttpVersion, Outcome, Sink, TlsInfo, Wants};
 use crate::flow::{Finish, FlowInfo, Handler, Interest, Shed, Side, StreamEvent};
-use crate::http::{Answer, CutBy, Guess, HeldPiece, Http1, Step, looks_like};
+use crate::http::{Answer, CutBy, Exchange, Guess, HeldPiece, Http1, Step, looks_like};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::tls::KeyLog;
 use crate::units::{ConnKey, Direction, Origin, PacketNo, PerDirection};
-use crate::ws::extension::names_other;
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
 use h2::Streams;
@@ -78,6 +78,8 @@ pub struct Conn {
     attempts: u32,
     /// So many TLS connections are around it.
     depth: u8,
+    /// A PROXY protocol header came before these, and no attempt has it yet.
+    proxy_protocol: Option<u8>,
     /// What was agreed in the innermost of these.
     tls: Option<Arc<TlsInfo>>,
 }
@@ -373,27 +375,23 @@ impl<S: Sink> Conns<S> {
         match step {
             Step::Refused(exchange) => {
                 let info = conn.next_attempt(flow);
-                self.tell(&info, origin, &handshake::judge(*exchange))?;
+                self.tell(&info, origin, &conn.judge(*exchange))?;
                 return ControlFlow::Continue(Some(http));
             }
             Step::Switched(exchange) => {
                 let info = conn.next_attempt(flow);
                 // Where bytes of the request are missing, frames behind it may be missing with them.
                 let request_whole = exchange.request.is_some() && !exchange.request_partial;
-                let judged = handshake::judge(*exchange);
+                let judged = conn.judge(*exchange);
                 self.tell(&info, origin, &judged)?;
                 if judged.notes.iter().any(|n| n.code == NoteCode::OtherProtocol) {
                     conn.stage = Stage::Ignored;
                     return ControlFlow::Continue(None);
                 }
                 let setup = Setup {
-                    deflate: judged.deflate,
                     begin: flow.begin.time,
                     synced: PerDirection { to_server: request_whole, to_client: true },
-                    // A whole answer tells what was agreed, whatever the request was.
-                    handshake_known: true,
-                    other_extension: judged.extensions.as_deref().is_some_and(names_other),
-                    invalid_answer: judged.outcome == Outcome::Invalid,
+                    ..Setup::of(&judged)
                 };
                 conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
                 self.replay_held(flow, conn, &mut http)?;
@@ -403,7 +401,7 @@ impl<S: Sink> Conns<S> {
                 // What the request did not offer can not have been agreed.
                 let offer_known = exchange.request.is_some() && !exchange.request_partial;
                 let info = conn.next_attempt(flow);
-                let judged = handshake::judge(*exchange);
+                let judged = conn.judge(*exchange);
                 self.tell(&info, origin, &judged)?;
                 if goes_on {
                     let attempt = LostAnswer { info, deflate: judged.deflate, offer_known };
@@ -458,7 +456,7 @@ impl<S: Sink> Conns<S> {
         &mut self,
         flow: &FlowInfo,
         conn: &mut Conn,
-        probe: Box<Probe>,
+        mut probe: Box<Probe>,
         verdict: Verdict,
     ) -> ControlFlow<()> {
         match verdict {
@@ -470,16 +468,28 @@ impl<S: Sink> Conns<S> {
                 conn.client = Some(client);
                 conn.stage = Stage::Http(Box::default());
             }
-            Verdict::Tls if Tunnel::may_begin(conn) => {
-                conn.stage = Stage::Tls(Box::new(Tunnel::new(conn)));
+            Verdict::Tls { proxy_protocol } if Tunnel::may_begin(conn) => {
+                let mut tunnel = Tunnel::new(conn);
+                if let Some((side, version, len)) = proxy_protocol {
+                    probe.drop_front(side, len);
+                    tunnel.inner_mut().proxy_protocol = Some(version);
+                }
+                conn.stage = Stage::Tls(Box::new(tunnel));
             }
-            Verdict::Tls => {
+            Verdict::Tls { .. } => {
                 self.unread.tls += 1;
                 conn.stage = Stage::Ignored;
             }
-            Verdict::Http2 { client } => {
+            Verdict::Http2 { client, mid_connection } => {
                 conn.client = Some(client);
-                conn.stage = Stage::H2(Box::default());
+                let streams = if mid_connection {
+                    let (a, b) = probe.begin_http2();
+                    let at_frame = if client == Side::A { (a, b) } else { (b, a) };
+                    Streams::mid_connection(at_frame)
+                } else {
+                    Streams::default()
+                };
+                conn.stage = Stage::H2(Box::new(streams));
             }
             Verdict::Other => {
                 self.unread.other += 1;
@@ -513,11 +523,9 @@ impl<S: Sink> Conns<S> {
         };
         let setup = Setup {
             deflate,
-            begin: flow.begin.time,
             synced: PerDirection { to_server: client_synced, to_client: false },
             handshake_known,
-            other_extension: false,
-            invalid_answer: false,
+            ..Setup::unseen(flow.begin)
         };
         conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
         ControlFlow::Continue(())
@@ -579,6 +587,12 @@ impl Conn {
             Stage::Tls(tunnel) => tunnel.inner_mut().note(note, limits),
             _ => {}
         }
+    }
+
+    /// Judges an attempt, with what came before it.
+    fn judge(&mut self, mut exchange: Exchange) -> Handshake {
+        exchange.proxy_protocol = exchange.proxy_protocol.or(self.proxy_protocol.take());
+        handshake::judge(exchange)
     }
 
     fn next_attempt(&mut self, flow: &FlowInfo) -> ConnInfo {
@@ -654,7 +668,7 @@ impl<S: Sink> Handler for Conns<S> {
                     return ControlFlow::Continue(());
                 };
                 let info = conn.next_attempt(flow);
-                let mut judged = handshake::judge(*exchange);
+                let mut judged = conn.judge(*exchange);
                 judged.notes.push(Note::new(
                     NoteCode::HandshakeIncomplete,
                     Blame::Capture,
@@ -693,6 +707,7 @@ impl<S: Sink> Handler for Conns<S> {
             Stage::Probe(mut probe) => {
                 let verdict = probe.last_chance();
                 if verdict == Verdict::Undecided {
+                    self.unread.http2 += u64::from(probe.is_http2());
                     return ControlFlow::Continue(());
                 }
                 self.after_probe(flow, conn, probe, verdict)?;

@@ -35,7 +35,7 @@ use crate::limits::Limits;
 use crate::units::{Direction, Origin};
 
 pub use self::fuzz::fuzz_http;
-pub use self::guess::{Guess, looks_like};
+pub use self::guess::{Guess, looks_like, proxy_protocol};
 pub use self::held::{Held, HeldPiece};
 
 /// A WebSocket upgrade attempt and what was answered: evidence for the judge.

@@ -38,6 +38,9 @@
 //! of those between the same ports; `gap` counts bytes of the TCP connection where it is not known how many
 //! of the stream are missing.
 //!
+//! The lines of connections in `check --json` and `stats --json` have `h2_stream` and `tls` too, in the same
+//! words ([`sink`]).
+//!
 //! The terminal UI keeps 40 bytes a row in memory and the payloads in a spool file ([`store`]), so that
 //! files, pipes and live capture can all be looked at again without decoding anything twice.
 //!

@@ -167,6 +167,12 @@ impl Decoder {
         self.common.agreed()
     }
 
+    /// What keeps all of it from being read, whatever secrets there are: its cipher suite.
+    pub fn foreign_cipher(&mut self) -> Option<&str> {
+        let foreign = self.common.is_foreign();
+        self.common.agreed().filter(|_| foreign).map(|agreed| &*agreed.info.cipher)
+    }
+
     /// The client does not offer HTTP/2. Browsers do but for WebSockets, which they open on HTTP/1.1
     /// connections; other clients of WebSockets know nothing else.
     pub fn may_be_websocket(&self) -> bool {
@@ -180,7 +186,8 @@ impl Decoder {
 
     /// Asks for secrets, where some are still missing.
     fn learn(&mut self, now: PacketNo, keys: &KeyLog) {
-        if self.a.is_settled() && self.b.is_settled() {
+        // A handshake inside of the connection (RFC 5246 section 7.4.1.1) has secrets of its own.
+        if self.a.is_settled() && self.b.is_settled() && !self.common.lacks_master() {
             return;
         }
         if self.common.patience != Patience::None {

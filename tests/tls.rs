@@ -11,7 +11,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
-use common::{Got, Packet, Recorder, key_log, packets, run_wstap, samples, wstap};
+use common::{Got, Packet, Recorder, key_log, packets, resegmented, run_wstap, samples, wstap};
 use wstap::limits::Limits;
 use wstap::pipeline::{Pipeline, Totals};
 use wstap::tls::KeyLog;
@@ -178,6 +178,98 @@ fn lost_packets_take_messages_away_and_invent_none() {
         }
         assert!(behind_a_gap > 100, "{name}: {behind_a_gap} messages behind what was lost");
     }
+}
+
+fn contents(got: &Recorder) -> Vec<(&'static str, &[u8], bool)> {
+    got.messages.iter().map(|m| (m.kind, m.bytes.as_slice(), m.complete)).collect()
+}
+
+#[test]
+fn a_handshake_within_the_connection_has_secrets_of_its_own_wherever_segments_end() {
+    let (packets, secrets) = sample("wss-tls12-renegotiated.pcapng");
+    let keys = known(&secrets);
+    let (want, _) = run(numbered(&packets), &keys, |_| {});
+    assert_eq!(want.messages.len(), 9);
+    for joined in [false, true] {
+        let again = resegmented(&packets, b"", joined);
+        let (got, _) = run(numbered(&again), &keys, |_| {});
+        assert_eq!(contents(&got), contents(&want), "joined: {joined}");
+    }
+}
+
+#[test]
+fn a_resumed_session_is_read_with_the_secret_of_another_connection() {
+    let (packets, secrets) = sample("wss-tls12-resumed.pcapng");
+    let (got, totals) = run(numbered(&packets), &known(&secrets), |_| {});
+    assert_eq!((got.messages.len(), totals.unread.tls), (19, 0));
+    // Secrets of others come before and behind it.
+    let other = format!("CLIENT_RANDOM {} {}\n", "ab".repeat(32), "cd".repeat(48));
+    let among =
+        [other.as_bytes(), secrets.as_slice(), other.replace("ab", "ac").as_bytes()].concat();
+    // The first connection is over before packet 28, the second goes on until the last one.
+    let second = &got.messages[10..];
+    for late in [1, 20, 28, 38, 45, 54] {
+        let keys = KeyLog::new();
+        keys.expect_more();
+        let (again, _) = run(numbered(&packets), &keys, |no| {
+            if no.0 == late {
+                keys.add(&among, no);
+            }
+        });
+        assert!(again.messages.ends_with(second), "known from packet {late} on");
+    }
+    let (none, totals) = run(numbered(&packets), &known(other.as_bytes()), |_| {});
+    assert_eq!((none.messages.len(), totals.unread.tls), (0, 2));
+}
+
+#[test]
+fn a_proxy_protocol_header_may_come_before_tls() {
+    const V1: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n";
+    const V2: &[u8] =
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\x12\x67\x01\xbb";
+    for name in SAMPLES {
+        let (packets, secrets) = sample(name);
+        let keys = known(&secrets);
+        let (want, _) = run(numbered(&packets), &keys, |_| {});
+        for (prefix, version) in [(V1, "version 1"), (V2, "version 2")] {
+            let (got, _) = run(numbered(&resegmented(&packets, prefix, false)), &keys, |_| {});
+            assert_eq!(contents(&got), contents(&want), "{name}");
+            assert!(got.log.contains(&format!("a PROXY protocol {version} header")), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_cipher_that_is_not_read_is_named() {
+    let (mut packets, secrets) = sample("wss-tls12.pcapng");
+    for packet in &mut packets {
+        let hello = packet.bytes.windows(6).position(|b| matches!(b, [22, 3, _, _, _, 2]));
+        if let Some(hello) = hello {
+            // Behind the record's and the message's header, version, random and session: another cipher.
+            let session = usize::from(packet.bytes[hello + 43]);
+            packet.bytes[hello + 44 + session..][..2].copy_from_slice(&[0xc0, 0x73]);
+        }
+    }
+    let (got, totals) = run(numbered(&packets), &known(&secrets), |_| {});
+    assert!(totals.unread.tls > 0 && got.messages.is_empty());
+    let text =
+        "cipher suite TLS_ECDHE_ECDSA_WITH_CAMELLIA_256_CBC_SHA384 is none that is read here";
+    assert!(got.log.contains(text), "{}", got.log);
+}
+
+#[test]
+fn check_and_stats_tell_tls_in_the_same_words() {
+    let tls = |args: [&str; 3]| {
+        let got = run_wstap(args).stdout;
+        let from = got.find("\"tls\":").map(|at| got[at..].split('}').next().unwrap().to_owned());
+        from.unwrap_or_else(|| panic!("{got}"))
+    };
+    let file = "samples/wss-tls13.pcapng";
+    let want = tls(["print", "--json", file]);
+    assert!(want.contains("chat.example"), "{want}");
+    assert_eq!(tls(["check", "--json", file]), want);
+    assert_eq!(tls(["stats", "--json", file]), want);
+    assert!(tls(["check", "--json", "samples/nginx-good.pcapng"]).starts_with("\"tls\":null,"));
 }
 
 #[test]

@@ -17,15 +17,13 @@ use std::ops::ControlFlow;
 
 use super::probe::{Probe, Verdict};
 use super::{Conn, Conns, Live};
-use crate::event::{Handshake, HttpVersion, Outcome, Sink};
+use crate::event::{Handshake, HttpVersion, Sink};
 use crate::flow::{Finish, FlowInfo, StreamEvent};
 use crate::http::h2::{Http2, Opened, Step};
 use crate::http::{CutBy, HeldPiece};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin, PerDirection};
-use crate::ws::extension::names_other;
-use crate::ws::handshake;
 use crate::ws::session::{Session, Setup};
 
 /// An HTTP/2 connection.
@@ -43,6 +41,13 @@ pub(super) struct Streams {
 }
 
 impl Streams {
+    /// Where the start of the connection is not in the capture. Of the client, and of the server: does a
+    /// frame begin with their first byte?
+    pub(super) fn mid_connection((to_server, to_client): (bool, bool)) -> Self {
+        let http = Http2::mid_connection(PerDirection { to_server, to_client });
+        Self { http, ..Self::default() }
+    }
+
     /// Bytes of memory kept, about.
     pub(super) fn weight(&self) -> usize {
         self.http.weight() + self.weight
@@ -104,36 +109,52 @@ struct Hole {
     snapped: bool,
 }
 
+/// An HTTP/2 connection that is acted on: the TCP connection that it is, and its streams.
+struct At<'a> {
+    flow: &'a FlowInfo,
+    conn: &'a mut Conn,
+    streams: &'a mut Streams,
+}
+
+/// Which side says something, and in which packet.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    dir: Direction,
+    origin: Origin,
+}
+
 impl<S: Sink> Conns<S> {
     /// Takes what the flow says, in stream order.
     pub(super) fn feed_h2(
         &mut self,
         flow: &FlowInfo,
         conn: &mut Conn,
-        h2: &mut Streams,
+        streams: &mut Streams,
         dir: Direction,
         event: StreamEvent<'_>,
     ) -> ControlFlow<()> {
+        let at = &mut At { flow, conn, streams };
+        let said = |origin| Said { dir, origin };
         match event {
             StreamEvent::Data { origin, bytes } => {
-                self.steps(flow, conn, h2, dir, origin, bytes, Hole::default())
+                self.steps(at, said(origin), bytes, Hole::default())
             }
             StreamEvent::Gap { origin, len, snapped } => {
-                h2.http.gap(dir, origin, len);
-                self.steps(flow, conn, h2, dir, origin, &[], Hole { len, snapped })
+                at.streams.http.gap(dir, origin, len);
+                self.steps(at, said(origin), &[], Hole { len, snapped })
             }
             StreamEvent::Fin { origin } => {
-                h2.http.closed(CutBy::Fin(dir, origin));
-                self.steps(flow, conn, h2, dir, origin, &[], Hole::default())?;
-                self.give_all(flow, conn, h2, dir, origin, Given::TcpFin)
+                at.streams.http.closed(CutBy::Fin(dir, origin));
+                self.steps(at, said(origin), &[], Hole::default())?;
+                self.give_all(at, said(origin), Given::TcpFin)
             }
             StreamEvent::Reset { origin } => {
-                h2.http.closed(CutBy::Reset(dir, origin));
-                self.steps(flow, conn, h2, dir, origin, &[], Hole::default())?;
-                self.give_all(flow, conn, h2, dir, origin, Given::TcpReset)
+                at.streams.http.closed(CutBy::Reset(dir, origin));
+                self.steps(at, said(origin), &[], Hole::default())?;
+                self.give_all(at, said(origin), Given::TcpReset)
             }
             StreamEvent::Conflict { origin, len } => {
-                h2.note(&super::conflict(dir, origin, len), &self.limits);
+                at.streams.note(&super::conflict(dir, origin, len), &self.limits);
                 ControlFlow::Continue(())
             }
         }
@@ -144,68 +165,66 @@ impl<S: Sink> Conns<S> {
         &mut self,
         flow: &FlowInfo,
         conn: &mut Conn,
-        h2: &mut Streams,
+        streams: &mut Streams,
         why: Finish,
         origin: Origin,
     ) -> ControlFlow<()> {
-        h2.http.finish();
-        let none = Hole::default();
-        self.steps(flow, conn, h2, Direction::ToServer, origin, &[], none)?;
-        if h2.http.is_lost() && !h2.any {
+        let at = &mut At { flow, conn, streams };
+        at.streams.http.finish();
+        self.steps(at, Said { dir: Direction::ToServer, origin }, &[], Hole::default())?;
+        if at.streams.http.is_lost() && !at.streams.any {
             self.unread.http2 += 1;
         }
-        for stream in h2.probes.keys().copied().collect::<Vec<u32>>() {
-            let verdict = h2.probes.get_mut(&stream).map_or(Verdict::Undecided, Probe::last_chance);
-            self.probed(flow, conn, h2, stream, verdict)?;
+        for stream in at.streams.probes.keys().copied().collect::<Vec<u32>>() {
+            let probe = at.streams.probes.get_mut(&stream);
+            let verdict = probe.map_or(Verdict::Undecided, Probe::last_chance);
+            self.probed(at, stream, verdict)?;
         }
-        for live in h2.lives.values_mut() {
+        for live in at.streams.lives.values_mut() {
             let Live { info, session, .. } = live;
             session.finish(why, origin, &mut self.out(info))?;
         }
-        h2.lives.clear();
+        at.streams.lives.clear();
         ControlFlow::Continue(())
     }
 
     /// Reads bytes of a direction, and acts on all that they say.
-    #[expect(clippy::too_many_arguments, reason = "what a segment says, and whom it concerns")]
     fn steps(
         &mut self,
-        flow: &FlowInfo,
-        conn: &mut Conn,
-        h2: &mut Streams,
-        dir: Direction,
-        origin: Origin,
+        at: &mut At<'_>,
+        said: Said,
         mut bytes: &[u8],
         hole: Hole,
     ) -> ControlFlow<()> {
-        while let Some(step) = h2.http.data(dir, origin, &mut bytes, &self.limits) {
+        while let Some(step) = at.streams.http.data(said.dir, said.origin, &mut bytes, &self.limits)
+        {
             match step {
                 Step::Data { stream, bytes } => {
-                    self.give(flow, conn, h2, stream, dir, origin, Given::Data(bytes))?;
+                    self.give(at, stream, said, Given::Data(bytes))?;
                 }
                 Step::Gap { stream, len } => {
                     let given = Given::Gap { len, snapped: hole.snapped };
-                    self.give(flow, conn, h2, stream, dir, origin, given)?;
+                    self.give(at, stream, said, given)?;
                 }
                 Step::Lost { stream } => {
                     let given = Given::Lost { of: hole.len, snapped: hole.snapped };
-                    self.give(flow, conn, h2, stream, dir, origin, given)?;
+                    self.give(at, stream, said, given)?;
                 }
                 Step::End { stream } => {
-                    self.give(flow, conn, h2, stream, dir, origin, Given::End)?;
+                    self.give(at, stream, said, Given::End)?;
                 }
                 Step::Reset { stream, code } => {
-                    self.give(flow, conn, h2, stream, dir, origin, Given::Reset(code))?;
+                    self.give(at, stream, said, Given::Reset(code))?;
                 }
                 Step::GoAway { code } => {
-                    self.give_all(flow, conn, h2, dir, origin, Given::GoAway(code))?;
+                    self.give_all(at, said, Given::GoAway(code))?;
                 }
-                Step::Opened(opened) => self.open_stream(flow, conn, h2, *opened, origin)?,
+                Step::Opened(opened) => self.open_stream(at, *opened, said.origin)?,
                 Step::Over { exchange, too_many } => {
-                    h2.any = true;
-                    let mut info = conn.next_attempt(flow);
+                    at.streams.any = true;
+                    let mut info = at.conn.next_attempt(at.flow);
                     info.h2_stream = exchange.http2.map(|over| over.stream);
-                    let mut judged = handshake::judge(*exchange);
+                    let mut judged = at.conn.judge(*exchange);
                     if too_many {
                         let text = format!(
                             "{} WebSockets of this connection are open or asked for already, and no more are \
@@ -215,11 +234,11 @@ impl<S: Sink> Conns<S> {
                         let note = Note::new(NoteCode::HandshakeIncomplete, Blame::Capture, text);
                         judged.notes.push(note);
                     }
-                    self.tell(&info, origin, &judged)?;
+                    self.tell(&info, said.origin, &judged)?;
                 }
                 Step::Found(replay) => {
                     for (origin, bytes) in replay.pieces() {
-                        self.steps(flow, conn, h2, dir, origin, bytes, Hole::default())?;
+                        self.steps(at, Said { origin, ..said }, bytes, Hole::default())?;
                     }
                 }
             }
@@ -227,121 +246,97 @@ impl<S: Sink> Conns<S> {
         ControlFlow::Continue(())
     }
 
-    fn open_stream(
-        &mut self,
-        flow: &FlowInfo,
-        conn: &mut Conn,
-        h2: &mut Streams,
-        opened: Opened,
-        origin: Origin,
-    ) -> ControlFlow<()> {
-        h2.any = true;
+    fn open_stream(&mut self, at: &mut At<'_>, opened: Opened, origin: Origin) -> ControlFlow<()> {
+        at.streams.any = true;
         let Opened { stream, exchange, held, synced, client_ended } = opened;
         let begin = exchange.request.as_ref().and_then(|request| request.begin.time);
         let offer_known = exchange.request.is_some() && !exchange.request_partial;
         let answered = !matches!(exchange.answer, crate::http::Answer::Missing);
-        let mut info = conn.next_attempt(flow);
+        let mut info = at.conn.next_attempt(at.flow);
         info.h2_stream = Some(stream);
-        let judged = handshake::judge(*exchange);
+        let judged = at.conn.judge(*exchange);
         self.tell(&info, origin, &judged)?;
         let setup = Setup {
-            deflate: judged.deflate,
-            begin: begin.or(flow.begin.time),
+            begin: begin.or(at.flow.begin.time),
             synced,
-            // A whole answer tells what was agreed; what was not offered can not have been.
+            // What was not offered can not have been agreed.
             handshake_known: answered || offer_known,
-            other_extension: judged.extensions.as_deref().is_some_and(names_other),
-            invalid_answer: judged.outcome == Outcome::Invalid,
+            ..Setup::of(&judged)
         };
-        h2.lives.insert(stream, Live::new(info, setup));
-        let client = Direction::ToServer;
+        at.streams.lives.insert(stream, Live::new(info, setup));
+        let client = |origin| Said { dir: Direction::ToServer, origin };
         for piece in held.pieces() {
             let (origin, given) = match piece {
                 HeldPiece::Data { origin, bytes } => (origin, Given::Data(bytes)),
                 HeldPiece::Gap { origin, len, .. } => (origin, Given::Gap { len, snapped: false }),
             };
-            self.give(flow, conn, h2, stream, client, origin, given)?;
+            self.give(at, stream, client(origin), given)?;
         }
         match client_ended {
-            Some(origin) => self.give(flow, conn, h2, stream, client, origin, Given::End),
+            Some(origin) => self.give(at, stream, client(origin), Given::End),
             None => ControlFlow::Continue(()),
         }
     }
 
     /// Gives one session something; a stream that is over with it ends.
-    #[expect(clippy::too_many_arguments, reason = "what a segment says, and whom it concerns")]
     fn give(
         &mut self,
-        flow: &FlowInfo,
-        conn: &mut Conn,
-        h2: &mut Streams,
+        at: &mut At<'_>,
         stream: u32,
-        dir: Direction,
-        origin: Origin,
+        said: Said,
         given: Given<'_>,
     ) -> ControlFlow<()> {
-        let Some(live) = h2.lives.get_mut(&stream) else {
-            return self.probe(flow, conn, h2, stream, dir, origin, given);
+        let Some(live) = at.streams.lives.get_mut(&stream) else {
+            return self.probe(at, stream, said, given);
         };
         let before = live.session.weight();
-        let over = self.give_live(live, dir, origin, given)?;
-        h2.weight = h2.weight.saturating_sub(before);
+        let over = self.give_live(live, said, given)?;
+        at.streams.weight = at.streams.weight.saturating_sub(before);
         if over {
-            h2.lives.remove(&stream);
+            at.streams.lives.remove(&stream);
         } else {
-            h2.weight += live.session.weight();
+            at.streams.weight += live.session.weight();
         }
         ControlFlow::Continue(())
     }
 
-    fn give_all(
-        &mut self,
-        flow: &FlowInfo,
-        conn: &mut Conn,
-        h2: &mut Streams,
-        dir: Direction,
-        origin: Origin,
-        given: Given<'_>,
-    ) -> ControlFlow<()> {
-        let all: Vec<u32> = h2.lives.keys().copied().collect();
-        all.into_iter().try_for_each(|stream| self.give(flow, conn, h2, stream, dir, origin, given))
+    fn give_all(&mut self, at: &mut At<'_>, said: Said, given: Given<'_>) -> ControlFlow<()> {
+        let all: Vec<u32> = at.streams.lives.keys().copied().collect();
+        all.into_iter().try_for_each(|stream| self.give(at, stream, said, given))
     }
 
     /// A stream whose request was missed: are these the frames of a WebSocket?
-    #[expect(clippy::too_many_arguments, reason = "what a segment says, and whom it concerns")]
     fn probe(
         &mut self,
-        flow: &FlowInfo,
-        conn: &mut Conn,
-        h2: &mut Streams,
+        at: &mut At<'_>,
         stream: u32,
-        dir: Direction,
-        origin: Origin,
+        said: Said,
         given: Given<'_>,
     ) -> ControlFlow<()> {
-        let client = conn.client_side();
+        let client = at.conn.client_side();
+        let Said { dir, origin } = said;
         let side = if dir == Direction::ToServer { client } else { client.flip() };
         let event = match given {
             Given::Data(bytes) => StreamEvent::Data { origin, bytes },
             Given::Gap { len, snapped } => StreamEvent::Gap { origin, len, snapped },
             // What came before it can not be joined to what comes.
             Given::Lost { .. } => {
-                h2.drop_probe(stream);
+                at.streams.drop_probe(stream);
                 return ControlFlow::Continue(());
             }
             Given::End | Given::Reset(_) => {
-                let probe = h2.probes.get_mut(&stream);
+                let probe = at.streams.probes.get_mut(&stream);
                 let verdict = probe.map_or(Verdict::Undecided, Probe::last_chance);
-                self.probed(flow, conn, h2, stream, verdict)?;
-                if h2.lives.contains_key(&stream) {
-                    return self.give(flow, conn, h2, stream, dir, origin, given);
+                self.probed(at, stream, verdict)?;
+                if at.streams.lives.contains_key(&stream) {
+                    return self.give(at, stream, said, given);
                 }
-                h2.drop_probe(stream);
+                at.streams.drop_probe(stream);
                 return ControlFlow::Continue(());
             }
             Given::TcpFin | Given::TcpReset | Given::GoAway(_) => return ControlFlow::Continue(()),
         };
-        let probe = h2.probes.entry(stream).or_insert_with(|| Probe::new(None));
+        let probe = at.streams.probes.entry(stream).or_insert_with(|| Probe::new(None));
         let before = probe.weight();
         let verdict = match event {
             // Masked frames of a client are unlike anything else that is sent to a server; what a server
@@ -351,53 +346,38 @@ impl<S: Sink> Conns<S> {
             }
             event => probe.take(side, event, &self.limits),
         };
-        h2.weight = (h2.weight + probe.weight()).saturating_sub(before);
-        self.probed(flow, conn, h2, stream, verdict)
+        at.streams.weight = (at.streams.weight + probe.weight()).saturating_sub(before);
+        self.probed(at, stream, verdict)
     }
 
     /// Acts on what a stream proved to be.
-    fn probed(
-        &mut self,
-        flow: &FlowInfo,
-        conn: &mut Conn,
-        h2: &mut Streams,
-        stream: u32,
-        verdict: Verdict,
-    ) -> ControlFlow<()> {
-        let client = conn.client_side();
+    fn probed(&mut self, at: &mut At<'_>, stream: u32, verdict: Verdict) -> ControlFlow<()> {
+        let client = at.conn.client_side();
         match verdict {
             Verdict::Undecided => return ControlFlow::Continue(()),
             Verdict::Frames { client: masks, .. } if masks == client => {}
             _ => {
-                h2.drop_probe(stream);
-                h2.http.refute(stream);
+                at.streams.drop_probe(stream);
+                at.streams.http.refute(stream);
                 return ControlFlow::Continue(());
             }
         }
-        let Some(probe) = h2.drop_probe(stream) else { return ControlFlow::Continue(()) };
-        h2.any = true;
-        let mut info = conn.next_attempt(flow);
+        let Some(probe) = at.streams.drop_probe(stream) else { return ControlFlow::Continue(()) };
+        at.streams.any = true;
+        let mut info = at.conn.next_attempt(at.flow);
         info.h2_stream = Some(stream);
-        let begin = probe.begin().unwrap_or(flow.begin);
+        let begin = probe.begin().unwrap_or(at.flow.begin);
         let unseen = Handshake { http: HttpVersion::Http2, ..super::unseen(&info) };
         self.tell(&info, begin, &unseen)?;
-        let setup = Setup {
-            deflate: None,
-            begin: begin.time,
-            synced: PerDirection { to_server: false, to_client: false },
-            handshake_known: false,
-            other_extension: false,
-            invalid_answer: false,
-        };
-        h2.lives.insert(stream, Live::new(info, setup));
+        at.streams.lives.insert(stream, Live::new(info, Setup::unseen(begin)));
         for (side, event) in probe.replay() {
-            let dir = conn.direction(side);
+            let dir = at.conn.direction(side);
             let (origin, given) = match event {
                 StreamEvent::Data { origin, bytes } => (origin, Given::Data(bytes)),
                 StreamEvent::Gap { origin, len, snapped } => (origin, Given::Gap { len, snapped }),
                 _ => continue,
             };
-            self.give(flow, conn, h2, stream, dir, origin, given)?;
+            self.give(at, stream, Said { dir, origin }, given)?;
         }
         ControlFlow::Continue(())
     }
@@ -406,10 +386,10 @@ impl<S: Sink> Conns<S> {
     fn give_live(
         &mut self,
         live: &mut Live,
-        dir: Direction,
-        origin: Origin,
+        said: Said,
         given: Given<'_>,
     ) -> ControlFlow<(), bool> {
+        let Said { dir, origin } = said;
         let Live { info, session, .. } = live;
         let mut out = self.out(info);
         match given {

@@ -8,8 +8,10 @@
 //! mid-connection (or lacks the answer to its upgrade request) is watched for a head at the start of
 //! a segment, and for frames that are consistent with each other.
 
+use super::sight::SideInSight;
 use super::{ConnInfo, Limits, Origin, Side, StreamEvent};
 use crate::event::{DeflateAgreement, Opcode};
+use crate::http::h2::Whose;
 use crate::http::{self, Guess};
 use crate::ws::frame::Header;
 use crate::ws::resync::{Finder, Search, Shape};
@@ -31,12 +33,17 @@ pub(super) enum Verdict {
         /// The client's bytes start at a frame border: they stand right behind its request.
         client_synced: bool,
     },
-    /// TLS.
-    Tls,
-    /// HTTP/2, from its preface on.
+    /// TLS, behind a PROXY protocol header of this version and length, where there is one.
+    Tls {
+        /// Who sent that, and what it was.
+        proxy_protocol: Option<(Side, u8, usize)>,
+    },
+    /// HTTP/2.
     Http2 {
         /// Who asks.
         client: Side,
+        /// Its beginning is not in the capture.
+        mid_connection: bool,
     },
     /// None of these.
     Other,
@@ -69,13 +76,21 @@ struct Heard {
     /// Frames of a client, of a server: what this side could be.
     as_client: Option<Finder>,
     as_server: Option<Finder>,
+    /// Frames of HTTP/2 that carry whatever they do.
+    as_http2: Option<Box<SideInSight>>,
 }
 
 impl Heard {
+    /// Where frames of HTTP/2 begin, if it is that.
+    fn http2_begin(&self) -> Option<usize> {
+        self.as_http2.as_ref().and_then(|seen| seen.begin())
+    }
+
     #[inline]
     fn weight(&self) -> usize {
         let finder = |finder: &Option<Finder>| finder.as_ref().map_or(0, Finder::weight);
-        self.bytes.capacity() + finder(&self.as_client) + finder(&self.as_server)
+        let http2 = self.as_http2.as_ref().map_or(0, |side| side.weight());
+        self.bytes.capacity() + finder(&self.as_client) + finder(&self.as_server) + http2
     }
 }
 
@@ -89,6 +104,8 @@ pub(super) struct Probe {
     opener: Option<Side>,
     attempt: Option<LostAnswer>,
     begin: Option<Origin>,
+    /// Whose requests there are, if it is HTTP/2.
+    asks: Option<Side>,
 }
 
 impl Probe {
@@ -101,6 +118,7 @@ impl Probe {
             opener,
             attempt: None,
             begin: None,
+            asks: None,
         }
     }
 
@@ -145,6 +163,19 @@ impl Probe {
         })
     }
 
+    /// Takes the first bytes of a side out of what is replayed.
+    pub(super) fn drop_front(&mut self, side: Side, mut len: usize) {
+        for (of, kept) in &mut self.kept {
+            if let Kept::Data { from, to, .. } = kept
+                && *of == side
+            {
+                let here = len.min(*to - *from);
+                (*from, len) = (*from + here, len - here);
+            }
+        }
+        self.kept.retain(|(_, kept)| !matches!(kept, Kept::Data { from, to, .. } if from == to));
+    }
+
     const fn heard(&self, side: Side) -> &Heard {
         match side {
             Side::A => &self.a,
@@ -169,6 +200,7 @@ impl Probe {
                 // What came before proves nothing about what follows.
                 heard.as_client = None;
                 heard.as_server = None;
+                heard.as_http2 = None;
                 self.keep(side, Kept::Other(StreamEvent::Gap { origin, len, snapped }));
                 return self.within(side, limits);
             }
@@ -187,7 +219,12 @@ impl Probe {
         };
         let from = self.add(side, origin, bytes);
         let verdict = match self.by_head(side, from) {
-            Verdict::Undecided => self.by_frames(side, origin, bytes, limits),
+            Verdict::Undecided => match self.by_http2(side, origin, bytes, limits) {
+                Verdict::Undecided if !self.suspects_http2() => {
+                    self.by_frames(side, origin, bytes, limits)
+                }
+                decided => decided,
+            },
             decided => decided,
         };
         match verdict {
@@ -240,12 +277,14 @@ impl Probe {
 
     /// Undecided, as long as the budget allows. What is kept of each packet besides its bytes counts:
     /// of small ones it is more than the bytes.
-    const fn within(&self, side: Side, limits: &Limits) -> Verdict {
+    fn within(&self, side: Side, limits: &Limits) -> Verdict {
         let book = self.kept.len().saturating_mul(size_of::<(Side, Kept)>());
-        if self.heard(side).bytes.len().saturating_add(book) > limits.probe_bytes {
-            Verdict::Other
-        } else {
-            Verdict::Undecided
+        if self.heard(side).bytes.len().saturating_add(book) <= limits.probe_bytes {
+            return Verdict::Undecided;
+        }
+        match self.http2() {
+            Verdict::Undecided => Verdict::Other,
+            decided => decided,
         }
     }
 
@@ -262,8 +301,13 @@ impl Probe {
         let whole_start = !self.mid_connection() || heard.segments == 1;
         let start = if whole_start { 0 } else { from };
         let bytes = heard.bytes.get(start..).unwrap_or_default();
-        match is_tls(bytes).filter(|_| whole_start) {
-            Some(true) => return Verdict::Tls,
+        let proxy_protocol = http::proxy_protocol(bytes);
+        let behind = bytes.get(proxy_protocol.map_or(0, |(_, len)| len)..).unwrap_or_default();
+        match is_tls(behind).filter(|_| whole_start) {
+            Some(true) => {
+                let proxy_protocol = proxy_protocol.map(|(version, len)| (side, version, len));
+                return Verdict::Tls { proxy_protocol };
+            }
             // The start of a record's header is none of HTTP.
             None if whole_start => return Verdict::Undecided,
             Some(false) | None => {}
@@ -271,15 +315,82 @@ impl Probe {
         match http::looks_like(bytes) {
             Guess::Request => Verdict::Http { client: side },
             Guess::Response => Verdict::Http { client: side.flip() },
-            Guess::Http2Preface => Verdict::Http2 { client: side },
+            Guess::Http2Preface => Verdict::Http2 { client: side, mid_connection: false },
             // Only what a connection, or its capture, begins with.
-            Guess::Http2Settings if whole_start && self.opener != Some(side) => {
-                Verdict::Http2 { client: side.flip() }
+            Guess::Http2Settings if whole_start && self.opener == Some(side.flip()) => {
+                Verdict::Http2 { client: side.flip(), mid_connection: false }
             }
             // Whoever speaks first says what it is; the answer to it need not be looked at.
             Guess::No | Guess::Http2Settings if !self.mid_connection() => Verdict::Other,
             Guess::No | Guess::Http2Settings | Guess::NeedMore => Verdict::Undecided,
         }
+    }
+
+    /// Are there frames of HTTP/2 that lead to each other, and is it clear who asks?
+    fn by_http2(&mut self, side: Side, origin: Origin, bytes: &[u8], limits: &Limits) -> Verdict {
+        if !self.mid_connection() || self.attempt.is_some() || bytes.is_empty() {
+            return Verdict::Undecided;
+        }
+        let heard = self.heard_mut(side);
+        let before = heard.bytes.len() - bytes.len();
+        let seen = heard.as_http2.get_or_insert_with(|| Box::new(SideInSight::new(before)));
+        let whose = seen.push(origin, bytes, limits);
+        if heard.http2_begin().is_some() {
+            self.asked_by(side, whose);
+        }
+        // What both sides say is read in the order in which it came, so the second one is waited for: of
+        // streams whose requests were missed the client's frames are needed anyway.
+        let both = self.a.http2_begin().and(self.b.http2_begin());
+        if both.is_some() { self.http2() } else { Verdict::Undecided }
+    }
+
+    fn asked_by(&mut self, side: Side, whose: Option<Whose>) {
+        let asks = match whose {
+            None => self.opener,
+            Some(Whose::Client) => Some(side),
+            Some(Whose::Server) => Some(side.flip()),
+        };
+        self.asks = self.asks.or(asks);
+    }
+
+    /// HTTP/2, where it is that and it is clear who asks.
+    fn http2(&self) -> Verdict {
+        match self.asks {
+            Some(client) if self.is_http2() => Verdict::Http2 { client, mid_connection: true },
+            _ => Verdict::Undecided,
+        }
+    }
+
+    /// It is HTTP/2, although it may not be clear who asks.
+    pub(super) fn is_http2(&self) -> bool {
+        self.a.http2_begin().or(self.b.http2_begin()).is_some()
+    }
+
+    /// It may well be HTTP/2: what it carries is not to be taken for a WebSocket on its own.
+    fn suspects_http2(&self) -> bool {
+        [&self.a, &self.b].iter().any(|heard| heard.as_http2.as_ref().is_some_and(|s| s.suspects()))
+    }
+
+    /// What came before the first frame of HTTP/2 of either side is not replayed. Of A and of B: is that known?
+    pub(super) fn begin_http2(&mut self) -> (bool, bool) {
+        (self.begin_http2_of(Side::A), self.begin_http2_of(Side::B))
+    }
+
+    fn begin_http2_of(&mut self, side: Side) -> bool {
+        let Some(begin) = self.heard(side).http2_begin() else { return false };
+        let mut behind = false;
+        self.kept.retain_mut(|(of, kept)| {
+            if *of != side {
+                return true;
+            }
+            if let Kept::Data { from, to, .. } = kept {
+                *from = (*from).max(begin);
+                behind |= *from < *to;
+                return *from < *to;
+            }
+            behind
+        });
+        true
     }
 
     /// Are there frames that are consistent with each other?
@@ -290,9 +401,13 @@ impl Probe {
         let opener = self.opener;
         let behind_request = self.attempt.is_some() && opener == Some(side);
         let heard = self.heard_mut(side);
-        if behind_request && !heard.gap && heard.segments == 1 && starts_client_frame(bytes) {
+        if behind_request && !heard.gap {
             // The bytes right behind an upgrade request start a frame, or there was no upgrade.
-            return Verdict::Frames { client: side, client_synced: true };
+            match starts_client_frame(&heard.bytes) {
+                Some(true) => return Verdict::Frames { client: side, client_synced: true },
+                Some(false) => {}
+                None => return Verdict::Undecided,
+            }
         }
         if opener != Some(side.flip()) && look(&mut heard.as_client, true, origin, bytes, limits) {
             return Verdict::Frames { client: side, client_synced: false };
@@ -305,6 +420,16 @@ impl Probe {
 
     /// Nothing more comes: does what there is suffice?
     pub(super) fn last_chance(&mut self) -> Verdict {
+        for side in [Side::A, Side::B] {
+            let heard = self.heard_mut(side);
+            let whose = heard.as_http2.as_mut().and_then(|seen| seen.finish());
+            if heard.http2_begin().is_some() {
+                self.asked_by(side, whose);
+            }
+        }
+        if self.suspects_http2() {
+            return self.http2();
+        }
         for side in [Side::A, Side::B] {
             let opener = self.opener;
             let heard = self.heard_mut(side);
@@ -337,14 +462,16 @@ fn look(
 }
 
 /// Can these bytes, as the first behind an upgrade request, be a client's frame: masked, a known
-/// opcode, no reserved bits but compression's, the length in its shortest form.
-fn starts_client_frame(bytes: &[u8]) -> bool {
-    Header::split(bytes).is_some_and(|(header, _)| {
+/// opcode, no reserved bits but compression's, the length in its shortest form. `None` as long as there are
+/// too few of them.
+fn starts_client_frame(bytes: &[u8]) -> Option<bool> {
+    let (header, _) = Header::split(bytes)?;
+    Some(
         header.mask.is_some()
             && !matches!(header.opcode, Opcode::Reserved(_))
             && matches!(header.rsv, 0 | 4)
-            && header.is_minimal()
-    })
+            && header.is_minimal(),
+    )
 }
 
 /// A TLS record that starts a handshake, or carries data in mid-connection (RFC 8446 section 5.1). `None`

@@ -10,7 +10,7 @@ use crate::event::{Handshake, Sink};
 use crate::flow::{FlowInfo, Side, StreamEvent};
 use crate::note::{Blame, Note, NoteCode};
 use crate::tls::{Agreed, Decoder, Output, Unopened};
-use crate::units::{Direction, Origin, PacketNo, PerDirection};
+use crate::units::{Direction, Origin, PacketNo};
 use crate::ws::session::Setup;
 
 /// A TLS connection.
@@ -222,20 +222,17 @@ impl<S: Sink> Conns<S> {
         conn.client = Some(agreed.client);
         conn.tls = Some(agreed.info.clone());
         let info = conn.next_attempt(flow);
+        let why = match tunnel.decoder.foreign_cipher() {
+            Some(cipher) => format!("its cipher suite {cipher} is none that is read here"),
+            None => "there are secrets, but none that fit it".to_owned(),
+        };
         let text = format!(
-            "TLS between {} and {} can not be decrypted: there are secrets, but none that fit it; it \
-             may be a WebSocket",
+            "TLS between {} and {} can not be decrypted: {why}; it may be a WebSocket",
             info.client, info.server
         );
         let note = Note::new(NoteCode::Undecryptable, Blame::Capture, text);
         self.tell(&info, origin, &Handshake { notes: vec![note], ..unseen(&info) })?;
-        let setup = Setup {
-            begin: flow.begin.time,
-            synced: PerDirection { to_server: false, to_client: false },
-            handshake_known: false,
-            ..Setup::default()
-        };
-        let mut live = Box::new(Live::new(info, setup));
+        let mut live = Box::new(Live::new(info, Setup::unseen(flow.begin)));
         for (side, event) in &tunnel.ends {
             self.feed_session(&mut live, conn.direction(*side), *event)?;
         }

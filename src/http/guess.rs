@@ -157,6 +157,16 @@ pub(super) enum ProxyHeader {
     V2(usize),
 }
 
+/// Version and length of the PROXY protocol header that these bytes begin with, whatever comes behind it.
+pub fn proxy_protocol(bytes: &[u8]) -> Option<(u8, usize)> {
+    let (version, len) = match proxy_header(bytes) {
+        ProxyHeader::V1(len) => (1, len),
+        ProxyHeader::V2(len) => (2, len),
+        ProxyHeader::No | ProxyHeader::Maybe | ProxyHeader::Bad => return None,
+    };
+    (bytes.len() >= len).then_some((version, len))
+}
+
 pub(super) fn proxy_header(bytes: &[u8]) -> ProxyHeader {
     if let Some((start, rest)) = bytes.split_first_chunk::<12>()
         && start == V2_SIGNATURE

@@ -22,6 +22,7 @@ mod frame;
 mod fuzz;
 mod head;
 mod hpack;
+mod sight;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,11 +30,12 @@ use self::frame::{Block, Known, Lapse, Part, Reader, StreamId};
 use super::{Answer, CutBy, Exchange, Held};
 use crate::event::{Fields, RequestHead};
 use crate::limits::Limits;
-use crate::units::{Direction, Origin, PerDirection};
+use crate::units::{Direction, Origin, PacketNo, PerDirection};
 
 pub use self::error::{error_meaning, error_name};
 pub use self::frame::Replay;
 pub use self::fuzz::fuzz_h2;
+pub use self::sight::{Sight, Whose};
 
 /// Where an [`Exchange`] is a stream of HTTP/2, what its judge needs to know of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +148,10 @@ pub struct Http2 {
     enabled: Option<Origin>,
     /// A PROXY protocol header came and no attempt has it yet.
     proxy_protocol: Option<u8>,
+    /// The connection's beginning is not in the capture: any stream may have been begun.
+    mid_connection: bool,
+    /// The packet with which requests were found again behind a gap: those up to it are read late.
+    asked_before: Option<PacketNo>,
     /// What is kept for streams that wait for their answer, about.
     waiting: usize,
 }
@@ -196,6 +202,9 @@ impl Waiting {
 /// one before its receiver allowed it.
 const HELD: usize = 64 << 10;
 
+/// The highest stream that there can be (RFC 9113 section 5.1.1).
+const LAST: StreamId = 0x7fff_ffff;
+
 /// Stretches of missed requests that are remembered; there is one for each gap over frame headers.
 const MISSED: usize = 64;
 
@@ -223,8 +232,25 @@ impl Http2 {
             settings: None,
             enabled: None,
             proxy_protocol: None,
+            mid_connection: false,
+            asked_before: None,
             waiting: 0,
         }
+    }
+
+    /// Where the connection's beginning is not in the capture. Of some directions it is known where a frame
+    /// begins: with the first byte that is given.
+    pub fn mid_connection(at_frame: PerDirection<bool>) -> Self {
+        let mut this = Self { mid_connection: true, ..Self::new() };
+        for dir in Direction::BOTH {
+            let way = &mut this.ways[dir];
+            let found = at_frame[dir];
+            way.reader = if found { Reader::at_frame() } else { Reader::mid_connection() };
+            way.lapses = 1;
+            way.hpack.lost();
+        }
+        this.miss(0, StreamId::MAX);
+        this
     }
 
     /// Takes bytes off the front of `input`, up to the first thing that must be acted on. `None`: all of
@@ -241,11 +267,17 @@ impl Http2 {
                 return Some(step);
             }
             let before = *input;
-            let Self { ways, streams, highest, .. } = self;
-            let known = |stream| known(streams, *highest, stream);
+            let Self { ways, streams, highest, mid_connection, .. } = self;
+            let highest = if *mid_connection { LAST } else { *highest };
+            let known = |stream| known(streams, highest, stream);
             let way = &mut ways[dir];
             way.seen |= !input.is_empty();
             let part = way.reader.next(origin, input, &known, limits)?;
+            if self.mid_connection
+                && let Part::Data { stream, .. } = part
+            {
+                self.highest = self.highest.max(stream);
+            }
             match part {
                 Part::Data { stream, bytes } => match self.streams.get(&stream) {
                     Some(Stream::Open(_)) => return Some(Step::Data { stream, bytes }),
@@ -301,7 +333,14 @@ impl Http2 {
                 }
                 Part::Preface { proxy_protocol } => self.proxy_protocol = proxy_protocol,
                 Part::Doubt => self.lapse(dir),
-                Part::Found(replay) => return Some(Step::Found(replay)),
+                Part::Found(replay) => {
+                    if dir == Direction::ToServer {
+                        // The answers to what is asked in these may have gone by.
+                        self.ways.to_client.lapses += 1;
+                        self.asked_before = Some(origin.packet);
+                    }
+                    return Some(Step::Found(replay));
+                }
             }
         }
     }
@@ -486,12 +525,13 @@ impl Http2 {
             self.queue.push_back(Step::Over { exchange, too_many: true });
             return;
         }
+        let late = self.asked_before.is_some_and(|packet| origin.packet <= packet);
         let waiting = Waiting {
             exchange,
             held: Held::default(),
             client_lost: false,
             client_ended: None,
-            lapses: self.ways.to_client.lapses,
+            lapses: self.ways.to_client.lapses - u32::from(late),
         };
         self.streams.insert(block.stream, Stream::Waiting(Box::new(waiting)));
         self.weigh();
@@ -664,7 +704,7 @@ impl Http2 {
 fn known(streams: &BTreeMap<StreamId, Stream>, highest: StreamId, stream: StreamId) -> Known {
     /// How far behind a gap the numbers may have gone on.
     const MISSED: StreamId = 2 * 128;
-    let highest = highest.saturating_add(MISSED);
+    let highest = highest.saturating_add(MISSED).min(LAST);
     if streams.contains_key(&stream) {
         Known::Open(streams.len())
     } else if stream <= highest && stream != 0 {

@@ -11,8 +11,9 @@
 //!
 //! NDJSON has one `connection` line for each connection or attempt, in the order in which they end:
 //!
-//! - `conn`, `tcp_stream`, `client`, `server`, `http`, `h2_stream`, `outcome`, `subprotocol`, `extensions`: as in
-//!   `handshake` of `print --json`; `status`; `path` (the request target, cut at 512 characters).
+//! - `conn`, `tcp_stream`, `client`, `server`, `http`, `h2_stream`, `tls`, `outcome`, `subprotocol`,
+//!   `extensions`: as in `handshake` of `print --json`; `status`; `path` (the request target, cut at 512
+//!   characters).
 //! - `time` (its first packet), `packet` (its last event), `duration_ns`, `handshake_ns` (from the
 //!   request's last byte to the answer's first); `how`, `by`, `cause`: as in `end`.
 //! - `c2s` and `s2c`: `messages` (of every kind, incomplete ones too); whole messages by kind: `text`,

@@ -83,7 +83,7 @@ impl Opener {
             _ => 16,
         };
         Some(match (self.shape, &self.cipher) {
-            // The content type; padding is rare.
+            // The content type, without padding.
             (Shape::Inner, _) => tag + 1,
             (_, Cipher::ChaCha20(_)) => tag,
             _ => tag + EXPLICIT_NONCE,

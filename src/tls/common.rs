@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::cipher::{Opener, Shape};
 use super::hello::{ClientHello, ServerHello, encrypted_extensions};
 use super::keylog::{KeyLog, Secret, Secrets};
+use super::record::Header;
 use super::schedule::{Prf, key_block, traffic_keys};
 use super::suite::{self, Suite};
 use super::{Agreed, Output};
@@ -26,6 +27,13 @@ pub(super) struct Common {
     pub(super) version: Option<u16>,
     suite: Option<Suite>,
     pub(super) secrets: Secrets,
+    /// Master secrets of other connections, one of which may be that of the session that is resumed;
+    /// of how many, and which sides' records have been tried.
+    others: Vec<Secret>,
+    others_of: usize,
+    tried: (bool, bool),
+    /// The one that it was.
+    resumed: Option<Secret>,
     /// It can not be read, whatever keys there are.
     pub(super) hopeless: bool,
     pub(super) patience: Patience,
@@ -64,7 +72,8 @@ impl Common {
 
     /// Bytes of memory kept, about.
     pub(super) fn weight(&self) -> usize {
-        self.early.iter().map(|(_, bytes)| bytes.capacity()).sum()
+        let early: usize = self.early.iter().map(|(_, bytes)| bytes.capacity()).sum();
+        early + self.others.capacity() * size_of::<Secret>()
     }
 
     /// A ClientHello: the first, the one after a HelloRetryRequest, one that negotiates anew.
@@ -75,6 +84,8 @@ impl Common {
         if let Some(hello) = ClientHello::new(body) {
             if self.client_hello.as_ref().is_none_or(|before| before.random != hello.random) {
                 self.secrets = Secrets::default();
+                self.resumed = None;
+                self.others_of = 0;
             }
             self.client_hello = Some(hello);
             self.agreed = None;
@@ -111,7 +122,46 @@ impl Common {
     pub(super) fn learn(&mut self, now: PacketNo, keys: &KeyLog) {
         if let Some(hello) = &self.client_hello {
             self.secrets = keys.secrets(&hello.random, now);
+            self.secrets.master = self.secrets.master.or(self.resumed);
+            if hello.resumes
+                && self.lacks_master()
+                && let Some((count, others)) = keys.more_masters(self.others_of, now)
+            {
+                (self.others_of, self.others, self.tried) = (count, others, (false, false));
+            }
         }
+    }
+
+    /// The cipher suite is none that is read.
+    pub(super) const fn is_foreign(&self) -> bool {
+        self.server_hello.is_some() && self.suite.is_none()
+    }
+
+    /// Nothing can be read for want of a master secret, as far as is known by now.
+    pub(super) fn lacks_master(&self) -> bool {
+        !self.is_tls13() && self.client_hello.is_some() && self.secrets.master.is_none()
+    }
+
+    /// A resumed session has the master secret of another connection: is it one of those that are known,
+    /// and the first record that this side protects proves it.
+    pub(super) fn resume(&mut self, side: Side, header: Header, content: &[u8]) -> bool {
+        let (tried_a, tried_b) = &mut self.tried;
+        let tried = if side == Side::A { tried_a } else { tried_b };
+        if std::mem::replace(tried, true) || !self.lacks_master() {
+            return false;
+        }
+        let mut plain = Vec::new();
+        let others = std::mem::take(&mut self.others);
+        self.resumed = others.iter().copied().find(|secret| {
+            self.secrets.master = Some(*secret);
+            let opener = self.opener(side, 1, None);
+            opener.is_some_and(|opener| opener.open(header, content, 0, &mut plain).is_some())
+        });
+        self.secrets.master = self.resumed;
+        if self.resumed.is_none() {
+            self.others = others;
+        }
+        self.resumed.is_some()
     }
 
     /// What was agreed; `None` before both hellos.

@@ -43,6 +43,8 @@ pub(super) struct Half {
     messages: Messages,
     /// A record was opened.
     proven: bool,
+    /// One had padding (RFC 8446 section 5.4): lost ones may have some too.
+    pub(super) pads: bool,
     /// Records in a row that could not be opened, and bytes of such before the first that could.
     failed: u32,
     passed_over: usize,
@@ -104,6 +106,7 @@ impl Half {
             traffic: None,
             messages: Messages::new(),
             proven: false,
+            pads: false,
             failed: 0,
             passed_over: 0,
             work: 0,

@@ -16,6 +16,8 @@ pub(super) struct ClientHello {
     pub(super) sni: Option<String>,
     /// The client sends data before it has its answer (RFC 8446 section 4.2.10).
     pub(super) early_data: bool,
+    /// It names a session to be resumed: by its identifier, or by a ticket (RFC 5077).
+    pub(super) resumes: bool,
     /// HTTP/2 is among the application protocols that it offers.
     pub(super) offers_h2: bool,
 }
@@ -46,12 +48,14 @@ impl ClientHello {
             random: hello.random.try_into().ok()?,
             sni: None,
             early_data: false,
+            resumes: hello.session_id.is_some_and(|id| !id.is_empty()),
             offers_h2: false,
         };
         for (kind, content) in extensions(hello.ext.unwrap_or_default()) {
             match kind {
                 SERVER_NAME => this.sni = server_name(content),
                 EARLY_DATA => this.early_data = true,
+                SESSION_TICKET => this.resumes |= !content.is_empty(),
                 ALPN => this.offers_h2 = protocols(content).contains(&&b"h2"[..]),
                 _ => {}
             }
@@ -139,5 +143,6 @@ fn text(bytes: &[u8]) -> Option<String> {
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 const ENCRYPT_THEN_MAC: u16 = 22;
+const SESSION_TICKET: u16 = 35;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;

@@ -130,6 +130,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Known {
     by_random: HashMap<Random, Vec<(Label, Secret, PacketNo)>, foldhash::quality::RandomState>,
+    /// The master secrets among them, in the order in which they came.
+    masters: Vec<(Secret, PacketNo)>,
     count: usize,
     /// The packet since which there is one.
     first: Option<PacketNo>,
@@ -138,6 +140,9 @@ struct Known {
 
 /// Secrets kept: those of 100,000 TLS 1.3 connections and more, in about 60 MB.
 pub const KEPT: usize = 1 << 19;
+
+/// Master secrets that are tried for one session: about 20 ms.
+const MASTERS: usize = 1 << 10;
 
 impl KeyLog {
     /// An empty one, to which nobody adds anything any more unless [`Self::expect_more`] says so.
@@ -219,6 +224,17 @@ impl KeyLog {
         secrets
     }
 
+    /// The master secrets that are known at this packet, the last ones first: a session that is resumed
+    /// has that of another connection (RFC 5246 section 7.3), and not all who write key logs repeat it.
+    /// Tells how many there are; `None` where that are no more than `than`.
+    pub fn more_masters(&self, than: usize, at: PacketNo) -> Option<(usize, Vec<Secret>)> {
+        let known = self.lock();
+        let of_now = known.masters.iter().filter(|(_, since)| *since <= at);
+        let count = of_now.clone().count();
+        let last = of_now.rev().take(MASTERS).map(|(secret, _)| *secret);
+        (count > than).then(|| (count, last.collect()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Secrets are added one by one: there is nothing half done.
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -229,7 +245,8 @@ impl Known {
     fn add(&mut self, text: &[u8], since: PacketNo) -> Read {
         let mut read = Read::default();
         for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
-            let line = line.trim_ascii();
+            // Editors put a byte order mark in front.
+            let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
@@ -243,6 +260,9 @@ impl Known {
             if self.count < KEPT && !list.iter().any(|(of, ..)| *of == label) {
                 list.push((label, secret, since));
                 self.count += 1;
+                if label == Label::Master && self.masters.last() != Some(&(secret, since)) {
+                    self.masters.push((secret, since));
+                }
             }
         }
         read
@@ -294,7 +314,8 @@ mod tests {
             "\u{1b}[31mnonsense".to_owned(),
         ];
         let log = KeyLog::new();
-        let read = log.add(text.join("\n").as_bytes(), PacketNo(0));
+        let marked = format!("\u{feff}{}", text.join("\n"));
+        let read = log.add(marked.as_bytes(), PacketNo(0));
         assert_eq!(read, Read { secrets: 3, others: 4 });
         let one = log.secrets(&[1; 32], PacketNo(1));
         assert_eq!(one, Secrets { master: Secret::new(&[7; 48]), ..Secrets::default() });

@@ -153,7 +153,7 @@ impl Half {
             (false, _) => (seq, 0),
         };
         // In TLS 1.2 the first record under new keys is Finished.
-        let exact = same && overhead.is_some() && (tls13 || self.seq > 0);
+        let exact = same && overhead.is_some() && !self.pads && (tls13 || self.seq > 0);
         let data = if tls13 { epoch >= TRAFFIC } else { same || lost > 1 };
         let any = lost > 0 || between > 0;
         let len = distance.saturating_sub(lost.saturating_mul(each as u64) + between);

@@ -6,13 +6,14 @@
 
 use std::ops::ControlFlow;
 
-use crate::event::{DeflateAgreement, End, Event, Gap, Sink};
+use crate::event::{DeflateAgreement, End, Event, Gap, Handshake, Outcome, Sink};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin, PerDirection, Timestamp};
 use crate::ws::Out;
 pub use crate::ws::ending::Finish;
 use crate::ws::ending::{Carrier, Facts, since};
+use crate::ws::extension::names_other;
 use crate::ws::half::Half;
 use crate::ws::rules::{Notes, Rsv1};
 
@@ -49,6 +50,27 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// What a handshake says of the frames behind it: a whole answer tells what was agreed, whatever the
+    /// request was.
+    pub fn of(judged: &Handshake) -> Self {
+        Self {
+            deflate: judged.deflate,
+            other_extension: judged.extensions.as_deref().is_some_and(names_other),
+            invalid_answer: judged.outcome == Outcome::Invalid,
+            ..Self::default()
+        }
+    }
+
+    /// For frames of a connection that began there, whose handshake is not in the capture.
+    pub fn unseen(begin: Origin) -> Self {
+        Self {
+            begin: begin.time,
+            synced: PerDirection { to_server: false, to_client: false },
+            handshake_known: false,
+            ..Self::default()
+        }
+    }
+
     /// What RSV1 stands for.
     pub(super) fn rsv1(&self) -> Rsv1 {
         match self.deflate {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 use wstap::capture::{self, Input, InterfaceId, LinkType, PacketRecord, PacketSource, Source};
 use wstap::event::{Cx, Event, Payload, Sink, Wants};
 use wstap::limits::Limits;
+use wstap::packet::{Decoded, Decoder, TcpFlags};
 use wstap::pipeline::{Pipeline, Totals};
 use wstap::tls::KeyLog;
 use wstap::units::{ConnKey, Direction, FileOffset, PacketNo, Timestamp};
@@ -222,4 +224,71 @@ pub fn assert_same_lines(expected: &str, got: &str, what: &str) {
     }
     let (expected, got) = (expected.lines().count(), got.lines().count());
     assert_eq!(expected, got, "{what}: number of lines (expected, got)");
+}
+
+/// The TCP segments with data of a capture, in packets of their own.
+///
+/// `prefix` comes before what each client says; where `joined`, what one side says before the other does
+/// is one segment.
+pub fn resegmented(all: &[Packet], prefix: &[u8], joined: bool) -> Vec<Packet> {
+    let mut decoder = Decoder::new(&Limits::default());
+    let mut out: Vec<(Packet, SocketAddr, SocketAddr, u32, Vec<u8>, u8)> = Vec::new();
+    let mut clients: HashMap<(SocketAddr, SocketAddr), bool> = HashMap::new();
+    for (no, packet) in (1..).map(PacketNo).zip(all) {
+        let record = packet.record(no);
+        let Decoded::Segment(segment) = decoder.decode(&record) else { panic!("no TCP: {no:?}") };
+        let ends = (segment.src, segment.dst);
+        let syn = segment.flags.has(TcpFlags::SYN);
+        if syn && !segment.flags.has(TcpFlags::ACK) {
+            clients.insert(ends, true);
+        }
+        let first = clients.get_mut(&ends);
+        let mut payload = segment.payload.to_vec();
+        let mut seq = segment.seq.0;
+        if !syn && let Some(first) = first {
+            if !payload.is_empty() && std::mem::take(first) {
+                payload.splice(..0, prefix.iter().copied());
+            } else {
+                seq = seq.wrapping_add(u32::try_from(prefix.len()).unwrap());
+            }
+        }
+        let (flags, fin) = (segment.flags, segment.flags.has(TcpFlags::FIN));
+        let flags =
+            [(TcpFlags::FIN, 1), (TcpFlags::SYN, 2), (TcpFlags::RST, 4), (TcpFlags::ACK, 16)]
+                .into_iter()
+                .filter_map(|(flag, bit)| flags.has(flag).then_some(bit))
+                .sum();
+        if payload.is_empty() && flags == 16 {
+            continue;
+        }
+        if let Some((_, src, dst, _, before, _)) = out.last_mut()
+            && joined
+            && (*src, *dst) == ends
+            && !before.is_empty()
+            && !payload.is_empty()
+            && !fin
+            && before.len() + payload.len() < 60_000
+        {
+            before.extend(payload);
+            continue;
+        }
+        out.push((packet.clone(), segment.src, segment.dst, seq, payload, flags));
+    }
+    out.into_iter()
+        .map(|(packet, src, dst, seq, payload, flags)| {
+            let (SocketAddr::V4(a), SocketAddr::V4(b)) = (src, dst) else { panic!("not IPv4") };
+            let len = u16::try_from(40 + payload.len()).unwrap().to_be_bytes();
+            let mut bytes = packet.bytes.split_at(14).0.to_vec();
+            bytes.extend([0x45, 0, len[0], len[1], 0, 0, 0x40, 0, 64, 6, 0, 0]);
+            bytes.extend(a.ip().octets());
+            bytes.extend(b.ip().octets());
+            bytes.extend(a.port().to_be_bytes());
+            bytes.extend(b.port().to_be_bytes());
+            bytes.extend(seq.to_be_bytes());
+            bytes.extend([0; 4]);
+            bytes.extend([0x50, flags & !16, 0xff, 0xff, 0, 0, 0, 0]);
+            bytes.extend(payload);
+            Packet { orig_len: u32::try_from(bytes.len()).unwrap(), bytes, ..packet }
+        })
+        .collect()
 }

@@ -217,3 +217,103 @@ fn a_stream_whose_request_was_missed_is_known_by_its_frames() {
     assert_eq!(handshakes.len(), 2);
     assert!(handshakes.iter().all(|e| e.contains("Unseen") && e.contains("Http2")));
 }
+
+/// A client's text frame under a masking key of its own.
+fn masked(n: u8) -> Vec<u8> {
+    let body = format!("{{\"n\": {n}, \"ask\": true}}").into_bytes();
+    let key = [n ^ 0x5a, n, 7, 9];
+    let body: Vec<u8> = body.iter().zip(key.iter().cycle()).map(|(b, k)| b ^ k).collect();
+    [&[0x81, 0x80 | u8::try_from(body.len()).unwrap()], &key[..], &body].concat()
+}
+
+/// Nobody knows who opened it, and the capture begins with what is said next.
+fn mid_connection() -> Tcp {
+    let mut tcp = Tcp::new();
+    tcp.flow.opener = None;
+    tcp
+}
+
+#[test]
+fn in_the_midst_of_a_connection_streams_are_known_by_their_clients_frames() {
+    for swapped in [false, true] {
+        let mut tcp = mid_connection();
+        let (client, server) = if swapped { (B, A) } else { (A, B) };
+        // The rest of a frame that began before the capture did.
+        tcp.say(server, b"the end of a page, and more of it: none of this is a frame");
+        for n in 0..8 {
+            tcp.say(client, &frame(0, 0, 5, &masked(n)));
+            tcp.say(server, &frame(8, 0, 5, &[0, 0, 0, 9]));
+            tcp.say(server, &frame(0, 0, 5, ANSWER));
+        }
+        // Asked for since then, where what was compressed before does not matter.
+        tcp.say(client, &request(9));
+        tcp.say(server, &accepted(9));
+        tcp.say(client, &frame(0, 0, 9, TEXT));
+        tcp.say(client, &frame(3, 0, 5, &[0, 0, 0, 8]));
+        let heard = tcp.finish();
+        let texts = payloads(&heard);
+        let asked = texts.iter().filter(|text| text.starts_with("{\"n\"")).count();
+        let answered = texts.iter().filter(|text| **text == "HI").count();
+        // Small frames of a server take some to be believed.
+        assert!((5..=8).contains(&answered), "{texts:?}");
+        assert_eq!((asked, texts.contains(&"hi")), (8, true), "{texts:?}");
+        let outcomes = |outcome: &str| heard.events.iter().filter(|e| e.contains(outcome)).count();
+        assert_eq!((outcomes("outcome: Unseen"), outcomes("outcome: Accepted")), (1, 1));
+        assert!(!heard.codes.contains(&"connect-not-enabled"), "{:?}", heard.codes);
+    }
+}
+
+#[test]
+fn in_the_midst_of_a_connection_nothing_is_a_websocket_that_no_client_says() {
+    // A server's pages, and what only looks like frames of HTTP/2.
+    let page: Vec<u8> = (0..8).flat_map(|_| frame(0, 0, 3, b"\x81\x05hello page")).collect();
+    let regular: Vec<u8> = [0, 0, 7, 0, 0, 0, 0, 0, 7].repeat(400);
+    let zeros = vec![0; 4000];
+    for (client, server) in [(&page, &page), (&regular, &page), (&zeros, &regular)] {
+        let mut tcp = mid_connection();
+        for _ in 0..4 {
+            tcp.say(A, client);
+            tcp.say(B, server);
+        }
+        let heard = tcp.finish();
+        assert_eq!(heard.events, [""; 0]);
+    }
+}
+
+#[test]
+fn requests_that_are_found_late_blame_nobody_for_their_answers() {
+    let mut tcp = Tcp::two();
+    let origin = tcp.origin();
+    tcp.give(A, StreamEvent::Gap { origin, len: 30, snapped: false });
+    // These are believed only with the frames that follow.
+    tcp.say(A, &request(5));
+    tcp.say(B, &[accepted(5), frame(0, 1, 5, ANSWER)].concat());
+    for n in 0..6 {
+        tcp.say(A, &[frame(0, 0, 1, &masked(n)), frame(6, 0, 0, &[n; 8])].concat());
+    }
+    let heard = tcp.finish();
+    let blamed = |text: &&String| text.contains("before any answer");
+    assert_eq!(heard.texts.iter().filter(blamed).count(), 0, "{:?}", heard.texts);
+}
+
+#[test]
+fn in_the_midst_of_a_connection_frames_behind_headers_are_no_connection_of_their_own() {
+    let mut tcp = mid_connection();
+    // Alone these were believed to be WebSocket frames before their headers were to be those of HTTP/2.
+    let long = |n: u8| [&[0x81, 0xfe, 0x0f, 0xa0, n, 7, 9, n][..], &[0x20 ^ n; 4000]].concat();
+    let data = |payload: &[u8]| {
+        let [high, low] = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        [&[0, high, low, 0, 0, 0, 0, 0, 3], payload].concat()
+    };
+    tcp.say(A, &data(&long(1)));
+    tcp.say(A, &data(&[&long(2), &[0x89, 0x80, 1, 2, 3, 4][..], &long(3)].concat()));
+    for n in 4..8 {
+        tcp.say(A, &frame(0, 0, 3, &masked(n)));
+        tcp.say(A, &frame(0, 0, 5, &masked(n)));
+        tcp.say(B, &frame(0, 0, 3, ANSWER));
+    }
+    let heard = tcp.finish();
+    let handshakes: Vec<_> = heard.events.iter().filter(|e| e.contains("outcome:")).collect();
+    assert_eq!(handshakes.len(), 2, "{handshakes:?}");
+    assert!(handshakes.iter().all(|e| e.contains("Http2")), "{handshakes:?}");
+}

@@ -128,7 +128,7 @@ pub(super) mod flag {
 }
 
 /// Section 3.4.
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes of a GOAWAY, or SETTINGS, that are kept: a server may send as many as it likes.
 const GATHERED: usize = 16 << 10;
 /// Frames behind a border that was found which must look like frames.
@@ -221,6 +221,16 @@ impl Reader {
             relapses: 0,
             max_frame: 1 << 14,
         }
+    }
+
+    /// For a direction whose beginning is not in the capture.
+    pub(super) fn mid_connection() -> Self {
+        Self { state: State::Lost(Box::new(Find::mid_connection())), ..Self::new(false) }
+    }
+
+    /// For one that is believed to go on with a frame.
+    pub(super) fn at_frame() -> Self {
+        Self { unproven: PROOF, ..Self::new(false) }
     }
 
     /// Takes a part off the front of `input`; `None`: more is needed.
@@ -392,6 +402,11 @@ impl Reader {
     /// Is it so.
     pub(super) const fn is_lost(&self) -> bool {
         matches!(self.state, State::Lost(_))
+    }
+
+    /// Is there some evidence of where it begins.
+    pub(super) fn suspects(&self) -> bool {
+        matches!(&self.state, State::Lost(find) if find.suspects())
     }
 
     /// The bytes of the block that was given last.

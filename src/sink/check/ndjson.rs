@@ -1,12 +1,12 @@
 //! A verdict as a line of NDJSON.
 //!
-//! `{"event":"verdict", conn, tcp_stream, client, server, h2_stream, request ("GET /chat"), status, outcome, severity
+//! `{"event":"verdict", conn, tcp_stream, client, server, h2_stream, tls (as in handshakes), request ("GET /chat"), status, outcome, severity
 //! (the worst, or null), how, by, cause, messages {c2s, s2c}, notes: [{code, severity, blame, text,
 //! ref, count, packets (the first few)}]}`, worst note first.
 
 use super::{Finding, Verdict};
 use crate::note::Severity;
-use crate::sink::json::line::separated;
+use crate::sink::json::line::{separated, tls};
 use crate::sink::json::write::{null, number, opt_number, opt_string, raw, string};
 use crate::units::Direction;
 
@@ -21,6 +21,8 @@ pub(super) fn verdict(buf: &mut Vec<u8>, verdict: &Verdict) {
     string(buf, &verdict.conn.server.to_string());
     raw(buf, ",\"h2_stream\":");
     opt_number(buf, verdict.conn.h2_stream);
+    raw(buf, ",\"tls\":");
+    tls(buf, &verdict.conn);
     raw(buf, ",\"request\":");
     opt_string(buf, verdict.asked.as_deref());
     raw(buf, ",\"status\":");

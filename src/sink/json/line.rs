@@ -3,8 +3,8 @@
 //! Gets: an event. Gives: one line with its line feed, appended to a buffer. Keeps: nothing.
 
 use crate::event::{
-    Cx, End, Event, Fields, Frame, Gap, Handshake, Message, MessageKind, Payload, RequestHead,
-    ResponseHead, TlsInfo, header_text,
+    ConnInfo, Cx, End, Event, Fields, Frame, Gap, Handshake, Message, MessageKind, Payload,
+    RequestHead, ResponseHead, header_text,
 };
 use crate::note::Note;
 use crate::process::{Ends, Process};
@@ -141,10 +141,7 @@ pub fn handshake_of(
     raw(buf, "\",\"h2_stream\":");
     opt_number(buf, cx.conn.h2_stream);
     raw(buf, ",\"tls\":");
-    match cx.conn.tls.as_deref() {
-        Some(info) => tls(buf, info),
-        None => null(buf),
-    }
+    tls(buf, cx.conn);
     raw(buf, ",\"outcome\":\"");
     raw(buf, handshake.outcome.name());
     raw(buf, "\",\"request\":");
@@ -164,7 +161,9 @@ pub fn handshake_of(
     finish_with_notes(buf, &handshake.notes);
 }
 
-fn tls(buf: &mut Vec<u8>, info: &TlsInfo) {
+/// What TLS the connection was inside of, or null.
+pub fn tls(buf: &mut Vec<u8>, conn: &ConnInfo) {
+    let Some(info) = conn.tls.as_deref() else { return null(buf) };
     raw(buf, "{\"version\":");
     string(buf, info.version);
     raw(buf, ",\"cipher\":");

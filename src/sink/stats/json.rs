@@ -7,7 +7,7 @@ use super::side::Side;
 use super::totals::{ENDS, OUTCOMES, Talker, Totals};
 use crate::event::{EndHow, MessageKind};
 use crate::note::Severity;
-use crate::sink::json::line::{separated, unread};
+use crate::sink::json::line::{separated, tls, unread};
 use crate::sink::json::write::{address, null, number, opt_number, opt_string, raw, string, time};
 use crate::sink::{Summary, Tally};
 use crate::units::Direction;
@@ -21,6 +21,7 @@ pub(super) fn connection(buf: &mut Vec<u8>, row: &Row) {
     field(buf, "server", |buf| address(buf, &row.conn.server));
     field(buf, "http", |buf| string(buf, row.http.name()));
     field(buf, "h2_stream", |buf| opt_number(buf, row.conn.h2_stream));
+    field(buf, "tls", |buf| tls(buf, &row.conn));
     field(buf, "outcome", |buf| string(buf, row.outcome.name()));
     field(buf, "status", |buf| opt_number(buf, row.status));
     field(buf, "path", |buf| opt_string(buf, row.path.as_deref()));

@@ -139,11 +139,16 @@ impl Half {
             }
             known = true;
             if let Some(kind) = self.open(epoch, header, content, seq) {
+                let overhead = self.opener(epoch).and_then(Opener::overhead);
+                self.pads |= overhead.is_some_and(|more| self.plain.len() + more < content.len());
                 self.passed(epoch, content);
                 self.enter(epoch, seq + 1);
                 (self.proven, self.failed) = (true, 0);
                 return self.opened(cx, origin, kind).map_continue(|()| Went::On);
             }
+        }
+        if !known && self.seq == 0 && cx.common.resume(self.side, header, content) {
+            return self.sealed_record(cx, origin, header, content);
         }
         if !known {
             let for_hello = cx.common.client_hello.is_none();
@@ -316,6 +321,7 @@ impl Half {
         if len == 0 {
             return ControlFlow::Continue(());
         }
-        cx.gap(self.side, Missing { origin, len, snapped, exact: overhead.is_some() })
+        let exact = overhead.is_some() && !self.pads;
+        cx.gap(self.side, Missing { origin, len, snapped, exact })
     }
 }
