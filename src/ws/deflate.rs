@@ -152,6 +152,11 @@ impl Inflater {
         }
     }
 
+    /// Do messages go on in one stream, each able to refer to those before it.
+    pub const fn takes_over(&self) -> bool {
+        self.side.context_takeover
+    }
+
     /// Bytes of memory kept from message to message, about.
     #[inline]
     pub fn weight(&self) -> usize {

@@ -161,7 +161,11 @@ impl Counter {
             self.lose_if(true, Loss::Capture);
             return self.emit(no, &head, 0, Payload::Data(&[]), &mut notes, origin, out);
         }
-        if bytes.is_empty() && self.judged {
+        // A receiver that begins anew with each message comes to no harm.
+        if bytes.is_empty()
+            && self.judged
+            && self.inflater.as_deref().is_some_and(Inflater::takes_over)
+        {
             notes.push(self.compressed_to_nothing(no), budget);
         }
         let mut shared = std::mem::take(&mut out.scratch.inflater);

@@ -383,6 +383,8 @@ fn an_empty_message_compressed_to_nothing_is_noted() {
     assert!(got.texts[0].contains("client message 2 is compressed to no bytes"), "{:?}", got.texts);
     assert_eq!(kinds(&got)[1..], [(Text, &b""[..], true), (Text, b"Hello", true)]);
     assert!(send(&frame(C, 0xc1, b"\x00")).codes.is_empty());
+    let alone = given(deflate(false, 15), &[Step::Data(C, frame(C, 0xc1, b""))]);
+    assert_eq!((kinds(&alone), alone.codes.len()), (vec![(Text, &b""[..], true)], 0));
     assert!(send(&frame(C, 0x81, b"")).codes.is_empty());
     let parts = [frame(C, 0x41, b""), frame(C, 0x80, b"\x00")].concat();
     assert!(send(&parts).codes.is_empty());
