@@ -93,8 +93,12 @@ impl Row {
         self.selected |= selected;
     }
 
-    /// The packet of its last event.
+    /// The packet of its last event, which is its end: that may stand before its last messages, where the
+    /// capture has packets in another order than they were sent.
     pub fn packet(&self) -> PacketNo {
+        if self.how.is_some() {
+            return self.packet;
+        }
         let PerDirection { to_server, to_client } = &self.sides;
         self.packet.max(to_server.packet).max(to_client.packet)
     }

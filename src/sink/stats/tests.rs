@@ -227,3 +227,35 @@ fn nothing_of_the_network_reaches_the_terminal_raw() {
         assert!(!text.contains(raw), "{text:?}");
     }
 }
+
+#[test]
+fn messages_that_are_only_counted_leave_the_same_rows() {
+    let (handshake, end) = (samples::handshake(), samples::end());
+    let message = Message { len: 5, wire_len: 5, payload: Payload::Skipped, ..samples::text(b"") };
+    let (begun, ended) = (Event::Handshake(&handshake), Event::End(&end));
+    // The last message stands in the capture behind the packet that ended the connection.
+    for last in [12, 26] {
+        let rows = [false, true].map(|counted| {
+            let info = samples::conn(1);
+            let cx = |packet| Cx { conn: &info, origin: samples::origin(packet, 400) };
+            let options = StatsOptions { json: true, ..StatsOptions::default() };
+            let mut sink = StatsSink::new(Vec::new(), options);
+            let mut flow = vec![sink.event(&cx(6), &begun)];
+            for (packet, dir) in [(8, Direction::ToServer), (last, Direction::ToClient)] {
+                let (kind, no, wire_len) = (message.kind, MessageNo(1), message.wire_len);
+                flow.push(if counted {
+                    let counted = Counted { dir, no, kind, compressed: false, wire_len };
+                    sink.counted(&cx(packet), counted)
+                } else {
+                    sink.event(&cx(packet), &Event::Message(&Message { dir, ..message }))
+                });
+            }
+            flow.push(sink.event(&cx(18), &ended));
+            assert!(flow.iter().all(ControlFlow::is_continue));
+            samples::finish(&mut sink);
+            String::from_utf8(sink.into_inner()).unwrap()
+        });
+        assert_eq!(rows[0], rows[1]);
+        assert!(rows[0].contains("\"packet\":18,"), "{}", rows[0]);
+    }
+}
