@@ -18,8 +18,9 @@ enum Act<'a> {
     Reset,
 }
 
-/// Each act is a byte (bit 0: side; bits 1 to 3: 4 a gap, 5 a conflict, 6 an end, else data) and a
-/// length byte; data is what follows. The first byte of all says what is known of the connection.
+/// What a flow can give: each act is a byte (bit 0: side; bits 1 to 3: 4 a gap, 5 a conflict, 6 an end,
+/// else data) and a length byte; data is what follows. The first byte of all says what is known of the
+/// connection.
 ///
 /// Law of splits: where nothing is lost, each byte may as well be a segment.
 pub(super) fn conversation(data: &[u8]) {
@@ -87,9 +88,15 @@ fn run(opener: Option<Side>, mut data: &[u8], piece: usize) -> (Recorder, bool) 
     let mut packet = 0;
     let mut lossless = true;
     let mut interest = Interest::Keep;
+    // As the flow has it: a side that has ended says nothing more, and behind a reset nobody does.
+    let (mut ended, mut reset) = (Vec::new(), false);
     while interest == Interest::Keep
+        && !reset
         && let Some((side, act)) = next_act(&mut data)
     {
+        if ended.contains(&side) && !matches!(act, Act::Reset) {
+            continue;
+        }
         packet += 1;
         let time = Timestamp(i64::try_from(packet).unwrap_or(0) * 1_000_000);
         let origin = Origin { packet: PacketNo(packet), time: Some(time) };
@@ -108,8 +115,14 @@ fn run(opener: Option<Side>, mut data: &[u8], piece: usize) -> (Recorder, bool) 
                 give(StreamEvent::Gap { origin, len, snapped: false });
             }
             Act::Conflict => give(StreamEvent::Conflict { origin, len: 1 }),
-            Act::Fin => give(StreamEvent::Fin { origin }),
-            Act::Reset => give(StreamEvent::Reset { origin }),
+            Act::Fin => {
+                ended.push(side);
+                give(StreamEvent::Fin { origin });
+            }
+            Act::Reset => {
+                reset = true;
+                give(StreamEvent::Reset { origin });
+            }
         }
     }
     let origin = Origin { packet: PacketNo(packet + 1), time: None };
