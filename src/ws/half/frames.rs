@@ -234,14 +234,15 @@ impl Half {
         match (current.to, &mut self.open) {
             (To::Message, Some(open)) if out.wants.payload => open.take(bytes, key, phase, limit),
             (To::Control(_) | To::Nothing, _)
-                if matches!(current.to, To::Control(_))
-                    || out.wants.frames && out.wants.payload =>
+                if !current.own_over
+                    && (matches!(current.to, To::Control(_))
+                        || out.wants.frames && out.wants.payload) =>
             {
-                if current.own.len().saturating_add(bytes.len()) > limit {
-                    current.own_over = true;
-                } else if !current.own_over {
-                    mask::append(&mut current.own, bytes, key, phase);
-                }
+                // As many as there is room for, wherever segments end.
+                let room = limit.saturating_sub(current.own.len());
+                let fits = bytes.get(..room).unwrap_or(bytes);
+                mask::append(&mut current.own, fits, key, phase);
+                current.own_over = fits.len() < bytes.len();
             }
             _ => {}
         }
