@@ -277,7 +277,8 @@ impl Outcome {
 pub struct DeflateAgreement {
     /// What each sender may do.
     pub sides: PerDirection<DeflateSide>,
-    /// True for `deflate-frame` and `x-webkit-deflate-frame`: each frame is compressed on its own, RSV1 on each.
+    /// True for `deflate-frame` and `x-webkit-deflate-frame`: each frame is compressed on its own, RSV1 on
+    /// each.
     pub per_frame: bool,
     /// True when the parameters were presumed (the answer is missing from the capture) and so may
     /// not be used to blame a peer.

@@ -17,6 +17,7 @@ mod closed;
 mod connection;
 mod half;
 mod key;
+mod recent;
 mod table;
 mod turns;
 

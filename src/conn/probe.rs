@@ -163,17 +163,20 @@ impl Probe {
         })
     }
 
-    /// Takes the first bytes of a side out of what is replayed.
-    pub(super) fn drop_front(&mut self, side: Side, mut len: usize) {
-        for (of, kept) in &mut self.kept {
-            if let Kept::Data { from, to, .. } = kept
-                && *of == side
-            {
-                let here = len.min(*to - *from);
-                (*from, len) = (*from + here, len - here);
+    /// What came of a side before this byte of it is not replayed.
+    pub(super) fn drop_front(&mut self, side: Side, begin: usize) {
+        let mut behind = false;
+        self.kept.retain_mut(|(of, kept)| {
+            if *of != side {
+                return true;
             }
-        }
-        self.kept.retain(|(_, kept)| !matches!(kept, Kept::Data { from, to, .. } if from == to));
+            if let Kept::Data { from, to, .. } = kept {
+                *from = (*from).max(begin);
+                behind |= *from < *to;
+                return *from < *to;
+            }
+            behind
+        });
     }
 
     const fn heard(&self, side: Side) -> &Heard {
@@ -377,20 +380,11 @@ impl Probe {
     }
 
     fn begin_http2_of(&mut self, side: Side) -> bool {
-        let Some(begin) = self.heard(side).http2_begin() else { return false };
-        let mut behind = false;
-        self.kept.retain_mut(|(of, kept)| {
-            if *of != side {
-                return true;
-            }
-            if let Kept::Data { from, to, .. } = kept {
-                *from = (*from).max(begin);
-                behind |= *from < *to;
-                return *from < *to;
-            }
-            behind
-        });
-        true
+        let begin = self.heard(side).http2_begin();
+        if let Some(begin) = begin {
+            self.drop_front(side, begin);
+        }
+        begin.is_some()
     }
 
     /// Are there frames that are consistent with each other?

@@ -12,18 +12,15 @@
 //! fill it), when too much is held behind it, when it has stood too long, or at the end.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 
 use super::StreamEvent;
+use super::recent::Recent;
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNo, SeqNo, Timestamp};
 
 /// Where stream events go: `true` as long as they are wanted.
 pub(super) type Give<'a> = &'a mut dyn FnMut(StreamEvent<'_>) -> ControlFlow<()>;
-
-/// Segments of which the hash is remembered, to tell an honest retransmission from a conflict.
-const RECENT: usize = 8;
 
 /// Beyond the largest window that TCP can scale to in practice: such a segment is not of this stream.
 const FAR: i32 = 64 << 20;
@@ -66,23 +63,6 @@ impl Held {
     }
 }
 
-/// A stretch that was delivered.
-#[derive(Debug, Clone, Copy, Default)]
-struct Recent {
-    /// Stream offset, modulo 2^32: what is remembered is never that far back.
-    at: u32,
-    len: u32,
-    hash: u64,
-}
-
-/// What was delivered last, round and round.
-#[derive(Debug, Default)]
-struct Memory {
-    stretches: [Recent; RECENT],
-    /// Where the next one goes, modulo their number.
-    at: u8,
-}
-
 /// One direction. In the order in which it stands here: what each segment asks for comes first and
 /// shares a cache line, since with many connections it is the lines that cost.
 #[derive(Debug, Default)]
@@ -102,7 +82,7 @@ pub(super) struct Half {
     pub(super) seen: bool,
     /// Nobody asks whether retransmissions say the same: nothing is remembered to tell.
     forgetful: bool,
-    recent: Option<Box<Memory>>,
+    recent: Option<Box<Recent>>,
     /// Apart, since most segments come in order and have no use for it.
     astray: Option<Box<Astray>>,
 }
@@ -642,24 +622,12 @@ impl Half {
 
     #[inline]
     fn remember(&mut self, bytes: &[u8]) {
-        if self.forgetful {
-            return;
+        if !self.forgetful {
+            self.recent.get_or_insert_default().add(self.next, bytes);
         }
-        let entry = Recent {
-            #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
-            at: self.next as u32,
-            len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-            hash: hash(bytes),
-        };
-        let Memory { stretches, at } = &mut **self.recent.get_or_insert_default();
-        if let Some(slot) = stretches.get_mut(usize::from(*at) % RECENT) {
-            *slot = entry;
-        }
-        *at = at.wrapping_add(1);
     }
 
     /// A retransmission that begins `old` bytes before `next`: does it say what was delivered?
-    /// Compared are the delivered stretches that it covers whole.
     fn compare_delivered(
         &self,
         origin: Origin,
@@ -667,26 +635,14 @@ impl Half {
         old: u64,
         give: Give<'_>,
     ) -> ControlFlow<()> {
-        let Some(from) = self.next.checked_sub(old) else { return ControlFlow::Continue(()) };
-        let mut conflict = 0;
-        for stretch in self.recent.iter().flat_map(|memory| &memory.stretches) {
-            #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
-            let skip = stretch.at.wrapping_sub(from as u32) as usize;
-            let part = bytes.get(skip..skip.saturating_add(stretch.len as usize));
-            if stretch.len > 0 && part.is_some_and(|part| hash(part) != stretch.hash) {
-                conflict += u64::from(stretch.len);
-            }
+        let (Some(from), Some(recent)) = (self.next.checked_sub(old), &self.recent) else {
+            return ControlFlow::Continue(());
+        };
+        match recent.differing(from, bytes) {
+            0 => ControlFlow::Continue(()),
+            len => give(StreamEvent::Conflict { origin, len }),
         }
-        if conflict > 0 {
-            give(StreamEvent::Conflict { origin, len: conflict })?;
-        }
-        ControlFlow::Continue(())
     }
-}
-
-/// A hash for telling different bytes apart; not against an adversary with a wish to collide.
-fn hash(bytes: &[u8]) -> u64 {
-    foldhash::fast::FixedState::default().hash_one(bytes)
 }
 
 /// Bytes of the common stretch of two placed slices if they differ there; 0 when they agree.

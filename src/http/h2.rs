@@ -22,11 +22,13 @@ mod frame;
 mod fuzz;
 mod head;
 mod hpack;
+mod missed;
 mod sight;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use self::frame::{Block, Known, Lapse, Part, Reader, StreamId};
+use self::missed::Missed;
 use super::{Answer, CutBy, Exchange, Held};
 use crate::event::{Fields, RequestHead};
 use crate::limits::Limits;
@@ -138,9 +140,8 @@ pub struct Http2 {
     streams: BTreeMap<StreamId, Stream>,
     /// The highest stream that was seen.
     highest: StreamId,
-    /// Streams whose requests the capture lacks, or that could not be read: those behind the first of a
-    /// pair, and before the second.
-    missed: Vec<(StreamId, StreamId)>,
+    /// Streams whose requests the capture lacks, or that could not be read.
+    missed: Missed,
     /// What one call gave besides its first step.
     queue: VecDeque<Step<'static>>,
     /// The server's first SETTINGS, and those with which it enabled extended CONNECT.
@@ -205,9 +206,6 @@ const HELD: usize = 64 << 10;
 /// The highest stream that there can be (RFC 9113 section 5.1.1).
 const LAST: StreamId = 0x7fff_ffff;
 
-/// Stretches of missed requests that are remembered; there is one for each gap over frame headers.
-const MISSED: usize = 64;
-
 impl Default for Http2 {
     fn default() -> Self {
         Self::new()
@@ -227,7 +225,7 @@ impl Http2 {
             ways: PerDirection { to_server: way(true), to_client: way(false) },
             streams: BTreeMap::new(),
             highest: 0,
-            missed: Vec::new(),
+            missed: Missed::default(),
             queue: VecDeque::new(),
             settings: None,
             enabled: None,
@@ -249,7 +247,7 @@ impl Http2 {
             way.lapses = 1;
             way.hpack.lost();
         }
-        this.miss(0, StreamId::MAX);
+        this.missed.add_rest(0);
         this
     }
 
@@ -484,13 +482,9 @@ impl Http2 {
             return;
         }
         if dir == Direction::ToServer && block.stream > self.highest {
-            // Those before it were begun already.
-            if let Some((_, end)) = self.missed.last_mut().filter(|(_, end)| *end == StreamId::MAX)
-            {
-                *end = block.stream;
-            }
+            self.missed.begins(block.stream);
             if read.partial && !asks_for_websocket(&read.fields) {
-                self.miss(block.stream - 1, block.stream + 1);
+                self.missed.add(block.stream - 1, block.stream + 1);
             }
         }
         self.highest = self.highest.max(block.stream);
@@ -657,7 +651,7 @@ impl Http2 {
     /// Frames of a direction may be missing.
     fn lapse(&mut self, dir: Direction) {
         if dir == Direction::ToServer {
-            self.miss(self.highest, StreamId::MAX);
+            self.missed.add_rest(self.highest);
         }
         let way = &mut self.ways[dir];
         way.lapses += 1;
@@ -668,24 +662,10 @@ impl Http2 {
         }
     }
 
-    /// Requests of streams in between were missed.
-    fn miss(&mut self, behind: StreamId, before: StreamId) {
-        let room = self.missed.len() < MISSED;
-        match self.missed.last_mut() {
-            Some((_, end)) if *end >= behind => *end = before.max(*end),
-            _ if room => self.missed.push((behind, before)),
-            _ => {}
-        }
-    }
-
     /// May this be a WebSocket whose request was missed.
     fn may_be_one(&self, stream: StreamId, limits: &Limits) -> bool {
-        let missed =
-            |(behind, before): &(StreamId, StreamId)| (*behind + 1..*before).contains(&stream);
         // Half of the room is for those of which more is known.
-        stream % 2 == 1
-            && self.streams.len() < limits.h2_streams / 2
-            && self.missed.iter().any(missed)
+        stream % 2 == 1 && self.streams.len() < limits.h2_streams / 2 && self.missed.has(stream)
     }
 
     /// An unknown number of a stream's bytes is missing.

@@ -1,8 +1,8 @@
 //! A verdict as a line of NDJSON.
 //!
-//! `{"event":"verdict", conn, tcp_stream, client, server, h2_stream, tls (as in handshakes), request ("GET /chat"), status, outcome, severity
-//! (the worst, or null), how, by, cause, messages {c2s, s2c}, notes: [{code, severity, blame, text,
-//! ref, count, packets (the first few)}]}`, worst note first.
+//! `{"event":"verdict", conn, tcp_stream, client, server, h2_stream, tls (as in handshakes), request
+//! ("GET /chat"), status, outcome, severity (the worst, or null), how, by, cause, messages {c2s, s2c},
+//! notes: [{code, severity, blame, text, ref, count, packets (the first few)}]}`, worst note first.
 
 use super::{Finding, Verdict};
 use crate::note::Severity;
