@@ -323,3 +323,19 @@ impl<T: Default> Flow<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::{offset_of, size_of};
+
+    use super::*;
+
+    /// As large as what is kept of a connection for the protocols on it.
+    type State = [u64; 4];
+
+    #[test]
+    fn what_each_segment_asks_for_shares_three_cache_lines() {
+        assert_eq!(offset_of!(Flow<State>, info), 3 * 64);
+        assert_eq!(size_of::<State>(), size_of::<crate::conn::Conn>());
+    }
+}

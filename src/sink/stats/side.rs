@@ -208,4 +208,11 @@ mod tests {
         sum.merge(&side);
         assert_eq!((sum.messages(), sum.gaps, sum.gap_bytes, sum.wire_bytes()), (2, 2, 20, 10));
     }
+
+    #[test]
+    fn what_most_messages_count_into_shares_a_cache_line() {
+        let text_and_binary = 2 * size_of::<(u64, u64)>();
+        assert!(std::mem::offset_of!(Side, kinds) + text_and_binary <= 64);
+        assert_eq!(align_of::<Side>(), 64);
+    }
 }

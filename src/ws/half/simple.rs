@@ -232,4 +232,11 @@ mod tests {
         }
         assert!(Simple::split(&bytes, false, false).is_some());
     }
+
+    #[test]
+    fn what_a_simple_message_asks_for_shares_a_cache_line() {
+        // The last masking key is the first of what is kept of the conduct.
+        assert_eq!(std::mem::offset_of!(Half, conduct) + size_of::<u64>(), 64);
+        assert_eq!(align_of::<Half>(), 64);
+    }
 }

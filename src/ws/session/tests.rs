@@ -610,3 +610,10 @@ fn a_connection_lasts_until_its_latest_time_wherever_that_stands() {
         assert_eq!(sink.end.unwrap().duration_ns, want, "{times:?}");
     }
 }
+
+#[test]
+fn what_each_segment_asks_for_shares_a_cache_line() {
+    use std::mem::offset_of;
+    assert_eq!(offset_of!(Session, common) + offset_of!(Common, last), 64);
+    assert_eq!(align_of::<Session>(), 64);
+}
