@@ -4,14 +4,16 @@
 //!
 //! Payloads are most of what is written, and JSON in JSON has a quotation mark every few bytes. So a
 //! block is looked at as a whole, which compilers turn into vector instructions: it is copied, or marks
-//! in it are escaped without a branch for each byte, or it is gone through character by character.
+//! in it are escaped by a table, without a branch for each byte, or it is gone through character by
+//! character.
 
 use super::write::raw;
 use crate::sink::escape::is_unsafe;
 
-/// Bytes looked at together, some as one number.
+/// Bytes looked at together.
 const BLOCK: usize = 32;
-const WORD: usize = size_of::<u64>();
+/// So few bytes are looked at sooner each by itself than a block is put together of them.
+const FEW: usize = 7;
 
 /// Appends text, escaped.
 pub(super) fn inside(buf: &mut Vec<u8>, text: &str) {
@@ -25,8 +27,7 @@ pub(super) fn inside(buf: &mut Vec<u8>, text: &str) {
         }
     }
     let rest = bytes.get(at..).unwrap_or_default();
-    // Of a few bytes, each is looked at sooner than a block is put together.
-    if rest.len() >= WORD {
+    if rest.len() > FEW {
         let mut block = [b' '; BLOCK];
         if let Some(front) = block.get_mut(..rest.len()) {
             front.copy_from_slice(rest);
@@ -41,40 +42,25 @@ pub(super) fn inside(buf: &mut Vec<u8>, text: &str) {
 /// Appends a block in which nothing but quotation marks and backslashes is escaped; false for others.
 #[inline]
 fn whole(buf: &mut Vec<u8>, block: &[u8; BLOCK]) -> bool {
-    let (mut marks, mut more) = (0, 0);
-    for word in block.as_chunks::<WORD>().0 {
-        let word = u64::from_le_bytes(*word);
-        marks |= is(word, b'"') | is(word, b'\\');
-        more |= word | below(word, 0x20) | is(word, 0x7f);
-    }
-    if more & HIGH != 0 && block.iter().fold(false, |any, &byte| any | looks_special(byte)) {
-        return false;
-    }
-    if marks & HIGH == 0 {
-        buf.extend_from_slice(block);
-    } else {
-        marked(buf, block);
+    match block.iter().fold(PLAIN, |all, &byte| all | look(byte)) {
+        PLAIN => buf.extend_from_slice(block),
+        MARK => marked(buf, block),
+        _ => return false,
     }
     true
 }
 
-/// In a word, the high bit of each byte.
-const HIGH: u64 = u64::MAX / 0xff * 0x80;
+/// What a byte looks like, as bits: those of a block are put together.
+const PLAIN: u8 = 0;
+const MARK: u8 = 1;
+const SPECIAL: u8 = 2;
 
-/// Has the high bit of a byte set if a byte of the word is below `n`, up to 0x80.
 #[inline]
-const fn below(word: u64, n: u8) -> u64 {
-    word.wrapping_sub(u64::MAX / 0xff * n as u64) & !word
-}
-
-/// Has the high bit of a byte set if a byte of the word is this one.
-#[inline]
-const fn is(word: u64, byte: u8) -> u64 {
-    below(word ^ (u64::MAX / 0xff * byte as u64), 1)
+const fn look(byte: u8) -> u8 {
+    (if is_mark(byte) { MARK } else { PLAIN }) | if looks_special(byte) { SPECIAL } else { PLAIN }
 }
 
 /// Appends a block, with a backslash before each mark.
-#[inline]
 fn marked(buf: &mut Vec<u8>, block: &[u8; BLOCK]) {
     const ROOM: usize = 2 * BLOCK;
     let begin = buf.len();
@@ -84,18 +70,30 @@ fn marked(buf: &mut Vec<u8>, block: &[u8; BLOCK]) {
     };
     let mut at = 0;
     for &byte in block {
-        let marked = is_mark(byte);
+        let (pair, len) = PAIRS.get(usize::from(byte)).copied().unwrap_or_default();
         // The second of the two is written over where it does not count. `at` is below ROOM anyway;
         // said so, it needs no check.
-        let pair = if marked { [b'\\', byte] } else { [byte, 0] };
         let slot = at % ROOM..at % ROOM + 2;
         if let Some(slot) = to.get_mut(slot) {
             slot.copy_from_slice(&pair);
         }
-        at += 1 + usize::from(marked);
+        at += usize::from(len);
     }
     buf.truncate(begin + at);
 }
+
+/// Of each byte, what stands for it where only marks are escaped, and how many bytes of that count.
+static PAIRS: [([u8; 2], u16); 256] = {
+    let mut pairs = [([0; 2], 1); 256];
+    let mut rest = pairs.as_mut_slice();
+    let mut byte = 0;
+    while let Some((pair, others)) = rest.split_first_mut() {
+        *pair = if is_mark(byte) { ([b'\\', byte], 2) } else { ([byte, 0], 1) };
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    pairs
+};
 
 /// Appends text from `at` on, up to `end` or the end of the character there: tells which.
 fn one_by_one(buf: &mut Vec<u8>, text: &str, mut at: usize, end: usize) -> usize {
