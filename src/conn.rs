@@ -33,7 +33,7 @@ use crate::http::{Answer, CutBy, Exchange, Guess, HeldPiece, Http1, Step, looks_
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::tls::KeyLog;
-use crate::units::{ConnKey, Direction, Origin, PerDirection};
+use crate::units::{ConnKey, Count, Direction, Origin, PerDirection};
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
 use h2::Streams;
@@ -543,8 +543,9 @@ const SPARE: usize = 64;
 /// A segment says otherwise than the one it repeats.
 fn conflict(dir: Direction, origin: Origin, len: u64) -> Note {
     let text = format!(
-        "packet {} repeats {len} bytes of the {} with other content; the first copy stands",
+        "packet {} repeats {} of the {} with other content; the first copy stands",
         origin.packet,
+        Count(len, "byte"),
         dir.sender(),
     );
     Note::new(NoteCode::OverlapConflict, Blame::Capture, text)

@@ -29,7 +29,7 @@ use super::cut::human_ns;
 use super::way::Ways;
 use super::{Alteration, Pair, Report};
 use crate::note::NoteCode;
-use crate::units::Direction;
+use crate::units::{Count, Direction};
 use style::{Paint, Tone};
 
 /// How the text is to look.
@@ -307,8 +307,9 @@ impl<W: Write> Page<'_, W> {
         if report.legs_dropped > 0 {
             writeln!(
                 self.out,
-                "{} connections beyond the limit were not looked at.",
-                report.legs_dropped
+                "{} beyond the limit {} not looked at.",
+                Count(report.legs_dropped as u64, "connection"),
+                if report.legs_dropped == 1 { "was" } else { "were" }
             )?;
         }
         Ok(())
