@@ -195,6 +195,19 @@ fn a_length_with_the_top_bit_set_ends_reading() {
 }
 
 #[test]
+fn one_is_told_in_the_singular() {
+    let sent = |bytes: &[u8]| Step::Data(C, bytes.to_vec());
+    let begun = frame(C, 0x01, b"begun");
+    let text = given(Setup::default(), &[sent(&begun), Step::Fin(C)]).texts;
+    assert!(text[0].contains("is unfinished after 1 frame: "), "{text:?}");
+    let text = given(Setup::default(), &[sent(&begun[..1]), Step::Fin(C)]).texts;
+    assert!(text[0].contains("ends inside its header, after 1 byte: "), "{text:?}");
+    let whole = frame(C, 0x82, b"12");
+    let text = given(Setup::default(), &[sent(&whole[..7]), Step::Gap(C, 1)]).texts;
+    assert!(text[0].starts_with("1 byte of the client is missing from the capture "), "{text:?}");
+}
+
+#[test]
 fn frames_and_messages_cut_by_tcp_are_noted_but_not_those_cut_by_the_captures_end() {
     let cut_frame = [&[0x81, 0x64][..], &[b'c'; 60]].concat();
     let cut_header = vec![0x82];
