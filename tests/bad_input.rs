@@ -84,6 +84,30 @@ fn text_file() {
 }
 
 #[test]
+fn a_cut_header_has_no_packets_before_it() {
+    let (ran, _) = print(&sample()[..10]);
+    assert!(
+        complaint(&ran).contains("file header cut short (needs 12 bytes, file has 10)"),
+        "{ran:?}"
+    );
+    assert!(!ran.stderr.contains("packets before") && ran.stderr.contains("cut off?"), "{ran:?}");
+    let (ran, _) = print(&sample()[..1500]);
+    assert!(
+        complaint(&ran).contains("packet 9") && ran.stderr.contains("packets before"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    for command in ["print", "check", "stats"] {
+        let ran = run_wstap([command, "-", "-"]);
+        assert_eq!(complaint(&ran), "standard input is named twice, and can be read only once");
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
 fn directory() {
     let ran = run_wstap(["print", "--json", "samples"]);
     assert!(complaint(&ran).contains("samples is a directory"), "{ran:?}");

@@ -167,6 +167,8 @@ pub(super) struct ReadArgs {
     pub(super) keylog: Option<PathBuf>,
 
     /// Show addresses and ports as numbers, as is always done
+    ///
+    /// Names are never looked up.
     #[arg(short = 'n', hide_short_help = true)]
     pub(super) numbers: bool,
 }
@@ -239,6 +241,10 @@ pub(super) struct CheckArgs {
 
 /// Arguments of `diff`.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(mut_arg("words", |words| words.help(
+    "A capture with both legs, or two: the client's side and the server's side (`-` for standard input); \
+     with -i, words of a capture filter"
+)))]
 pub(super) struct DiffArgs {
     #[command(flatten)]
     pub(super) read: ReadArgs,
@@ -349,7 +355,8 @@ fn size(text: &str) -> Result<usize, String> {
         Some(b'g') => (lower.trim_end_matches('g'), 1 << 30),
         _ => (lower, 1),
     };
-    let n: usize = digits.parse().map_err(|e| format!("{digits:?}: {e}"))?;
+    let number = digits.parse::<usize>();
+    let n = number.map_err(|_| "a size is a number of bytes, or of k, M or G: 65536, 64M")?;
     n.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
 
@@ -409,6 +416,7 @@ mod tests {
         assert_eq!(size("64M"), Ok(64 << 20));
         assert_eq!(size("64MiB"), Ok(64 << 20));
         assert_eq!(size("1kb"), Ok(1024));
+        assert!(size("1X").unwrap_err().contains("64M"));
         assert!(size("").is_err() && size("M").is_err() && size("99999999999G").is_err());
     }
 }

@@ -167,7 +167,15 @@ fn from(args: &ReadArgs) -> Result<From, CliError> {
             "name a capture file, - for standard input, or an interface: -i lo",
         ));
     }
-    Ok(From::Inputs(args.words.iter().cloned().map(|word: OsString| Input::from(word)).collect()))
+    let inputs: Vec<Input> =
+        args.words.iter().cloned().map(|word: OsString| Input::from(word)).collect();
+    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+        return Err(CliError::usage(
+            "standard input is named twice, and can be read only once",
+            "name - once; of the other captures, their files",
+        ));
+    }
+    Ok(From::Inputs(inputs))
 }
 
 /// With -i, trailing words are a capture filter, as tcpdump has it.
