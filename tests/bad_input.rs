@@ -108,6 +108,25 @@ fn standard_input_is_read_once() {
 }
 
 #[test]
+fn the_capture_that_is_read_is_not_written_over() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.pcapng");
+    fs::write(&path, sample()).unwrap();
+    let other = folder.path().join("../").join(folder.path().file_name().unwrap()).join("a.pcapng");
+    let other = other.to_str().unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["print", "-w", other, path][..],
+        &["check", "-w", other, "samples/story-curl.pcap", path],
+        &["print", "-a", "duration:1", "-w", other, "-F", path],
+    ] {
+        let ran = run_wstap(arguments);
+        assert_eq!(complaint(&ran), "-w names one of the inputs");
+        assert_eq!(fs::read(path).unwrap(), sample());
+    }
+}
+
+#[test]
 fn directory() {
     let ran = run_wstap(["print", "--json", "samples"]);
     assert!(complaint(&ran).contains("samples is a directory"), "{ran:?}");

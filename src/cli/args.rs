@@ -156,7 +156,7 @@ pub(super) struct ReadArgs {
     /// By default as many as there are cores where most messages are compressed, and otherwise one: so
     /// for files under 4 MiB, and for stats. Standard input, live capture, -F, -w, --stop-on, diff and
     /// the terminal UI have one.
-    #[arg(short = 'j', long, value_name = "N", help_heading = "Selection")]
+    #[arg(short = 'j', long, value_name = "N", value_parser = threads, help_heading = "Selection")]
     pub(super) jobs: Option<NonZeroUsize>,
 
     /// Read wss with TLS secrets as SSLKEYLOGFILE writes them
@@ -343,6 +343,11 @@ pub(super) enum FormatArg {
     Sarif,
     /// JUnit XML, for build servers
     Junit,
+}
+
+/// A number of threads.
+fn threads(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "a number of threads, from 1")
 }
 
 /// `65536`, `64k`, `64M`, `1G`: powers of 1024.

@@ -85,14 +85,16 @@ impl<W: Write> Page<'_, W> {
             Some(clock) => {
                 let ahead = clock.server_ahead_ns;
                 let way = if ahead < 0 { "behind" } else { "ahead of" };
-                writeln!(
-                    self.out,
-                    "The server side's clock is {} {way} the client side's (\u{b1} {}, from {} {}).\n",
+                let text = format!(
+                    "The server side's clock is {} {way} the client side's (\u{b1} {}, from {}).",
                     human_ns(ahead.saturating_abs()),
                     human_ns(clock.uncertainty_ns),
-                    clock.handshakes,
-                    if clock.handshakes == 1 { "handshake" } else { "handshakes" },
-                )
+                    Count(clock.handshakes as u64, "handshake"),
+                );
+                for line in style::wrap(&text, self.width) {
+                    writeln!(self.out, "{line}")?;
+                }
+                writeln!(self.out)
             }
             None => writeln!(self.out, "Nothing tells how the two clocks compare.\n"),
         }
