@@ -190,7 +190,7 @@ pub(super) struct LookArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(super) color: ColorWhen,
 
-    /// Less: no payloads, no addresses, no tables, no summary
+    /// Less: print without payloads, addresses and summary; check, diff and stats without tables
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub(super) quiet: bool,
 

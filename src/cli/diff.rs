@@ -36,6 +36,7 @@ pub(super) fn diff(args: &DiffArgs) -> Result<Found, CliError> {
         width: screen.reading_width(),
         color: paint(args.look.color, &screen) == Paint::Colour,
         all: args.look.verbose,
+        heads: !args.look.quiet,
     };
     write(&report, &sealed, args.json, &text)?;
     if report.looks_swapped() {

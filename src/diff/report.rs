@@ -41,11 +41,13 @@ pub struct TextOptions {
     pub color: bool,
     /// Every pair and every message in full, not the first of those that are alike.
     pub all: bool,
+    /// The heads side by side, and not only what their differences mean.
+    pub heads: bool,
 }
 
 impl Default for TextOptions {
     fn default() -> Self {
-        Self { width: 100, color: false, all: false }
+        Self { width: 100, color: false, all: false, heads: true }
     }
 }
 
@@ -57,6 +59,7 @@ impl Report {
             paint: Paint { color: options.color },
             width: options.width.max(40),
             all: options.all,
+            heads: options.heads,
             ways: Ways::of(self),
             out,
         };
@@ -72,6 +75,7 @@ struct Page<'a, W> {
     paint: Paint,
     width: usize,
     all: bool,
+    heads: bool,
     ways: Ways,
     out: &'a mut W,
 }
@@ -134,7 +138,9 @@ impl<W: Write> Page<'_, W> {
         }
         self.way(pair)?;
         writeln!(self.out)?;
-        table::heads(self.out, self.paint, self.width, &report.heads(pair))?;
+        if self.heads {
+            table::heads(self.out, self.paint, self.width, &report.heads(pair))?;
+        }
         self.meanings(&pair.alterations)?;
         if pair.server.is_some() && !pair.alterations.iter().all(Alteration::of_message) {
             writeln!(self.out)?;
