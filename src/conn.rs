@@ -394,7 +394,9 @@ impl<S: Sink> Conns<S> {
                     synced: PerDirection { to_server: request_whole, to_client: true },
                     ..Setup::of(&judged)
                 };
-                conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
+                let mut live = Box::new(Live::new(info, setup));
+                live.session.opened(origin);
+                conn.stage = Stage::Ws(live);
                 self.replay_held(flow, conn, &mut http)?;
             }
             Step::Unanswered(exchange) => {

@@ -176,6 +176,11 @@ impl Session {
         session
     }
 
+    /// This packet completed the handshake: silence before the first frame begins here.
+    pub fn opened(&mut self, origin: Origin) {
+        self.common.now = Some(origin);
+    }
+
     /// The next bytes of a direction, from one segment.
     #[inline]
     pub fn data<S: Sink>(

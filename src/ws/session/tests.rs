@@ -625,6 +625,37 @@ fn a_connection_lasts_until_its_latest_time_wherever_that_stands() {
 }
 
 #[test]
+fn silence_begins_with_the_handshake_where_no_frame_was_sent() {
+    use crate::units::PacketNo;
+    use crate::ws::Scratch;
+    let mut sink = Recorder::new(Wants::ALL);
+    let mut scratch = Scratch::default();
+    let limits = Limits::default();
+    let conn = crate::sink::samples::conn(1);
+    let mut out = Out {
+        sink: &mut sink,
+        wants: Wants::ALL,
+        limits: &limits,
+        conn: &conn,
+        scratch: &mut scratch,
+    };
+    let mut session = Session::new(Setup::default());
+    let at = |packet, s: i64| Origin {
+        packet: PacketNo(packet),
+        time: Some(Timestamp(s * 1_000_000_000)),
+    };
+    session.opened(at(6, 5));
+    assert!(session.fin(S, at(8, 65), &mut out).is_continue());
+    assert!(session.finish(Finish::Tcp, at(9, 66), &mut out).is_continue());
+    let end = sink.end.unwrap();
+    assert!(
+        end.cause.contains("after 60.0 s of silence, which matches an idle timeout"),
+        "{end:?}"
+    );
+    assert_eq!(end.evidence, [6, 8].map(PacketNo));
+}
+
+#[test]
 fn what_each_segment_asks_for_shares_a_cache_line() {
     use std::mem::offset_of;
     assert_eq!(offset_of!(Session, common) + offset_of!(Common, last), 64);
