@@ -347,7 +347,7 @@ pub(super) enum FormatArg {
 
 /// A number of threads.
 fn threads(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse().map_err(|_| "a number of threads, from 1")
+    text.parse().ok().ok_or("a number of threads, from 1")
 }
 
 /// `65536`, `64k`, `64M`, `1G`: powers of 1024.
@@ -360,8 +360,8 @@ fn size(text: &str) -> Result<usize, String> {
         Some(b'g') => (lower.trim_end_matches('g'), 1 << 30),
         _ => (lower, 1),
     };
-    let number = digits.parse::<usize>();
-    let n = number.map_err(|_| "a size is a number of bytes, or of k, M or G: 65536, 64M")?;
+    let n = digits.parse::<usize>().ok();
+    let n = n.ok_or("a size is a number of bytes, or of k, M or G: 65536, 64M")?;
     n.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
 

@@ -25,7 +25,7 @@ pub(super) fn diff(args: &DiffArgs) -> Result<Found, CliError> {
     let mut sealed = Vec::new();
     for (index, read) in captures_of(args)?.into_iter().enumerate() {
         let (legs, unread) = collect(index, read)?;
-        captures.push(legs.legs.finish());
+        captures.push(legs.collector.finish());
         sealed.push(legs.sealed);
         if unread == Found::Unread {
             found = unread;
@@ -85,8 +85,8 @@ fn collect(index: usize, read: ReadOptions) -> Result<(Legs, Found), CliError> {
         From::Inputs(inputs) => inputs.first().map_or_else(String::new, ToString::to_string),
         other => other.name(),
     };
-    let legs = Collector::new(index, name);
-    let sink = Legs { legs, tally: Tally::default(), sealed: Vec::new() };
+    let collector = Collector::new(index, name);
+    let sink = Legs { collector, tally: Tally::default(), sealed: Vec::new() };
     let Ran { output, found } = run(read, sink)?;
     Ok((output, found))
 }
@@ -122,7 +122,7 @@ fn write(
 
 /// Gathers legs; writes nothing until both captures are read.
 struct Legs {
-    legs: Collector,
+    collector: Collector,
     tally: Tally,
     /// What could not be decrypted: legs that are missing may be there.
     sealed: Vec<String>,
@@ -130,12 +130,12 @@ struct Legs {
 
 impl Sink for Legs {
     fn wants(&self) -> Wants {
-        self.legs.wants()
+        self.collector.wants()
     }
 
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         self.tally.count(event);
-        self.legs.event(cx, event)
+        self.collector.event(cx, event)
     }
 }
 

@@ -316,7 +316,7 @@ impl<W: Write> Page<'_, W> {
             writeln!(
                 self.out,
                 "{} beyond the limit {} not looked at.",
-                Count(report.legs_dropped as u64, "connection"),
+                Count(report.legs_dropped, "connection"),
                 if report.legs_dropped == 1 { "was" } else { "were" }
             )?;
         }
