@@ -33,7 +33,7 @@ use crate::http::{Answer, CutBy, Exchange, Guess, HeldPiece, Http1, Step, looks_
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::tls::KeyLog;
-use crate::units::{ConnKey, Direction, Origin, PerDirection};
+use crate::units::{ConnKey, Count, Direction, Origin, PerDirection};
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
 use h2::Streams;
@@ -394,7 +394,9 @@ impl<S: Sink> Conns<S> {
                     synced: PerDirection { to_server: request_whole, to_client: true },
                     ..Setup::of(&judged)
                 };
-                conn.stage = Stage::Ws(Box::new(Live::new(info, setup)));
+                let mut live = Box::new(Live::new(info, setup));
+                live.session.opened(origin);
+                conn.stage = Stage::Ws(live);
                 self.replay_held(flow, conn, &mut http)?;
             }
             Step::Unanswered(exchange) => {
@@ -543,8 +545,9 @@ const SPARE: usize = 64;
 /// A segment says otherwise than the one it repeats.
 fn conflict(dir: Direction, origin: Origin, len: u64) -> Note {
     let text = format!(
-        "packet {} repeats {len} bytes of the {} with other content; the first copy stands",
+        "packet {} repeats {} of the {} with other content; the first copy stands",
         origin.packet,
+        Count(len, "byte"),
         dir.sender(),
     );
     Note::new(NoteCode::OverlapConflict, Blame::Capture, text)

@@ -143,6 +143,16 @@ macro_rules! display_number {
 }
 display_number!(PacketNo, StreamOffset, StreamNo, ConnNo, FrameNo, MessageNo);
 
+/// A number and what it counts: "1 byte", "0 bytes", "7 bytes".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u64, pub(crate) &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
 impl fmt::Display for FileOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.0)
@@ -259,6 +269,12 @@ mod tests {
             let want = jiff::Timestamp::from_nanosecond(i128::from(ns)).unwrap();
             assert_eq!(Timestamp(ns).rfc3339().as_str(), format!("{want:.9}"), "{ns}");
         }
+    }
+
+    #[test]
+    fn one_is_counted_in_the_singular() {
+        let texts = [0, 1, 2].map(|n| Count(n, "byte").to_string());
+        assert_eq!(texts, ["0 bytes", "1 byte", "2 bytes"]);
     }
 
     #[test]

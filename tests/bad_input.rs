@@ -84,6 +84,49 @@ fn text_file() {
 }
 
 #[test]
+fn a_cut_header_has_no_packets_before_it() {
+    let (ran, _) = print(&sample()[..10]);
+    assert!(
+        complaint(&ran).contains("file header cut short (needs 12 bytes, file has 10)"),
+        "{ran:?}"
+    );
+    assert!(!ran.stderr.contains("packets before") && ran.stderr.contains("cut off?"), "{ran:?}");
+    let (ran, _) = print(&sample()[..1500]);
+    assert!(
+        complaint(&ran).contains("packet 9") && ran.stderr.contains("packets before"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    for command in ["print", "check", "stats"] {
+        let ran = run_wstap([command, "-", "-"]);
+        assert_eq!(complaint(&ran), "standard input is named twice, and can be read only once");
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn the_capture_that_is_read_is_not_written_over() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.pcapng");
+    fs::write(&path, sample()).unwrap();
+    let other = folder.path().join("../").join(folder.path().file_name().unwrap()).join("a.pcapng");
+    let other = other.to_str().unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["print", "-w", other, path][..],
+        &["check", "-w", other, "samples/story-curl.pcap", path],
+        &["print", "-a", "duration:1", "-w", other, "-F", path],
+    ] {
+        let ran = run_wstap(arguments);
+        assert_eq!(complaint(&ran), "-w names one of the inputs");
+        assert_eq!(fs::read(path).unwrap(), sample());
+    }
+}
+
+#[test]
 fn directory() {
     let ran = run_wstap(["print", "--json", "samples"]);
     assert!(complaint(&ran).contains("samples is a directory"), "{ran:?}");

@@ -41,6 +41,18 @@ fn a_connection_without_a_proxy_has_nothing_to_compare() {
 }
 
 #[test]
+fn legs_that_could_not_be_decrypted_are_told() {
+    let (status, out, err) = diff(&["wss-keylog.pcapng"]);
+    assert_eq!((status, err.as_str()), (0, ""));
+    let told = "\n1 TCP connection encrypted with TLS: what it carries could not be read (to chat.example)\n";
+    assert!(out.contains(told) && out.contains("--keylog"), "{out}");
+    let (_, out, _) = diff(&["story-direct.pcapng", "wss-keylog.pcapng"]);
+    assert!(out.contains(&format!("\nthe server's side: {}", &told[1..])), "{out}");
+    let (_, out, _) = diff(&["story-direct.pcapng"]);
+    assert!(!out.contains("TLS"), "{out}");
+}
+
+#[test]
 fn one_file_named_twice_is_wrong_usage() {
     let (status, out, err) = diff(&["nginx-good.pcapng", "../samples/nginx-good.pcapng"]);
     assert_eq!((status, out.as_str()), (2, ""));

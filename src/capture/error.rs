@@ -181,6 +181,11 @@ impl CaptureError {
             }
             Self::Damaged { .. } => "the packets before it were read; the file is damaged there",
         };
+        // Nothing was read of a file that ends, or breaks, in its header.
+        let text = match self.packet() {
+            Some(PacketNo(1)) => text.strip_prefix(BEFORE_IT_READ).unwrap_or(text),
+            _ => text,
+        };
         Some(text.to_owned())
     }
 
@@ -367,6 +372,9 @@ impl fmt::Display for Looks {
     }
 }
 
+/// How hints on damaged files begin.
+const BEFORE_IT_READ: &str = "the packets before it were read; ";
+
 /// What lets this very program capture.
 fn permission_hint() -> String {
     let program = std::env::current_exe().map(|path| path.display().to_string());
@@ -378,9 +386,7 @@ fn permission_hint() -> String {
         format!("'{}'", program.replace('\'', "'\\''"))
     };
     if cfg!(target_os = "linux") {
-        format!(
-            "run once: sudo setcap cap_net_raw,cap_net_admin=eip {quoted} (or run wstap with sudo)"
-        )
+        format!("run once: sudo setcap cap_net_raw=ep {quoted} (or run wstap with sudo)")
     } else {
         format!("run it with sudo: sudo {quoted}")
     }

@@ -39,6 +39,9 @@ impl fmt::Display for Input {
     /// The path, control characters escaped: it goes to terminals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Path(path) = self else { return f.write_str("standard input") };
+        if path.as_os_str().is_empty() {
+            return f.write_str("\"\"");
+        }
         for c in path.to_string_lossy().chars() {
             if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
         }
@@ -342,6 +345,7 @@ mod tests {
     #[test]
     fn names_with_control_characters_are_shown_escaped() {
         assert_eq!(Input::from("a\x1b[2Jb.pcap").to_string(), "a\\u{1b}[2Jb.pcap");
+        assert_eq!(Input::from("").to_string(), "\"\"");
         assert_eq!(Input::from("-"), Input::Stdin);
     }
 }

@@ -31,7 +31,7 @@ use self::mover::{Batch, Counts, LinkState, Message, Mover, TICK};
 use self::open::{activate, link_type};
 use super::summary::{Interface, Summary};
 use super::{CaptureError, InterfaceId, Netns, PacketRecord, PacketSource};
-use crate::units::{FileOffset, PacketNo};
+use crate::units::{Count, FileOffset, PacketNo};
 
 /// How to capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,7 +209,8 @@ impl LiveSource {
                 self.told = Some(Instant::now());
                 let name = link.described.name.as_deref().unwrap_or_default();
                 news.push(format!(
-                    "{name}: {more} packets dropped, the capture buffer was full ({dropped} in all)"
+                    "{name}: {} dropped, the capture buffer was full ({dropped} in all)",
+                    Count(more, "packet")
                 ));
                 link.told = dropped;
             }

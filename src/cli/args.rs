@@ -156,7 +156,7 @@ pub(super) struct ReadArgs {
     /// By default as many as there are cores where most messages are compressed, and otherwise one: so
     /// for files under 4 MiB, and for stats. Standard input, live capture, -F, -w, --stop-on, diff and
     /// the terminal UI have one.
-    #[arg(short = 'j', long, value_name = "N", help_heading = "Selection")]
+    #[arg(short = 'j', long, value_name = "N", value_parser = threads, help_heading = "Selection")]
     pub(super) jobs: Option<NonZeroUsize>,
 
     /// Read wss with TLS secrets as SSLKEYLOGFILE writes them
@@ -167,6 +167,8 @@ pub(super) struct ReadArgs {
     pub(super) keylog: Option<PathBuf>,
 
     /// Show addresses and ports as numbers, as is always done
+    ///
+    /// Names are never looked up.
     #[arg(short = 'n', hide_short_help = true)]
     pub(super) numbers: bool,
 }
@@ -188,7 +190,7 @@ pub(super) struct LookArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(super) color: ColorWhen,
 
-    /// Less: no payloads, no addresses, no tables, no summary
+    /// Less: print without payloads, addresses and summary; check, diff and stats without tables
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub(super) quiet: bool,
 
@@ -239,6 +241,10 @@ pub(super) struct CheckArgs {
 
 /// Arguments of `diff`.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(mut_arg("words", |words| words.help(
+    "A capture with both legs, or two: the client's side and the server's side (`-` for standard input); \
+     with -i, words of a capture filter"
+)))]
 pub(super) struct DiffArgs {
     #[command(flatten)]
     pub(super) read: ReadArgs,
@@ -339,6 +345,11 @@ pub(super) enum FormatArg {
     Junit,
 }
 
+/// A number of threads.
+fn threads(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().ok().ok_or("a number of threads, from 1")
+}
+
 /// `65536`, `64k`, `64M`, `1G`: powers of 1024.
 fn size(text: &str) -> Result<usize, String> {
     let lower = text.trim().to_ascii_lowercase();
@@ -349,7 +360,8 @@ fn size(text: &str) -> Result<usize, String> {
         Some(b'g') => (lower.trim_end_matches('g'), 1 << 30),
         _ => (lower, 1),
     };
-    let n: usize = digits.parse().map_err(|e| format!("{digits:?}: {e}"))?;
+    let n = digits.parse::<usize>().ok();
+    let n = n.ok_or("a size is a number of bytes, or of k, M or G: 65536, 64M")?;
     n.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
 
@@ -409,6 +421,7 @@ mod tests {
         assert_eq!(size("64M"), Ok(64 << 20));
         assert_eq!(size("64MiB"), Ok(64 << 20));
         assert_eq!(size("1kb"), Ok(1024));
+        assert!(size("1X").unwrap_err().contains("64M"));
         assert!(size("").is_err() && size("M").is_err() && size("99999999999G").is_err());
     }
 }

@@ -12,18 +12,21 @@ use super::options::{From, ReadOptions, paint};
 use super::run::{Ran, run};
 use super::screen::{Screen, complain};
 use crate::diff::report::TextOptions;
-use crate::diff::{Collected, Collector, Options, Report, compare};
+use crate::diff::{Collector, Options, Report, compare};
 use crate::event::{Cx, Event, Sink, Wants};
 use crate::sink::paint::Paint;
+use crate::sink::text::sealed;
 use crate::sink::{Output, Summary, Tally};
 
 pub(super) fn diff(args: &DiffArgs) -> Result<Found, CliError> {
     let screen = Screen::of_stdout();
     let mut captures = Vec::new();
     let mut found = Found::Nothing;
+    let mut sealed = Vec::new();
     for (index, read) in captures_of(args)?.into_iter().enumerate() {
-        let (collected, unread) = collect(index, read)?;
-        captures.push(collected);
+        let (legs, unread) = collect(index, read)?;
+        captures.push(legs.collector.finish());
+        sealed.push(legs.sealed);
         if unread == Found::Unread {
             found = unread;
         }
@@ -33,8 +36,9 @@ pub(super) fn diff(args: &DiffArgs) -> Result<Found, CliError> {
         width: screen.reading_width(),
         color: paint(args.look.color, &screen) == Paint::Colour,
         all: args.look.verbose,
+        heads: !args.look.quiet,
     };
-    write(&report, args.json, &text)?;
+    write(&report, &sealed, args.json, &text)?;
     if report.looks_swapped() {
         complain(
             "wstap: the captures look swapped: every handshake took longer on the server's side \
@@ -76,20 +80,39 @@ fn captures_of(args: &DiffArgs) -> Result<Vec<ReadOptions>, CliError> {
     args.read.words.iter().map(one).collect()
 }
 
-fn collect(index: usize, read: ReadOptions) -> Result<(Collected, Found), CliError> {
+fn collect(index: usize, read: ReadOptions) -> Result<(Legs, Found), CliError> {
     let name = match &read.from {
         From::Inputs(inputs) => inputs.first().map_or_else(String::new, ToString::to_string),
         other => other.name(),
     };
-    let sink = Legs { legs: Collector::new(index, name), tally: Tally::default() };
+    let collector = Collector::new(index, name);
+    let sink = Legs { collector, tally: Tally::default(), sealed: Vec::new() };
     let Ran { output, found } = run(read, sink)?;
-    Ok((output.legs.finish(), found))
+    Ok((output, found))
 }
 
-fn write(report: &Report, json: bool, text: &TextOptions) -> Result<(), CliError> {
+/// The report, and for people what of each capture stayed unread.
+fn write(
+    report: &Report,
+    sealed: &[Vec<String>],
+    json: bool,
+    text: &TextOptions,
+) -> Result<(), CliError> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let written =
-        if json { report.write_json(&mut out) } else { report.write_text(text, &mut out) };
+    let written = if json {
+        report.write_json(&mut out)
+    } else {
+        report.write_text(text, &mut out).and_then(|()| {
+            let side = |at| match (sealed.len(), at) {
+                (0 | 1, _) => "",
+                (_, 0) => "the client's side: ",
+                _ => "the server's side: ",
+            };
+            let told = sealed.iter().enumerate().filter(|(_, lines)| !lines.is_empty());
+            told.into_iter()
+                .try_for_each(|(at, lines)| writeln!(out, "\n{}{}", side(at), lines.join("\n")))
+        })
+    };
     match written.and_then(|()| out.flush()) {
         // A closed pipe is no error: the reader had enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
@@ -99,18 +122,20 @@ fn write(report: &Report, json: bool, text: &TextOptions) -> Result<(), CliError
 
 /// Gathers legs; writes nothing until both captures are read.
 struct Legs {
-    legs: Collector,
+    collector: Collector,
     tally: Tally,
+    /// What could not be decrypted: legs that are missing may be there.
+    sealed: Vec<String>,
 }
 
 impl Sink for Legs {
     fn wants(&self) -> Wants {
-        self.legs.wants()
+        self.collector.wants()
     }
 
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         self.tally.count(event);
-        self.legs.event(cx, event)
+        self.collector.event(cx, event)
     }
 }
 
@@ -119,7 +144,8 @@ impl Output for Legs {
         ControlFlow::Continue(())
     }
 
-    fn finish(&mut self, _end: &Summary<'_>) -> io::Result<()> {
+    fn finish(&mut self, end: &Summary<'_>) -> io::Result<()> {
+        self.sealed = sealed(end);
         Ok(())
     }
 

@@ -124,13 +124,7 @@ fn check(args: &ExportArgs, read: &ReadOptions) -> Result<(), CliError> {
             ));
         }
     }
-    let From::Inputs(inputs) = &read.from else { return Ok(()) };
-    let written = fs::canonicalize(&args.output);
-    let same = |input: &Input| match (input, &written) {
-        (Input::Path(path), Ok(written)) => fs::canonicalize(path).is_ok_and(|p| p == *written),
-        _ => false,
-    };
-    if written.as_ref().is_ok_and(|path| path.is_file()) && inputs.iter().any(same) {
+    if read.from.reads(&args.output) {
         return Err(CliError::usage("the output is one of the inputs", "name another file"));
     }
     Ok(())

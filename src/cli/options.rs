@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{ColorWhen, FormatArg, LookArgs, PrintArgs, ReadArgs, TimeArg};
@@ -58,6 +58,21 @@ pub(super) enum From {
 }
 
 impl From {
+    /// This file is among what is read: written to, it would be lost before it is read.
+    pub(super) fn reads(&self, file: &Path) -> bool {
+        let Ok(file) = file.canonicalize() else { return false };
+        let same = |path: &Path| path.canonicalize().is_ok_and(|path| path == file);
+        let read = match self {
+            Self::Inputs(inputs) => inputs.iter().any(|input| match input {
+                Input::Path(path) => same(path),
+                Input::Stdin => false,
+            }),
+            Self::Follow(path) => same(path),
+            Self::Live(_) => false,
+        };
+        read && file.is_file()
+    }
+
     /// The name that results point to.
     pub(super) fn name(&self) -> String {
         match self {
@@ -85,6 +100,11 @@ impl TryFrom<ReadArgs> for ReadOptions {
                 "name a file",
             ));
         }
+        let from = from(&args)?;
+        // Rotated files have names of their own.
+        if args.rotation.is_empty() && args.write.as_ref().is_some_and(|path| from.reads(path)) {
+            return Err(CliError::usage("-w names one of the inputs", "name another file"));
+        }
         let filter = |text: &Option<String>| {
             text.as_deref().map(Filter::parse).transpose().map_err(CliError::DisplayFilter)
         };
@@ -92,7 +112,7 @@ impl TryFrom<ReadArgs> for ReadOptions {
             display_filter: filter(&args.display_filter)?,
             stop_on: filter(&args.stop_on)?,
             on_match: filter(&args.on_match)?,
-            from: from(&args)?,
+            from,
             write: args.write,
             rotation: rotation(&args.rotation)?,
             stop: stop(args.count, &args.autostop),
@@ -167,7 +187,15 @@ fn from(args: &ReadArgs) -> Result<From, CliError> {
             "name a capture file, - for standard input, or an interface: -i lo",
         ));
     }
-    Ok(From::Inputs(args.words.iter().cloned().map(|word: OsString| Input::from(word)).collect()))
+    let inputs: Vec<Input> =
+        args.words.iter().cloned().map(|word: OsString| Input::from(word)).collect();
+    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+        return Err(CliError::usage(
+            "standard input is named twice, and can be read only once",
+            "name - once; of the other captures, their files",
+        ));
+    }
+    Ok(From::Inputs(inputs))
 }
 
 /// With -i, trailing words are a capture filter, as tcpdump has it.

@@ -24,6 +24,8 @@ impl Screen {
     pub(super) fn of_stdout() -> Self {
         let terminal = io::stdout().is_terminal();
         let set = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        // Some shells say 0 where they do not know.
+        let set = set.filter(|&columns| columns > 0);
         let width = set.unwrap_or_else(|| if terminal { terminal_width() } else { NO_TERMINAL });
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { terminal, no_color, width: width.max(40) }

@@ -263,7 +263,11 @@ impl<S: Sink> Conns<S> {
             handshake_known: answered || offer_known,
             ..Setup::of(&judged)
         };
-        at.streams.lives.insert(stream, Live::new(info, setup));
+        let mut live = Live::new(info, setup);
+        if answered {
+            live.session.opened(origin);
+        }
+        at.streams.lives.insert(stream, live);
         let client = |origin| Said { dir: Direction::ToServer, origin };
         for piece in held.pieces() {
             let (origin, given) = match piece {

@@ -84,6 +84,7 @@ pub(crate) fn find(client: &Leg, server: &Leg, offset: i64) -> Option<Cut> {
         (None, Some(Direction::ToServer)) if !client_first => Party::Proxy,
         _ => Party::Unknown,
     };
+    let said = client.last_message().or(server.last_message()).is_some();
     let ended = if client_first { near_time } else { far_time };
     let last = |leg: &Leg, shift: i64| {
         let quiet = |origin: crate::units::Origin| Some(origin.time?.0.saturating_sub(shift));
@@ -94,7 +95,8 @@ pub(crate) fn find(client: &Leg, server: &Leg, offset: i64) -> Option<Cut> {
     let idle_ns = ended.zip(last(client, 0).max(last(server, offset)));
     let idle_ns = idle_ns.map(|(end, last)| end.saturating_sub(last).max(0));
     let between_ns = near_time.zip(far_time).map(|(a, b)| a.saturating_sub(b).saturating_abs());
-    let text = text(client_first, by, &first, between_ns, idle_ns);
+    let since = if said { "the last message" } else { "the handshake" };
+    let text = text(client_first, by, &first, between_ns, idle_ns.map(|ns| (ns, since)));
     Some(Cut { client_first, by, how: first.how, between_ns, idle_ns, text })
 }
 
@@ -103,7 +105,7 @@ fn text(
     by: Party,
     first: &Ending,
     between: Option<i64>,
-    idle: Option<i64>,
+    idle: Option<(i64, &str)>,
 ) -> String {
     let leg = if client_first { "client leg" } else { "server leg" };
     let how = match first.how {
@@ -131,8 +133,8 @@ fn text(
         format!("The {leg} ended first, {how}: {who}")
     };
     // A Close is the last message itself.
-    if let Some(idle) = idle.filter(|&ns| ns > 0) {
-        let _ = write!(text, ", {} after the last message", human_ns(idle));
+    if let Some((idle, since)) = idle.filter(|&(ns, _)| ns > 0) {
+        let _ = write!(text, ", {} after {since}", human_ns(idle));
     }
     match between {
         Some(ns) => {
@@ -225,12 +227,28 @@ mod tests {
             cause: String::new(),
             origin: crate::units::Origin::default(),
         };
-        let text = text(true, Party::Client, &end, Some(1_000), Some(0));
+        let text = text(true, Party::Client, &end, Some(1_000), Some((0, "the last message")));
         assert_eq!(
             text,
             "The client closed the connection, with both Close frames on the client leg; the other \
              leg followed 1.00 µs later."
         );
+    }
+
+    #[test]
+    fn without_a_message_the_end_comes_after_the_handshake() {
+        let mut kit = Kit::new();
+        let legs = [(40001, 80), (50001, 8088)].map(|(client, server)| {
+            let mut leg = kit.open(client, server, KEY, &[]);
+            leg.answered(&mut kit, 101, &[]);
+            leg
+        });
+        for mut leg in legs {
+            leg.end(&mut kit, EndHow::Fin, Some(Direction::ToServer));
+        }
+        let legs = kit.collected().legs;
+        let cut = find(&legs[0], &legs[1], 0).unwrap();
+        assert!(cut.text.contains(" after the handshake; the other leg"), "{}", cut.text);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use super::cut::human_ns;
 use super::way::Ways;
 use super::{Alteration, Pair, Report};
 use crate::note::NoteCode;
-use crate::units::Direction;
+use crate::units::{Count, Direction};
 use style::{Paint, Tone};
 
 /// How the text is to look.
@@ -41,11 +41,13 @@ pub struct TextOptions {
     pub color: bool,
     /// Every pair and every message in full, not the first of those that are alike.
     pub all: bool,
+    /// The heads side by side, and not only what their differences mean.
+    pub heads: bool,
 }
 
 impl Default for TextOptions {
     fn default() -> Self {
-        Self { width: 100, color: false, all: false }
+        Self { width: 100, color: false, all: false, heads: true }
     }
 }
 
@@ -57,6 +59,7 @@ impl Report {
             paint: Paint { color: options.color },
             width: options.width.max(40),
             all: options.all,
+            heads: options.heads,
             ways: Ways::of(self),
             out,
         };
@@ -72,6 +75,7 @@ struct Page<'a, W> {
     paint: Paint,
     width: usize,
     all: bool,
+    heads: bool,
     ways: Ways,
     out: &'a mut W,
 }
@@ -85,14 +89,16 @@ impl<W: Write> Page<'_, W> {
             Some(clock) => {
                 let ahead = clock.server_ahead_ns;
                 let way = if ahead < 0 { "behind" } else { "ahead of" };
-                writeln!(
-                    self.out,
-                    "The server side's clock is {} {way} the client side's (\u{b1} {}, from {} {}).\n",
+                let text = format!(
+                    "The server side's clock is {} {way} the client side's (\u{b1} {}, from {}).",
                     human_ns(ahead.saturating_abs()),
                     human_ns(clock.uncertainty_ns),
-                    clock.handshakes,
-                    if clock.handshakes == 1 { "handshake" } else { "handshakes" },
-                )
+                    Count(clock.handshakes as u64, "handshake"),
+                );
+                for line in style::wrap(&text, self.width) {
+                    writeln!(self.out, "{line}")?;
+                }
+                writeln!(self.out)
             }
             None => writeln!(self.out, "Nothing tells how the two clocks compare.\n"),
         }
@@ -132,7 +138,9 @@ impl<W: Write> Page<'_, W> {
         }
         self.way(pair)?;
         writeln!(self.out)?;
-        table::heads(self.out, self.paint, self.width, &report.heads(pair))?;
+        if self.heads {
+            table::heads(self.out, self.paint, self.width, &report.heads(pair))?;
+        }
         self.meanings(&pair.alterations)?;
         if pair.server.is_some() && !pair.alterations.iter().all(Alteration::of_message) {
             writeln!(self.out)?;
@@ -307,8 +315,9 @@ impl<W: Write> Page<'_, W> {
         if report.legs_dropped > 0 {
             writeln!(
                 self.out,
-                "{} connections beyond the limit were not looked at.",
-                report.legs_dropped
+                "{} beyond the limit {} not looked at.",
+                Count(report.legs_dropped, "connection"),
+                if report.legs_dropped == 1 { "was" } else { "were" }
             )?;
         }
         Ok(())

@@ -25,6 +25,22 @@ pub struct CloseSeen {
     pub origin: Origin,
 }
 
+impl CloseSeen {
+    /// " with code 1000 (normal closure), reason "bye""
+    fn describe(&self, text: &mut String) {
+        if let Some(code) = self.code {
+            let mut digits = itoa::Buffer::new();
+            let code_text = digits.format(code);
+            push(text, &[" with code ", code_text, " (", code_meaning(code), ")"]);
+        } else {
+            text.push_str(" without a code");
+        }
+        if let Some(reason) = self.reason.as_deref().filter(|reason| !reason.is_empty()) {
+            push(text, &[", reason \"", reason, "\""]);
+        }
+    }
+}
+
 /// The first thing that anybody did to end the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FirstAct {
@@ -108,6 +124,8 @@ pub struct Facts {
     pub first_act: Option<FirstAct>,
     /// A direction is not known whole: a Close or a Pong may be among what is missing.
     pub blind: PerDirection<bool>,
+    /// The capture has it whole, but it is no frames that could be read to their end.
+    pub unreadable: PerDirection<bool>,
     /// Pings without pong, by the direction of the ping.
     pub unanswered: PerDirection<Unanswered>,
     /// The client had to fail the connection because of the answer, and sent no frame.
@@ -163,6 +181,19 @@ impl Facts {
         self.failed_opening && act.dir == Direction::ToServer
     }
 
+    /// The other side had ended, or reset, what carries the connection before this one sent its Close,
+    /// which can only have been an answer to that.
+    fn cut_before(&self, closer: Direction) -> bool {
+        let close = self.closes[closer].as_ref().map(|close| close.origin);
+        self.first_act.is_some_and(|act| act.dir != closer && Some(act.origin) != close)
+    }
+
+    /// "ended TCP in packet 9"
+    fn cut(&self, act: FirstAct) -> String {
+        let carrier = if self.begun_by_reset() { self.rst_of } else { self.fin_of[act.dir] };
+        format!("ended {} in packet {}", carrier.name(), act.origin.packet)
+    }
+
     /// The first act was the RST.
     fn begun_by_reset(&self) -> bool {
         self.first_act.is_some_and(|act| self.reset == Some((act.dir, act.origin)))
@@ -195,7 +226,7 @@ impl Facts {
         let by = self.first_act.map(|act| act.dir);
         let mut cause = match (how, self.first_close) {
             (EndHow::Close, Some(dir)) => self.closed(dir),
-            (EndHow::HalfClose, Some(dir)) => self.half_closed(dir, why),
+            (EndHow::HalfClose, Some(dir)) if !self.cut_before(dir) => self.half_closed(dir, why),
             _ => self.without_close(why),
         };
         self.add_pings(&mut cause);
@@ -231,8 +262,13 @@ impl Facts {
         if self.blind[other] {
             let _ = write!(
                 text,
-                "whether the {} answered is unknown: bytes of it are missing from the capture",
-                other.sender()
+                "whether the {} answered is unknown: {}",
+                other.sender(),
+                if self.unreadable[other] {
+                    "not all that it sent could be read"
+                } else {
+                    "bytes of it are missing from the capture"
+                }
             );
         } else if let Some((who, origin)) = self.reset {
             let what = self.rst_of.name();
@@ -269,16 +305,7 @@ impl Facts {
         let mut text = String::with_capacity(USUAL_CAUSE);
         push(&mut text, &["the ", dir.sender(), " closed the connection"]);
         if let Some(close) = &self.closes[dir] {
-            if let Some(code) = close.code {
-                let mut digits = itoa::Buffer::new();
-                let code_text = digits.format(code);
-                push(&mut text, &[" with code ", code_text, " (", code_meaning(code), ")"]);
-            } else {
-                text.push_str(" without a code");
-            }
-            if let Some(reason) = close.reason.as_deref().filter(|reason| !reason.is_empty()) {
-                push(&mut text, &[", reason \"", reason, "\""]);
-            }
+            close.describe(&mut text);
         }
         self.add_silence(&mut text);
         text
@@ -308,13 +335,38 @@ impl Facts {
         let mut text =
             format!("the {who} {how} in packet {} without a Close frame", act.origin.packet);
         if self.blind[act.dir] {
-            text.push_str(" that the capture holds (bytes are missing from it)");
+            text.push_str(if self.unreadable[act.dir] {
+                " that could be read"
+            } else {
+                " that the capture holds (bytes are missing from it)"
+            });
         }
         self.add_silence(&mut text);
+        let gave_up = self.gave_up_opening(act);
+        if gave_up {
+            text.push_str(": after such an answer it has to fail the connection");
+        }
+        let other = act.dir.flip();
+        let answered = self.closes[other].is_some();
+        if let Some(close) = &self.closes[other] {
+            text.push_str("; ");
+            match since(Some(act.origin), close.origin) {
+                Some(ns) => {
+                    push_span(&mut text, ns);
+                    text.push_str(" later");
+                }
+                None => text.push_str("then"),
+            }
+            push(&mut text, &[" the ", other.sender(), " sent a Close"]);
+            close.describe(&mut text);
+            let _ = write!(text, " (packet {})", close.origin.packet);
+        }
         if let Some((dir, origin)) = self.reset
             && origin != act.origin
         {
-            let _ = write!(text, "; the {} then reset it (packet {})", dir.sender(), origin.packet);
+            let it = if answered { self.rst_of.name() } else { "it" };
+            let _ =
+                write!(text, "; the {} then reset {it} (packet {})", dir.sender(), origin.packet);
         }
         if let Some((dir, origin, code)) = self.goaway {
             let _ = write!(
@@ -325,11 +377,9 @@ impl Facts {
                 origin.packet
             );
         }
-        if self.gave_up_opening(act) {
-            text.push_str(": after such an answer it has to fail the connection");
-            return text;
+        if !gave_up {
+            let _ = write!(text, "; on this leg that is the {who} itself or a proxy in its place");
         }
-        let _ = write!(text, "; on this leg that is the {who} itself or a proxy in its place");
         text
     }
 
@@ -416,6 +466,14 @@ impl Facts {
                             origin.packet
                         ),
                     ),
+                    _ if self.cut_before(dir) => (
+                        dir.flip(),
+                        format!(
+                            "the {who}'s Close (packet {packet}) was not answered by the {other}, which \
+                             had {} before",
+                            self.first_act.map(|act| self.cut(act)).unwrap_or_default()
+                        ),
+                    ),
                     _ => (
                         dir.flip(),
                         format!(
@@ -432,14 +490,9 @@ impl Facts {
                         NoteCode::NoCloseFrame,
                         act.dir.into(),
                         format!(
-                            "the {} ended {} in packet {}; neither side had sent a Close frame",
+                            "the {} {}; neither side had sent a Close frame",
                             act.dir.sender(),
-                            if self.begun_by_reset() {
-                                self.rst_of.name()
-                            } else {
-                                self.fin_of[act.dir].name()
-                            },
-                            act.origin.packet
+                            self.cut(act)
                         ),
                     ));
                 }
@@ -578,6 +631,47 @@ mod tests {
         let got = facts.explain(Finish::Tcp);
         assert!(got.notes.is_empty());
         assert!(got.cause.contains("unknown"), "{}", got.cause);
+    }
+
+    #[test]
+    fn who_ended_tcp_first_is_told_before_the_close_that_came_after_it() {
+        let mut facts = Facts { first_close: Some(C), ..Facts::default() };
+        facts.fins.to_client = Some(at(9, 61_000));
+        facts.act(S, at(9, 61_000), Some(at(8, 1000)));
+        facts.closes.to_server =
+            Some(CloseSeen { reason: Some("gone".to_owned()), ..close(1001, at(11, 61_002)) });
+        facts.act(C, at(11, 61_002), Some(at(8, 1000)));
+        let got = facts.explain(Finish::Tcp);
+        assert_eq!((got.how, got.by), (EndHow::HalfClose, Some(S)));
+        let want =
+            "the server ended TCP (FIN) in packet 9 without a Close frame after 60.0 s of silence";
+        assert!(got.cause.starts_with(want), "{}", got.cause);
+        let want = "; 2 ms later the client sent a Close with code 1001 (going away: a server that \
+                    shuts down or reloads, or a page that was left), reason \"gone\" (packet 11); on this \
+                    leg that is the server itself or a proxy in its place";
+        assert!(got.cause.ends_with(want), "{}", got.cause);
+        assert_eq!(codes(&got), ["close-unanswered"]);
+        assert_eq!(got.notes[0].blame, Blame::Server);
+        let want = "was not answered by the server, which had ended TCP in packet 9 before";
+        assert!(got.notes[0].text.ends_with(want), "{}", got.notes[0].text);
+    }
+
+    #[test]
+    fn a_side_that_sends_no_frames_is_not_missing_from_the_capture() {
+        let mut facts = Facts { first_close: Some(S), ..Facts::default() };
+        facts.closes.to_client = Some(close(1002, at(10, 1000)));
+        facts.act(S, at(10, 1000), None);
+        facts.blind.to_server = true;
+        facts.unreadable.to_server = true;
+        let cause = facts.explain(Finish::Tcp).cause;
+        assert!(cause.ends_with("is unknown: not all that it sent could be read"), "{cause}");
+
+        let mut facts =
+            Facts { blind: facts.blind, unreadable: facts.unreadable, ..Facts::default() };
+        facts.fins.to_server = Some(at(12, 3));
+        facts.act(C, at(12, 3), None);
+        let cause = facts.explain(Finish::Tcp).cause;
+        assert!(cause.contains("without a Close frame that could be read;"), "{cause}");
     }
 
     #[test]

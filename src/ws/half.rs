@@ -23,7 +23,7 @@ use std::ops::ControlFlow;
 
 use crate::event::Sink;
 use crate::note::{Blame, Note, NoteCode};
-use crate::units::{Direction, Origin};
+use crate::units::{Count, Direction, Origin};
 use crate::ws::Out;
 use crate::ws::conduct::Conduct;
 use crate::ws::deflate::{Inflater, Loss};
@@ -302,12 +302,12 @@ impl Half {
         if let Some(current) = &mut self.current {
             if let Some((blame, ender)) = ending {
                 let text = format!(
-                    "{who} frame {} (packet {}) ends after {} of {} bytes: the {ender} ended {what} \
+                    "{who} frame {} (packet {}) ends after {} of {}: the {ender} ended {what} \
                      in packet {}",
                     current.no,
                     current.begin.packet,
                     current.phase.saturating_sub(current.missing),
-                    current.header.len,
+                    Count(current.header.len, "byte"),
                     origin.packet
                 );
                 current.notes.push(Note::new(NoteCode::FrameCut, blame, text), budget);
@@ -317,11 +317,11 @@ impl Half {
             && let Some((blame, ender)) = ending
         {
             let text = format!(
-                "{who} frame {} (packet {}) ends inside its header, after {} bytes: the {ender} ended \
-                 {what} in packet {}",
+                "{who} frame {} (packet {}) ends inside its header, after {}: the {ender} ended {what} \
+                 in packet {}",
                 self.frames + 1,
                 self.frame_begin.packet,
-                self.decoder.header_bytes_held(),
+                Count(self.decoder.header_bytes_held().into(), "byte"),
                 origin.packet
             );
             common.notes.push(Note::new(NoteCode::FrameCut, blame, text), budget);
@@ -329,9 +329,11 @@ impl Half {
         let unfinished = ending.filter(|_| !self.unsure && !in_frame).and_then(|(blame, ender)| {
             let open = self.open.as_ref()?;
             let text = format!(
-                "the {who}'s message begun in packet {} is unfinished after {} frames: the {ender} \
+                "the {who}'s message begun in packet {} is unfinished after {}: the {ender} \
                  ended {what} in packet {}",
-                open.head.begin.packet, open.head.frames, origin.packet
+                open.head.begin.packet,
+                Count(open.head.frames.into(), "frame"),
+                origin.packet
             );
             Some(Note::new(NoteCode::MessageUnfinished, blame, text))
         });

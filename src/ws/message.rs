@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use crate::event::{Counted, Cx, Event, Message, MessageKind, Payload, Sink};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
-use crate::units::{Direction, MessageNo, Origin};
+use crate::units::{Count, Direction, MessageNo, Origin};
 use crate::ws::deflate::{Inflated, Inflater, Loss, Outcome, Shared};
 use crate::ws::rules::Notes;
 use crate::ws::{Out, mask};
@@ -285,8 +285,8 @@ impl Counter {
                 NoteCode::InflateFailed,
                 format!(
                     "{who} message {no} can not be inflated to its end: its compressed data stops \
-                     in the midst of a block, after {} bytes",
-                    got.len
+                     in the midst of a block, after {}",
+                    Count(got.len as u64, "byte")
                 ),
             )),
             Outcome::OverLimit => push(Note::new(
@@ -350,15 +350,15 @@ impl Counter {
     }
 
     fn over_limit(&self, no: MessageNo, head: &Head, limit: usize) -> Note {
-        let (who, wire) = (self.dir.sender(), head.wire_len);
+        let (who, wire) = (self.dir.sender(), Count(head.wire_len, "byte"));
         let text = if head.shed {
             format!(
-                "{who} message {no} of {wire} bytes was forgotten before it was whole, to keep memory \
+                "{who} message {no} of {wire} was forgotten before it was whole, to keep memory \
                  within its budget"
             )
         } else {
             format!(
-                "{who} message {no} of {wire} bytes is over the limit of {limit}: its bytes are skipped"
+                "{who} message {no} of {wire} is over the limit of {limit}: its bytes are skipped"
             )
         };
         Note::new(NoteCode::MessageLimit, Blame::Capture, text)

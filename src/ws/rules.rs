@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::event::Opcode;
 use crate::note::{Blame, Note, NoteCode};
-use crate::units::{Direction, PacketNo};
+use crate::units::{Count, Direction, PacketNo};
 use crate::ws::frame::Header;
 
 /// What RSV1 stands for in a direction.
@@ -87,7 +87,7 @@ impl Notes {
         {
             let text = if told > 0 { last.text.get(..len) } else { None }.unwrap_or(&last.text);
             self.told = (self.over, text.len());
-            last.text = format!("{text} (and {} notes more)", self.over).into();
+            last.text = format!("{text} (and {} more)", Count(self.over, "note")).into();
         }
         &self.list
     }

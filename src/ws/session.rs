@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use crate::event::{DeflateAgreement, End, Event, Gap, Handshake, Outcome, Sink};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
-use crate::units::{Direction, Origin, PerDirection, Timestamp};
+use crate::units::{Count, Direction, Origin, PerDirection, Timestamp};
 use crate::ws::Out;
 pub use crate::ws::ending::Finish;
 use crate::ws::ending::{Carrier, Facts, since};
@@ -96,6 +96,8 @@ pub struct Session {
 pub(super) struct Common {
     over: bool,
     pub(super) rsv1: Rsv1,
+    /// The capture lacks bytes of a direction.
+    gapped: PerDirection<bool>,
     /// What [`Session::weight`] gives: kept, as most packets leave it as it is.
     weight: usize,
     /// The latest packet with data, and the latest other one before it.
@@ -166,11 +168,17 @@ impl Session {
                 before: None,
                 last: None,
                 over: false,
+                gapped: PerDirection { to_server: false, to_client: false },
                 weight: 0,
             },
         };
         session.weigh();
         session
+    }
+
+    /// This packet completed the handshake: silence before the first frame begins here.
+    pub fn opened(&mut self, origin: Origin) {
+        self.common.now = Some(origin);
     }
 
     /// The next bytes of a direction, from one segment.
@@ -207,13 +215,15 @@ impl Session {
             return ControlFlow::Continue(());
         }
         self.common.blind[dir] = true;
+        self.common.gapped[dir] = true;
         out.event(origin, &Event::Gap(Gap { dir, bytes: len }))?;
         let (mut bytes, mut packet) = (itoa::Buffer::new(), itoa::Buffer::new());
         let parts = [
             bytes.format(len),
-            " bytes of the ",
+            if len == 1 { " byte of the " } else { " bytes of the " },
             dir.sender(),
-            " are missing from the capture before packet ",
+            if len == 1 { " is" } else { " are" },
+            " missing from the capture before packet ",
             packet.format(origin.packet.0),
             if snapped { ": packets were cut by the snapshot length" } else { "" },
         ];
@@ -240,15 +250,17 @@ impl Session {
             return ControlFlow::Continue(());
         }
         self.common.blind[dir] = true;
+        self.common.gapped[dir] = true;
         if of > 0 {
             out.event(origin, &Event::Gap(Gap { dir, bytes: of }))?;
         }
         let why = if snapped { ": packets were cut by the snapshot length" } else { "" };
-        let missing = if of > 0 { format!("{of} bytes") } else { "bytes".to_owned() };
+        let missing = if of > 0 { Count(of, "byte").to_string() } else { "bytes".to_owned() };
         let text = format!(
-            "{missing} that the {} sent over HTTP/2 are missing from the capture before packet {}, some \
+            "{missing} that the {} sent over HTTP/2 {} missing from the capture before packet {}, some \
              of this stream may be among them{why}",
             dir.sender(),
+            if of == 1 { "is" } else { "are" },
             origin.packet,
         );
         let code = if snapped { NoteCode::Snapped } else { NoteCode::BytesMissing };
@@ -423,6 +435,7 @@ impl Session {
         for dir in Direction::BOTH {
             let half = &mut self.halves[dir];
             half.last_words(&mut common.notes, budget);
+            facts.unreadable[dir] = half.is_blind() && !common.gapped[dir];
             facts.blind[dir] |= half.is_blind();
             let stop = [facts.fins[dir.flip()], facts.reset.map(|(_, origin)| origin)]
                 .into_iter()

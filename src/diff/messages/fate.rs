@@ -10,7 +10,7 @@ use super::super::{Alteration, Found};
 use super::{Fate, Way};
 use crate::event::MessageKind;
 use crate::note::NoteCode;
-use crate::units::{Direction, MessageNo};
+use crate::units::{Count, Direction, MessageNo};
 
 /// Pairs of places in `left` and `right`, increasing in both, of messages that became each other.
 pub(super) fn partners(way: &Way<'_>, left: &[usize], right: &[usize]) -> Vec<(usize, usize)> {
@@ -196,13 +196,12 @@ impl Way<'_> {
             found.add(true, || {
                 let say = |m: &Msg| if m.compressed { "compressed" } else { "not compressed" };
                 let text = format!(
-                    "The {} message {} {} was sent {} in {} bytes and passed on {} in {}: the same \
-                     content.",
+                    "The {} message {} {} was sent {} in {} and passed on {} in {}: the same content.",
                     first.kind.name(),
                     self.dir,
                     first.no,
                     say(first),
-                    first.wire_len,
+                    Count(first.wire_len, "byte"),
                     say(other),
                     other.wire_len
                 );
@@ -234,11 +233,11 @@ impl Way<'_> {
                 )
             } else if first.kind == other.kind {
                 format!(
-                    "The proxy changed the {} message {} {} ({} bytes became {}).",
+                    "The proxy changed the {} message {} {} ({} became {}).",
                     first.kind.name(),
                     self.dir,
                     first.no,
-                    first.len,
+                    Count(first.len, "byte"),
                     other.len
                 )
             } else {

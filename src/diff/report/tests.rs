@@ -79,6 +79,12 @@ fn story_of_a_pair_in_eighty_columns() {
 }
 
 #[test]
+fn heads_may_be_left_out() {
+    let got = text(httpd(), &TextOptions { heads: false, ..TextOptions::default() });
+    assert!(!got.contains("\u{2502}") && got.contains("\n  ! target-rewritten "), "{got}");
+}
+
+#[test]
 fn without_a_pair_it_is_said_that_nothing_was_compared() {
     let mut kit = Kit::new();
     let mut alone = kit.open(40001, 8088, KEY, &[]);

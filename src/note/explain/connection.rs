@@ -41,6 +41,7 @@ pub(super) const CLOSE_UNANSWERED: Explanation = Explanation {
     causes: &[
         "process.exit() or a kill right after the Close",
         "a peer that just ends TCP",
+        "a side that had ended TCP before, often on an idle timeout (see no-close-frame): the Close only answers that",
         "a proxy that cuts as soon as it sees the Close, or a packet that the capture lacks",
     ],
     fix: "Let the library answer, and wait for its close event before ending the process.",

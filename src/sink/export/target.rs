@@ -54,7 +54,7 @@ impl Target {
         // As any new file: the umask takes away what the user does not give to others.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let temporary = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+        let temporary = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(nameless)?;
         Ok(Self(Inner::File { temporary, path, replace }))
     }
 
@@ -94,9 +94,26 @@ impl Write for Target {
     }
 }
 
+/// The reason without the name of the temporary file: the user named another one.
+fn nameless(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((reason, _)) => io::Error::new(error.kind(), reason.to_owned()),
+        None => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_without_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = Target::file(&folder.path().join("none/a.har"), false).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::NotFound);
+        assert!(!refused.to_string().contains(".wstap-"), "{refused}");
+    }
 
     #[test]
     fn a_file_is_there_only_when_it_is_whole() {

@@ -1,8 +1,8 @@
 //! A table of connections for people.
 //!
 //! ```text
-//!    #  ended          duration  msgs ->  msgs <-  bytes ->  bytes <-     ping  notes
-//!    1  close          4.800 ms        2        2      23 B      20 B        -  accept-mismatch
+//!    #  ended        duration msgs -> msgs <- bytes -> bytes <-     ping  notes
+//!    1  close         4.80 ms       2       2     23 B     20 B        -  accept-mismatch
 //!       127.0.0.1:40938 > 127.0.0.1:8088  /chat  subprotocol chat
 //! ```
 //!
@@ -110,7 +110,7 @@ impl Table {
         let mut kept = std::mem::take(&mut self.kept);
         kept.sort_unstable_by_key(|row| (Reverse(row.rank), row.no));
         let head = format!(
-            "{:>5}  {:<14} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8}  notes",
+            "{:>5}  {:<12} {:>8} {:>7} {:>7} {:>8} {:>8} {:>8}  notes",
             "#", "ended", "duration", "msgs ->", "msgs <-", "bytes ->", "bytes <-", "ping",
         );
         line(buf, self.paint, Part::Strong, &head);
@@ -132,7 +132,7 @@ impl Table {
         self.paint.on(&mut out, part);
         let text = ending(row);
         out.push_str(&text);
-        fill(&mut out, 14_usize.saturating_sub(text.len()));
+        fill(&mut out, 12_usize.saturating_sub(text.len()));
         self.paint.off(&mut out, part);
         out.push(' ');
         right(&mut out, 8, |out| match row.duration_ns {
@@ -141,11 +141,11 @@ impl Table {
         });
         for messages in [to_server.messages(), to_client.messages()] {
             out.push(' ');
-            right(&mut out, 8, |out| out.push_str(digits.format(messages)));
+            right(&mut out, 7, |out| out.push_str(digits.format(messages)));
         }
         for bytes in [to_server.wire_bytes(), to_client.wire_bytes()] {
             out.push(' ');
-            right(&mut out, 9, |out| push_bytes(out, bytes));
+            right(&mut out, 8, |out| push_bytes(out, bytes));
         }
         out.push(' ');
         let ping = Direction::BOTH.into_iter().find_map(|dir| row.round_trips(dir));
@@ -153,17 +153,23 @@ impl Table {
             Some(trips) => push_duration(out, trips.median),
             None => out.push('-'),
         });
-        out.push_str("  ");
+        let more = row.notes.iter().sum::<u64>().saturating_sub(1);
         match row.worst {
             Some((severity, code)) => {
+                // A note that the width has no room for stands below the numbers.
+                let room = NOTE + code.as_str().len() + if more > 0 { 6 } else { 0 };
+                out.push_str(if self.width.is_some_and(|width| width < room) {
+                    "\n       "
+                } else {
+                    "  "
+                });
                 self.paint.put(&mut out, Part::Note(severity), code.as_str());
-                let more = row.notes.iter().sum::<u64>().saturating_sub(1);
                 if more > 0 {
                     out.push_str(" +");
                     out.push_str(digits.format(more));
                 }
             }
-            None => out.push('-'),
+            None => out.push_str("  -"),
         }
         out.push('\n');
         let mut below = std::mem::take(&mut self.below);
@@ -192,6 +198,9 @@ impl Table {
         out.push('\n');
     }
 }
+
+/// The column in which notes begin.
+const NOTE: usize = 73;
 
 /// What a row is sorted by, largest first; rows that are equal stay in the order of their numbers.
 fn rank(row: &Row, sort: Sort) -> [u64; 4] {

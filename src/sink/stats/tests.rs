@@ -114,6 +114,29 @@ fn what_was_not_inflated_is_said_to_be_unknown() {
 }
 
 #[test]
+fn rows_keep_to_the_width_and_a_note_without_room_stands_below() {
+    let handshake = samples::handshake();
+    let notes = [samples::note("handshake-incomplete"), samples::note("mask-zero")];
+    let ping =
+        Message { notes: &notes, ..ping(b"p", MessageKind::Ping, Direction::ToClient, 2200) };
+    let end = samples::end();
+    let events = [
+        (6, 412, Event::Handshake(&handshake)),
+        (11, 2415, Event::Message(&ping)),
+        (14, 4800, Event::End(&end)),
+    ];
+    let table = |width| {
+        let said = text(StatsOptions { width, ..StatsOptions::default() }, &events);
+        said.split("\n\n").next().unwrap().to_owned()
+    };
+    let narrow = table(Some(80));
+    assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+    assert!(narrow.lines().any(|line| line == "       handshake-incomplete +1"), "{narrow}");
+    let wide = table(Some(120));
+    assert!(wide.lines().nth(1).unwrap().ends_with("  handshake-incomplete +1"), "{wide}");
+}
+
+#[test]
 fn payloads_are_asked_for_only_when_something_needs_them() {
     let wants = |inflate| {
         StatsSink::new(Vec::new(), StatsOptions { inflate, ..StatsOptions::default() }).wants()

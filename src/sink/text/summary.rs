@@ -73,21 +73,29 @@ fn servers(names: &[&str]) -> String {
     }
 }
 
-fn unread(end: &Summary<'_>) -> Vec<String> {
+/// What stays unread for want of secrets, and how to come by them.
+pub(crate) fn sealed(end: &Summary<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let unread = end.totals.unread;
     if unread.tls > 0 {
+        let (carry, their) =
+            if unread.tls == 1 { ("it carries", "its") } else { ("they carry", "their") };
         lines.push(format!(
-            "{} encrypted with TLS: what they carry could not be read{}",
+            "{} encrypted with TLS: what {carry} could not be read{}",
             counted(unread.tls, "TCP connection"),
             servers(&end.totals.sealed.names())
         ));
-        lines.push(
-            "  their secrets are needed: start a client with SSLKEYLOGFILE=keys.log, and wstap with \
+        lines.push(format!(
+            "  {their} secrets are needed: start a client with SSLKEYLOGFILE=keys.log, and wstap with \
              --keylog keys.log"
-                .to_owned(),
-        );
+        ));
     }
+    lines
+}
+
+fn unread(end: &Summary<'_>) -> Vec<String> {
+    let mut lines = sealed(end);
+    let unread = end.totals.unread;
     if unread.http2 > 0 {
         lines.push(format!("{} with HTTP/2, not read", counted(unread.http2, "TCP connection")));
     }

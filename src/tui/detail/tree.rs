@@ -154,13 +154,12 @@ impl Tree {
     }
 
     fn lengths(&mut self, record: &Record) {
-        let len = thousands(record.len);
-        self.field("Length", format!("{len} bytes")).filter =
-            Some(format!("len == {}", record.len));
+        let len = count(record.len, "byte");
+        self.field("Length", len).filter = Some(format!("len == {}", record.len));
         if record.compressed {
             let saved = record.len.saturating_sub(record.wire_len).saturating_mul(100);
             let saved = saved.checked_div(record.len).unwrap_or(0);
-            let text = format!("{} bytes on the wire, {saved} % saved", thousands(record.wire_len));
+            let text = format!("{} on the wire, {saved} % saved", count(record.wire_len, "byte"));
             self.field("Compressed", text).filter = Some("compressed".to_owned());
         }
         if record.frame_count != 1 {
@@ -340,7 +339,7 @@ impl Tree {
         let (text, extended) = match short {
             126 => ("126: the next 2 bytes say".to_owned(), 2),
             127 => ("127: the next 8 bytes say".to_owned(), 8),
-            _ => (format!("{short} bytes"), 0),
+            _ => (count(short.into(), "byte"), 0),
         };
         self.bits(second, 0x7f, "Length", text).place = wire(start + 1..start + 2);
         if extended > 0 {

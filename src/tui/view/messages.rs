@@ -20,7 +20,7 @@ use crate::sink::escape;
 use crate::store::{Conn, Row, RowKind};
 use crate::tui::app::{App, Pane, Part, Scope, Times};
 use crate::tui::detail::tree::meaning;
-use crate::tui::text::{clock, count, cut, fit, right, seconds, size, thousands};
+use crate::tui::text::{clock, count, cut, fit, right, seconds, size};
 use crate::tui::theme::{arrow, sign};
 use crate::units::Timestamp;
 
@@ -296,7 +296,7 @@ pub(super) fn preview(app: &App, at: u32, row: &Row, conn: &Conn, columns: usize
             cut(end.map_or("", |end| &end.cause), columns)
         }
         RowKind::Gap => {
-            cut(&format!("{} bytes missing from the capture", thousands(row.len().into())), columns)
+            cut(&format!("{} missing from the capture", count(row.len().into(), "byte")), columns)
         }
         RowKind::Message(MessageKind::Close) => {
             app.preview(at, |bytes, _| cut(&close(bytes), columns)).unwrap_or_default()

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use super::{Half, Stage};
 use crate::event::Sink;
 use crate::note::{Blame, Note, NoteCode};
-use crate::units::{Direction, Origin};
+use crate::units::{Count, Direction, Origin};
 use crate::ws::Out;
 use crate::ws::deflate::Loss;
 use crate::ws::frame::{Decoder, Header};
@@ -66,9 +66,13 @@ impl Half {
                     self.dir.sender(),
                     " were found again in packet ",
                     packet.format(origin.packet.0),
-                    ", after ",
-                    bytes.format(skipped),
-                    " bytes that can not be read",
+                    if skipped > 0 { ", after " } else { "" },
+                    if skipped > 0 { bytes.format(skipped) } else { "" },
+                    match skipped {
+                        0 => "",
+                        1 => " byte that can not be read",
+                        _ => " bytes that can not be read",
+                    },
                 ];
                 if self.frames > 0 || skipped > 0 || !self.pending.is_empty() {
                     self.pending.push(
@@ -254,8 +258,8 @@ impl Half {
         {
             self.unread = self.unread.saturating_add(finder.searched());
             let text = format!(
-                "{} bytes of the {} could not be read: no frame was found in them for certain",
-                finder.searched(),
+                "{} of the {} could not be read: no frame was found there for certain",
+                Count(finder.searched(), "byte"),
                 self.dir.sender()
             );
             let note = Note::new(NoteCode::BytesMissing, Blame::Capture, text);

@@ -65,6 +65,10 @@ fn meaning(request: Option<&RequestHead>, head: &ResponseHead) -> String {
              on or no WebSocket is served there",
             target()
         ),
+        304 => format!(
+            "{} has not changed, a cache or the server says, as of a plain HTTP resource",
+            target()
+        ),
         300..=399 => redirect(head),
         400 => "the request was found faulty, as it arrived there".to_owned(),
         401 => unauthorized(request, &with("authentication is wanted", "WWW-Authenticate")),
@@ -100,7 +104,7 @@ fn meaning(request: Option<&RequestHead>, head: &ResponseHead) -> String {
         504 => "a gateway waited for the server behind it in vain".to_owned(),
         505 => "the HTTP version is not supported".to_owned(),
         520..=527 => {
-            "the delivery network could not use the answer of the server behind it".to_owned()
+            "the delivery network got no usable answer from the server behind it".to_owned()
         }
         _ if head.status / 100 == 4 => "the request was refused".to_owned(),
         _ if head.status / 100 == 5 => "the server failed".to_owned(),
@@ -193,7 +197,7 @@ fn maker(head: &ResponseHead) -> Maker {
         let how = format!("a proxy most likely made or passed it on (Server: {})", quote(name));
         return proxy(how);
     }
-    if matches!(head.status, 407 | 502 | 504) {
+    if matches!(head.status, 407 | 502 | 504 | 520..=527) {
         return proxy("only a proxy answers with this status".to_owned());
     }
     if let Some(names) = trace::describe(&head.fields) {

@@ -10,6 +10,7 @@ use super::words::{joined, list, quote};
 use crate::event::RequestHead;
 use crate::http::{Answer, Exchange};
 use crate::note::{Blame, Note, NoteCode};
+use crate::units::Count;
 use crate::ws::extension::is_token_byte;
 
 /// Every note on the request but those on extensions.
@@ -196,7 +197,10 @@ fn invalid_key(key: &[u8]) -> Option<Note> {
     );
     let what = match LENIENT.decode(key) {
         Ok(bytes) if bytes.len() == 16 => return None,
-        Ok(bytes) => format!("is base64 of {} bytes, and it must be of 16", bytes.len()),
+        Ok(bytes) => {
+            let count = Count(bytes.len() as u64, "byte");
+            format!("is base64 of {count}, and it must be of 16")
+        }
         Err(error) => format!("is not base64 of 16 bytes ({error})"),
     };
     let text = format!("Sec-WebSocket-Key {} {what}", quote(key));
@@ -280,7 +284,8 @@ pub(super) fn early(exchange: &Exchange) -> Option<Note> {
         Answer::Head(_) | Answer::Partial(_) | Answer::Missing => return None,
     };
     let text = format!(
-        "the client sent {bytes} bytes from packet {} on before the server had answered{answered_in}",
+        "the client sent {} from packet {} on before the server had answered{answered_in}",
+        Count(bytes, "byte"),
         origin.packet
     );
     Some(Note::new(NoteCode::EarlyFrames, Blame::Client, text))

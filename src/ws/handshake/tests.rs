@@ -568,6 +568,8 @@ mod rfc6455_section_4_1_status {
                 "Retry-After: \"30\"",
             ),
             ("HTTP/1.1 504 Gateway Timeout\n", Blame::Proxy, "in vain"),
+            ("HTTP/1.1 522 \n", Blame::Proxy, "only a proxy answers with this status"),
+            ("HTTP/1.1 304 Not Modified\n", Blame::Server, "\"/chat\" has not changed"),
             ("HTTP/1.1 418 Teapot\n", Blame::Server, "refused"),
             ("HTTP/1.1 777 Odd\n", Blame::Server, "no meaning"),
         ] {

@@ -195,6 +195,19 @@ fn a_length_with_the_top_bit_set_ends_reading() {
 }
 
 #[test]
+fn one_is_told_in_the_singular() {
+    let sent = |bytes: &[u8]| Step::Data(C, bytes.to_vec());
+    let begun = frame(C, 0x01, b"begun");
+    let text = given(Setup::default(), &[sent(&begun), Step::Fin(C)]).texts;
+    assert!(text[0].contains("is unfinished after 1 frame: "), "{text:?}");
+    let text = given(Setup::default(), &[sent(&begun[..1]), Step::Fin(C)]).texts;
+    assert!(text[0].contains("ends inside its header, after 1 byte: "), "{text:?}");
+    let whole = frame(C, 0x82, b"12");
+    let text = given(Setup::default(), &[sent(&whole[..7]), Step::Gap(C, 1)]).texts;
+    assert!(text[0].starts_with("1 byte of the client is missing from the capture "), "{text:?}");
+}
+
+#[test]
 fn frames_and_messages_cut_by_tcp_are_noted_but_not_those_cut_by_the_captures_end() {
     let cut_frame = [&[0x81, 0x64][..], &[b'c'; 60]].concat();
     let cut_header = vec![0x82];
@@ -609,6 +622,37 @@ fn a_connection_lasts_until_its_latest_time_wherever_that_stands() {
         assert!(session.finish(Finish::CaptureEnd, origin, &mut out).is_continue());
         assert_eq!(sink.end.unwrap().duration_ns, want, "{times:?}");
     }
+}
+
+#[test]
+fn silence_begins_with_the_handshake_where_no_frame_was_sent() {
+    use crate::units::PacketNo;
+    use crate::ws::Scratch;
+    let mut sink = Recorder::new(Wants::ALL);
+    let mut scratch = Scratch::default();
+    let limits = Limits::default();
+    let conn = crate::sink::samples::conn(1);
+    let mut out = Out {
+        sink: &mut sink,
+        wants: Wants::ALL,
+        limits: &limits,
+        conn: &conn,
+        scratch: &mut scratch,
+    };
+    let mut session = Session::new(Setup::default());
+    let at = |packet, s: i64| Origin {
+        packet: PacketNo(packet),
+        time: Some(Timestamp(s * 1_000_000_000)),
+    };
+    session.opened(at(6, 5));
+    assert!(session.fin(S, at(8, 65), &mut out).is_continue());
+    assert!(session.finish(Finish::Tcp, at(9, 66), &mut out).is_continue());
+    let end = sink.end.unwrap();
+    assert!(
+        end.cause.contains("after 60.0 s of silence, which matches an idle timeout"),
+        "{end:?}"
+    );
+    assert_eq!(end.evidence, [6, 8].map(PacketNo));
 }
 
 #[test]
