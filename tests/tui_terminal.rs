@@ -390,6 +390,10 @@ fn a_file_that_grows_is_followed() {
     tmux.wait("connection", |screen| {
         screen.contains("1 connection") && screen.contains("accepted")
     });
+    tmux.keys(&["2"]);
+    let screen = tmux.wait("messages", |screen| screen.contains("following"));
+    assert!(screen.contains("● grow") && !screen.contains("loading"), "{screen}");
+    tmux.keys(&["1"]);
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
     std::io::Write::write_all(&mut file, rest).unwrap();
     tmux.wait("the rest", |screen| screen.contains("3 connections"));

@@ -118,8 +118,7 @@ pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
 fn piece_width(piece: &str) -> usize {
     match piece.chars().next() {
         Some(c) if is_unsafe(c) => width_of(c),
-        // Marks of half-width Katakana have a column of their own.
-        _ => piece.width() + piece.chars().filter(|c| matches!(c, '\u{ff9e}' | '\u{ff9f}')).count(),
+        _ => piece.width(),
     }
 }
 

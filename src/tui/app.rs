@@ -109,12 +109,37 @@ pub enum Overlay {
     Help(usize),
     /// What a note means; the first line shown.
     Explain(crate::note::NoteCode, usize),
+    /// A field, a value or a note of which there is no room for all; the first line shown.
+    Whole(Whole, usize),
     /// What is known of the capture; the first line shown.
     Capture(usize),
     /// Shall it end, although something is not saved?
     Quit,
     /// Shall it begin anew, although something is not saved?
     Restart,
+}
+
+impl Overlay {
+    /// The first line shown, where there may be more than fit.
+    pub const fn top(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Help(top) | Self::Explain(_, top) | Self::Whole(_, top) | Self::Capture(top) => {
+                Some(top)
+            }
+            Self::Quit | Self::Restart => None,
+        }
+    }
+}
+
+/// What is shown whole, over the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// What it is.
+    pub title: String,
+    /// Its text, which may hold anything from the network.
+    pub text: String,
+    /// Of a note: its code, whose meaning is told too.
+    pub note: Option<crate::note::NoteCode>,
 }
 
 /// What a search looks for.
@@ -165,8 +190,8 @@ pub struct App {
     pub list: MessageList,
     /// One of them.
     pub detail: Detail,
-    /// The first line shown of the handshake.
-    pub handshake_at: Cursor,
+    /// The first line shown of the handshake, and of the numbers beside the charts.
+    pub screen_at: Cursor,
     /// Numbers.
     pub stats: Stats,
     /// The legs of a proxy.
@@ -191,8 +216,12 @@ pub struct App {
     pub search: Option<Search>,
     /// Where everything is.
     pub areas: Areas,
-    /// Packets would be lost by leaving: they came from no file and are saved nowhere.
+    /// The list was begun anew: there were others before.
+    pub cleared: bool,
+    /// Packets come from no file and nobody else saves them.
     pub unsaved: bool,
+    /// Packets that were saved all the same, from the first on.
+    pub saved: u64,
     history: HashMap<Kind, Vec<String>>,
     current: Option<u32>,
     /// The views that one goes back to, the nearest last.
@@ -234,7 +263,7 @@ impl App {
             conns: ConnList::default(),
             list: MessageList { follow: live, ..MessageList::default() },
             detail: Detail::default(),
-            handshake_at: Cursor::default(),
+            screen_at: Cursor::default(),
             stats: Stats::default(),
             legs: LegsView::new(reader.clone())?,
             compare: None,
@@ -247,7 +276,9 @@ impl App {
             filter: None,
             search: None,
             areas: Areas::default(),
+            cleared: false,
             unsaved: false,
+            saved: 0,
             history: HashMap::new(),
             current: None,
             came_from: Vec::new(),
@@ -407,7 +438,10 @@ impl App {
                 }
                 return;
             }
-            Some(Overlay::Help(top) | Overlay::Explain(_, top) | Overlay::Capture(top)) => top,
+            Some(overlay) => match overlay.top() {
+                Some(top) => top,
+                None => return,
+            },
             None => return,
         };
         match action {
@@ -420,18 +454,26 @@ impl App {
             Action::Move(Motion::PageUp) => *top = top.saturating_sub(page),
             Action::Move(Motion::PageDown) => *top = top.saturating_add(page),
             Action::Move(Motion::Top) => *top = 0,
+            // Drawing knows how many lines there are.
+            Action::Move(Motion::Bottom) => *top = usize::MAX,
             Action::Tick | Action::Mouse(_) | Action::Move(_) => {}
             _ => self.overlay = None,
         }
     }
 
     fn quit(&mut self) {
-        // How many packets there are is told only now and then.
-        if self.unsaved && (self.load.packets > 0 || !self.snapshot.rows.is_empty()) {
+        if self.loses() {
             self.overlay = Some(Overlay::Quit);
         } else {
             self.effects.push(Effect::Quit);
         }
+    }
+
+    /// Would packets be lost by leaving? What comes after a save is not saved by it.
+    pub fn loses(&self) -> bool {
+        // How many packets there are is told only now and then.
+        let first = self.saved == 0 && !self.snapshot.rows.is_empty();
+        self.unsaved && (self.load.packets > self.saved || first)
     }
 
     fn stop(&mut self) {
@@ -479,7 +521,10 @@ impl App {
             (View::Messages, Pane::List) => self.pane = Pane::Tree,
             (View::Messages, Pane::Tree) => self.enter_field(),
             (View::Messages, Pane::Body) if self.detail.mode == Mode::Body => {
-                self.detail.fold_json(None);
+                match self.detail.json_line() {
+                    Some(line) if line.folded.is_none() => self.whole_value(),
+                    _ => self.detail.fold_json(None),
+                }
             }
             (View::Messages | View::Statistics | View::Compare, _) => {}
             (View::Legs, _) => self.enter_legs(),
@@ -494,10 +539,22 @@ impl App {
     }
 
     fn enter_field(&mut self) {
-        let code = self.detail.node().filter(|node| node.severity.is_some());
-        match code.and_then(|node| node.name.parse().ok()) {
-            Some(code) => self.overlay = Some(Overlay::Explain(code, 0)),
-            None => self.detail.toggle_tree(),
+        match self.detail.node() {
+            Some(node) if node.fold.is_none() && !node.value.is_empty() => {
+                let code = node.severity.and_then(|_| node.name.parse().ok());
+                let title = if node.name.is_empty() { "Note" } else { &node.name }.to_owned();
+                let whole = Whole { title, text: node.value.clone(), note: code };
+                self.overlay = Some(Overlay::Whole(whole, 0));
+            }
+            _ => self.detail.toggle_tree(),
+        }
+    }
+
+    /// A value of JSON, for which there may be no room in its line.
+    fn whole_value(&mut self) {
+        let title = self.detail.json_line().map(|line| line.path.clone()).unwrap_or_default();
+        if let Some(text) = self.copied_field() {
+            self.overlay = Some(Overlay::Whole(Whole { title, text, note: None }, 0));
         }
     }
 
@@ -507,7 +564,7 @@ impl App {
         self.came_from.clear();
         self.zoom = false;
         self.pane = Pane::List;
-        self.handshake_at = Cursor::default();
+        self.screen_at = Cursor::default();
         match (view, self.current) {
             (View::Sequence, Some(conn)) => self.set_scope(Scope::Ladder(conn)),
             (View::Messages, _) => {
@@ -568,14 +625,27 @@ impl App {
                 let lines = super::view::handshake_lines(self);
                 let page = usize::from(self.areas.main.height).saturating_sub(2);
                 // The selection is the screen itself.
-                let top = &mut self.handshake_at;
+                let top = &mut self.screen_at;
                 top.at = top.top;
                 top.step(motion, lines.saturating_sub(page).saturating_add(1), page);
                 top.top = top.at;
             }
             (View::Legs, _) => self.step_legs(motion),
             (View::Compare, _) => self.step_compare(motion),
-            (View::Statistics, _) => {}
+            (View::Statistics, _) => {
+                let page = usize::from(self.areas.main.height) / 2;
+                let top = &mut self.screen_at.top;
+                // Drawing knows how many lines there are.
+                *top = match motion {
+                    Motion::Up => top.saturating_sub(1),
+                    Motion::Down => top.saturating_add(1),
+                    Motion::PageUp => top.saturating_sub(page),
+                    Motion::PageDown => top.saturating_add(page),
+                    Motion::Top => 0,
+                    Motion::Bottom => usize::MAX,
+                    Motion::Left | Motion::Right => *top,
+                };
+            }
         }
     }
 
@@ -690,3 +760,5 @@ mod pictures;
 mod tests;
 #[cfg(test)]
 mod tests_legs;
+#[cfg(test)]
+mod tests_whole;

@@ -245,12 +245,12 @@ fn columns(width: usize, widest: impl Fn(&Field) -> usize) -> Vec<(&'static Fiel
     for rank in 0..=FIELDS.iter().map(|field| field.rank).max().unwrap_or(0) {
         let of_rank = wanted.iter().filter(|(field, wide)| field.rank == rank && *wide > 0);
         let more: usize = of_rank.map(|(_, wide)| wide + 1).sum();
-        let least = match rank {
+        let reserved = match rank {
             0 => 0,
-            ..=EARLY => path.min(PATH_LEAST),
+            1..=EARLY => path.min(PATH_LEAST),
             _ => path.clamp(PATH_LEAST, PATH_ENOUGH),
         };
-        if rank > 0 && used + more + least > width {
+        if rank > 0 && used + more + reserved > width {
             break;
         }
         (used, last) = (used + more, rank);
@@ -398,8 +398,12 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
         ];
     }
     if app.live && !load.done {
-        let mut lines =
-            vec![format!("Waiting for an upgrade on {}:", app.name), format!("{seen} yet.")];
+        let mut lines = vec![format!("Waiting for an upgrade on {}:", app.name)];
+        lines.push(if app.cleared {
+            format!("{} seen; the list was begun anew.", count(load.packets, "packet"))
+        } else {
+            format!("{seen} yet.")
+        });
         lines.extend(tls(load.tls));
         if let Some(path) = app.recorded.as_ref().filter(|_| app.unsaved) {
             lines.push(String::new());
@@ -416,6 +420,10 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     }
     if load.streams == 0 && load.packets > 0 {
         lines.push("Was the capture filter right, and the interface?".into());
+    }
+    if load.streams > load.tls {
+        lines.push("Nobody asked for an upgrade, and nothing looks like frames.".into());
+        lines.push("Was it the right port, and the capture on before the client connected?".into());
     }
     lines.extend(tls(load.tls));
     for (reason, n) in load.skipped.iter().take(4) {

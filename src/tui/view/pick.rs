@@ -233,5 +233,5 @@ fn render_help(frame: &mut Frame<'_>, screen: Rect, picker: &Picker) {
     let here = (Place::Interfaces, "Interfaces and ports");
     overlay::bindings(&mut lines, theme, width, here, |_| true);
     overlay::bindings(&mut lines, theme, width, (Place::Anywhere, "Everywhere"), Picker::heeds);
-    overlay::window(frame, screen, theme, "Keys".to_owned(), lines, top);
+    let _ = overlay::window(frame, screen, theme, "Keys".to_owned(), lines, top);
 }
