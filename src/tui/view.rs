@@ -419,6 +419,27 @@ fn selected(line: Line<'_>, style: Style, width: u16) -> Line<'_> {
     line
 }
 
+/// A line of so many columns at most; where there is more, it ends with a sign of that.
+fn within(line: Line<'_>, width: usize) -> Line<'_> {
+    let whole: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+    if escape::width(whole.trim_end()) <= width {
+        return line;
+    }
+    let (mut rest, mut left) = (whole.as_str(), width);
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let wide = escape::width(&span.content);
+        if wide >= left {
+            spans.push(Span::styled(cut(rest, left), span.style));
+            break;
+        }
+        left -= wide;
+        rest = rest.get(span.content.len()..).unwrap_or("");
+        spans.push(span);
+    }
+    Line::from(spans).style(line.style)
+}
+
 /// Lines in the middle of a pane that has nothing to show, which say what to do.
 fn empty(frame: &mut Frame<'_>, area: Rect, theme: &Theme, lines: &[String]) {
     let width = usize::from(area.width);

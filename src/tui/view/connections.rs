@@ -158,7 +158,7 @@ const FIELDS: &[Field] = &[
         rank: 6,
         show: |c, _| (c.duration().map(span).unwrap_or_default(), None),
     },
-    Field { title: "End", width: 11, number: false, sort: None, rank: 3, show: end },
+    Field { title: "End", width: 12, number: false, sort: None, rank: 3, show: end },
     Field {
         title: "Notes",
         width: 9,
