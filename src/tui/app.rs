@@ -131,6 +131,15 @@ impl Overlay {
     }
 }
 
+/// How much of a recording is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Saved {
+    /// Packets that were numbered before its first one: which recording it is.
+    pub before: u64,
+    /// Packets, from its first one on.
+    pub packets: u64,
+}
+
 /// What is shown whole, over the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whole {
@@ -220,8 +229,8 @@ pub struct App {
     pub cleared: bool,
     /// Packets come from no file and nobody else saves them.
     pub unsaved: bool,
-    /// Packets that were saved all the same, from the first on.
-    pub saved: u64,
+    /// What was saved all the same.
+    pub saved: Saved,
     history: HashMap<Kind, Vec<String>>,
     current: Option<u32>,
     /// The views that one goes back to, the nearest last.
@@ -278,7 +287,7 @@ impl App {
             areas: Areas::default(),
             cleared: false,
             unsaved: false,
-            saved: 0,
+            saved: Saved::default(),
             history: HashMap::new(),
             current: None,
             came_from: Vec::new(),
@@ -472,8 +481,14 @@ impl App {
     /// Would packets be lost by leaving? What comes after a save is not saved by it.
     pub fn loses(&self) -> bool {
         // How many packets there are is told only now and then.
-        let first = self.saved == 0 && !self.snapshot.rows.is_empty();
-        self.unsaved && (self.load.packets > self.saved || first)
+        let first = self.saved() == 0 && !self.snapshot.rows.is_empty();
+        self.unsaved && (self.load.packets > self.saved() || first)
+    }
+
+    /// Packets of this recording that were saved, from its first on.
+    pub fn saved(&self) -> u64 {
+        // A recording that began anew holds nothing of what was saved before.
+        if self.saved.before == self.load.before { self.saved.packets } else { 0 }
     }
 
     fn stop(&mut self) {

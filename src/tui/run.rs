@@ -25,7 +25,7 @@ use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::action::{Action, Mouse};
-use super::app::{App, Effect};
+use super::app::{App, Effect, Saved};
 use super::keys::{self, Place};
 use super::load::Loading;
 use super::pick::{self, Choice, Offer, Picker};
@@ -302,8 +302,8 @@ struct Ui {
 /// Something in the background came to its end.
 struct Done {
     result: Result<String, String>,
-    /// So many packets are saved, from the first of the recording on.
-    saved: Option<u64>,
+    /// So much of a recording is saved.
+    saved: Option<Saved>,
 }
 
 impl Ui {
@@ -317,7 +317,7 @@ impl Ui {
                 return Ok(Ended::Signal(None));
             }
             while let Ok(done) = self.results.try_recv() {
-                self.app.saved = self.app.saved.max(done.saved.unwrap_or(0));
+                self.app.saved = done.saved.unwrap_or(self.app.saved);
                 self.app.tell(done.result);
                 dirty = true;
             }
@@ -403,7 +403,8 @@ impl Ui {
         self.behind(move || {
             loading.wait_written(times);
             let result = tape.save(&wanted, &path);
-            let saved = result.as_ref().ok().filter(|_| all).map(|packets| tape.before + packets);
+            let saved = result.as_ref().ok().filter(|_| all);
+            let saved = saved.map(|packets| Saved { before: tape.before, packets: *packets });
             let told = |packets| super::text::count(packets, "packet");
             let result = result.map(|n| format!("saved {} to {}", told(n), path.display()));
             Done { result, saved }

@@ -135,8 +135,8 @@ impl App {
             };
             lines.push(("Recorded", format!("in {}, {kept}", path.display())));
         }
-        if self.saved > 0 {
-            lines.push(("Saved", format!("the first {}", count(self.saved, "packet"))));
+        if self.saved() > 0 {
+            lines.push(("Saved", format!("the first {}", count(self.saved(), "packet"))));
         }
         let state = match (load.done, load.stopped) {
             (false, _) => "going on",

@@ -156,7 +156,7 @@ fn what_is_wrong_with_a_file_is_read_whole() {
 fn what_came_after_a_save_is_not_saved_by_it() {
     let (_play, mut app) = live();
     assert!(app.loses());
-    app.saved = 10;
+    app.saved = Saved { before: 0, packets: 10 };
     app.update(A::Quit);
     assert_eq!((app.overlay.clone(), app.take_effects()), (None, vec![Effect::Quit]));
     app.load.packets = 12;
@@ -164,4 +164,8 @@ fn what_came_after_a_save_is_not_saved_by_it() {
     assert!(drawn.contains("the first 10 packets"), "{drawn}");
     let drawn = act(&mut app, 80, 24, &[A::Back, A::Quit]);
     assert!(drawn.contains("The last 2 packets captured on lo are saved nowhere"), "{drawn}");
+    // What was saved of an earlier recording is not in this one.
+    (app.load.before, app.load.packets) = (12, 5);
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("The 5 packets captured on lo are saved nowhere"), "{drawn}");
 }

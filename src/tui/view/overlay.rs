@@ -208,8 +208,8 @@ fn whole<'a>(theme: &Theme, whole: &Whole, width: usize) -> Vec<Line<'a>> {
 const SAVE: &str = "save them as pcapng";
 
 fn question<'a>(app: &App, answers: &[(&str, &'static str)], width: usize) -> Vec<Line<'a>> {
-    let more = if app.saved > 0 { "last " } else { "" };
-    let packets = count(app.load.packets.saturating_sub(app.saved), "packet");
+    let more = if app.saved() > 0 { "last " } else { "" };
+    let packets = count(app.load.packets.saturating_sub(app.saved()), "packet");
     let text = format!("The {more}{packets} captured on {} are saved nowhere.", app.name);
     let mut lines: Vec<Line<'_>> = fold(&text, width).into_iter().map(Line::raw).collect();
     lines.push(Line::raw(""));
