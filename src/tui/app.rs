@@ -329,11 +329,17 @@ impl App {
     /// Takes what the store has now.
     pub fn refresh(&mut self) {
         self.take_in();
-        self.refresh_list();
-        self.refresh_conns();
         if self.current.is_none() && !self.snapshot.conns.is_empty() {
             self.current = Some(0);
         }
+        // Not only when it is shown: the list may have been empty then, or begin anew.
+        if let (View::Sequence, Some(conn), Scope::All | Scope::Marked) =
+            (self.view, self.current, self.list.scope)
+        {
+            self.set_scope(Scope::Ladder(conn));
+        }
+        self.refresh_list();
+        self.refresh_conns();
         self.refresh_legs();
         if self.view == View::Statistics {
             let marks = (!self.conns.marks.is_empty()).then_some(&self.conns.marks);

@@ -334,7 +334,7 @@ pub const KEYS: &[Binding] = &[
         &[P::Messages],
         Action::Scope,
         "Conn/All",
-        "only this row's connection, or all",
+        "only this row's connection, or all; in a ladder all of its legs",
     ),
     key(
         &[Key::char('t')],

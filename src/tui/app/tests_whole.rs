@@ -169,3 +169,24 @@ fn what_came_after_a_save_is_not_saved_by_it() {
     let drawn = screen(&mut app, 80, 24);
     assert!(drawn.contains("The 5 packets captured on lo are saved nowhere"), "{drawn}");
 }
+
+#[test]
+fn a_ladder_has_messages_of_its_own_connection_only() {
+    let mut app = sample("frames-bad.pcapng", Palette::Plain);
+    let drawn = act(&mut app, 80, 24, &[A::Show(View::Sequence), A::Scope]);
+    assert!(drawn.contains("7 of 317 rows") && !drawn.contains("/unmasked-client"), "{drawn}");
+    assert!(drawn.contains("no other legs"), "{drawn}");
+    let mut app = sample("evil-rewrite.pcapng", Palette::Plain);
+    act(&mut app, 80, 24, &[A::Show(View::Sequence)]);
+    assert!(act(&mut app, 80, 24, &[A::Scope]).contains("12 of 24 rows"));
+    assert!(act(&mut app, 80, 24, &[A::Scope]).contains("24 of 24 rows"));
+    // Nor when there was none yet as it was shown.
+    let mut play = crate::store::testing::Play::new();
+    let mut app = App::new(play.reader.clone(), "lo", true, Palette::Plain).unwrap();
+    act(&mut app, 80, 24, &[A::Show(View::Sequence)]);
+    for conn in 1..=2 {
+        play.open(conn, &format!("/room/{conn}"));
+    }
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("GET /room/1") && !drawn.contains("GET /room/2"), "{drawn}");
+}
