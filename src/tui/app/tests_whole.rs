@@ -153,6 +153,15 @@ fn what_is_wrong_with_a_file_is_read_whole() {
 }
 
 #[test]
+fn what_can_be_answered_is_seen_on_the_smallest_screen() {
+    let (_play, mut app) = live();
+    let drawn = act(&mut app, 20, 5, &[A::Quit]);
+    for answer in ["│S save", "│q quit", "│Esc go on"] {
+        assert!(drawn.contains(answer), "{drawn}");
+    }
+}
+
+#[test]
 fn what_came_after_a_save_is_not_saved_by_it() {
     let (_play, mut app) = live();
     assert!(app.loses());

@@ -29,12 +29,12 @@ pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &mut App) {
         Some(Overlay::Capture(top)) => ("Capture".to_owned(), capture(app, width), *top),
         Some(Overlay::Quit) => {
             let answers = [("S", SAVE), ("q", "quit and lose them"), ("Esc", "go on")];
-            ("Not saved".to_owned(), question(app, &answers, width), 0)
+            ("Not saved".to_owned(), question(app, &answers, screen), 0)
         }
         Some(Overlay::Restart) => {
             let answers =
                 [("S", SAVE), ("Enter", "begin anew and lose them"), ("Esc", "go on as before")];
-            ("Not saved".to_owned(), question(app, &answers, width), 0)
+            ("Not saved".to_owned(), question(app, &answers, screen), 0)
         }
     };
     let last = window(frame, screen, theme, title, lines, top);
@@ -207,17 +207,22 @@ fn whole<'a>(theme: &Theme, whole: &Whole, width: usize) -> Vec<Line<'a>> {
 
 const SAVE: &str = "save them as pcapng";
 
-fn question<'a>(app: &App, answers: &[(&str, &'static str)], width: usize) -> Vec<Line<'a>> {
+fn question<'a>(app: &App, answers: &[(&str, &'static str)], screen: Rect) -> Vec<Line<'a>> {
+    let width = window_width(screen);
     let more = if app.saved() > 0 { "last " } else { "" };
     let packets = count(app.load.packets.saturating_sub(app.saved()), "packet");
     let text = format!("The {more}{packets} captured on {} are saved nowhere.", app.name);
     let mut lines: Vec<Line<'_>> = fold(&text, width).into_iter().map(Line::raw).collect();
     lines.push(Line::raw(""));
+    // Where there is no room for both, what one can answer matters more than what is asked.
+    let small = usize::from(screen.height) < lines.len() + answers.len() + 2;
+    if small {
+        lines.clear();
+    }
     for (key, text) in answers {
-        lines.push(Line::from(vec![
-            Span::styled(format!("  {key:<7}"), app.theme.name),
-            Span::raw(*text),
-        ]));
+        let key = if small { format!("{key} ") } else { format!("  {key:<7}") };
+        let text = cut(text, width.saturating_sub(key.len()));
+        lines.push(Line::from(vec![Span::styled(key, app.theme.name), Span::raw(text)]));
     }
     lines
 }
