@@ -162,6 +162,18 @@ fn what_can_be_answered_is_seen_on_the_smallest_screen() {
 }
 
 #[test]
+fn json_is_seen_however_deep_it_is() {
+    let mut play = play();
+    let deep = 100;
+    let text = format!("{}\"the ground\"{}", r#"{"a":"#.repeat(deep), "}".repeat(deep));
+    play.text(2, Direction::ToServer, &text);
+    let mut app = app(&play);
+    act(&mut app, 80, 24, &[A::Show(View::Messages), A::Move(M::Bottom)]);
+    let drawn = act(&mut app, 80, 24, &[A::NextPane, A::NextPane, A::Move(M::Bottom)]);
+    assert!(drawn.contains("⋯100   a: \"the ground\""), "{drawn}");
+}
+
+#[test]
 fn what_came_after_a_save_is_not_saved_by_it() {
     let (_play, mut app) = live();
     assert!(app.loses());

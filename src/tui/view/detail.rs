@@ -169,7 +169,13 @@ fn json_line<'a>(theme: &Theme, line: &JsonLine, width: usize) -> Line<'a> {
         Some(false) => "▾ ",
         None => "  ",
     };
-    let indent = format!("{}{fold}", "  ".repeat(line.depth));
+    // What is deep is told how deep it is, and has half of the width for itself.
+    let most = width / 2;
+    let indent = if line.depth * 2 <= most {
+        format!("{}{fold}", "  ".repeat(line.depth))
+    } else {
+        format!("{:>most$} {fold}", format!("⋯{}", line.depth))
+    };
     let mut left = width.saturating_sub(indent.chars().count());
     let mut spans = vec![Span::styled(indent, theme.dim)];
     for (piece, text) in &line.pieces {
