@@ -7,7 +7,7 @@ use ratatui::style::Modifier;
 use super::tests::{USUAL, act, app, live, play, sample, screen, typed};
 use super::*;
 use crate::event::{MessageKind, Payload};
-use crate::tui::action::{Action as A, Motion as M, View};
+use crate::tui::action::{Action as A, Motion as M, Mouse, View};
 use crate::tui::theme::Palette;
 use crate::units::Direction;
 
