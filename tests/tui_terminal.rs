@@ -379,6 +379,37 @@ fn a_live_capture_is_saved_rotated_and_stopped_as_print_does_it() {
 }
 
 #[test]
+fn what_comes_after_a_save_is_asked_for_too() {
+    let (Some(tmux), Some(peers)) = (Tmux::start("again"), Peers::start()) else { return };
+    tmux.run(&format!("-i lo tcp port {}", peers.port));
+    tmux.wait("capture", |screen| screen.contains("Waiting for an upgrade on lo"));
+    let mut ws = peers.connect();
+    say(&mut ws, "one");
+    tmux.wait("connection", |screen| screen.contains("accepted"));
+    tmux.keys(&["q"]);
+    tmux.wait("question", |screen| screen.contains("are saved nowhere"));
+    tmux.keys(&["S"]);
+    tmux.wait("file name", |screen| screen.contains("Save all packets to: wstap.pcapng"));
+    tmux.keys(&["Enter"]);
+    tmux.wait("saved", |screen| screen.contains("saved ") && screen.contains("to wstap.pcapng"));
+    say(&mut ws, "two");
+    tmux.keys(&["i"]);
+    // How many there are is told now and then.
+    tmux.wait("more than what is saved", |screen| {
+        let packets = |what: &str| {
+            let line = screen.lines().find(|line| line.contains(what))?;
+            line.split_whitespace().find_map(|word| word.parse::<u64>().ok())
+        };
+        packets("Seen ").zip(packets("Saved ")).is_some_and(|(seen, saved)| seen > saved)
+    });
+    tmux.keys(&["Escape"]);
+    tmux.keys(&["q"]);
+    tmux.wait("question again", |screen| screen.contains("The last"));
+    tmux.keys(&["q"]);
+    tmux.is_sane();
+}
+
+#[test]
 fn a_file_that_grows_is_followed() {
     let Some(tmux) = Tmux::start("follow") else { return };
     let sample = std::fs::read(SAMPLE).unwrap();
@@ -390,6 +421,10 @@ fn a_file_that_grows_is_followed() {
     tmux.wait("connection", |screen| {
         screen.contains("1 connection") && screen.contains("accepted")
     });
+    tmux.keys(&["2"]);
+    let screen = tmux.wait("messages", |screen| screen.contains("following"));
+    assert!(screen.contains("● grow") && !screen.contains("loading"), "{screen}");
+    tmux.keys(&["1"]);
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
     std::io::Write::write_all(&mut file, rest).unwrap();
     tmux.wait("the rest", |screen| screen.contains("3 connections"));

@@ -52,8 +52,9 @@ fn choose(args: &PrintArgs) -> Result<Found, CliError> {
 
 /// Shows what was opened.
 fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Found, CliError> {
-    let live = feed.is_interface();
-    let folders = if live { folders(&options) } else { Vec::new() };
+    // What somebody else is still writing is watched as it comes, too.
+    let live = feed.is_interface() || matches!(options.from, From::Follow(_));
+    let folders = if feed.is_interface() { folders(&options) } else { Vec::new() };
     let keep = Keep {
         write: vec![PathBuf::from(FOLDER)],
         make: folders.clone(),

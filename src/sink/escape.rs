@@ -8,7 +8,8 @@
 
 use std::fmt::{self, Write};
 
-use unicode_width::UnicodeWidthChar;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Must this character not reach a terminal as it is?
 ///
@@ -58,8 +59,8 @@ pub fn cut(out: &mut String, text: &str, columns: usize) -> bool {
     let mut width: usize = 0;
     // Where to cut back to, so that the ellipsis has its column.
     let mut keep = begin;
-    for c in text.chars() {
-        let wide = width_of(c);
+    for piece in pieces(text) {
+        let wide = piece_width(piece);
         if width.saturating_add(wide) > columns {
             out.truncate(keep);
             if columns > 0 {
@@ -67,7 +68,7 @@ pub fn cut(out: &mut String, text: &str, columns: usize) -> bool {
             }
             return false;
         }
-        push(out, c);
+        piece.chars().for_each(|c| push(out, c));
         width += wide;
         if width < columns {
             keep = out.len();
@@ -91,7 +92,34 @@ fn cut_ascii(out: &mut String, text: &str, columns: usize) -> bool {
 
 /// Columns that text takes when shown escaped.
 pub fn width(text: &str) -> usize {
-    text.chars().map(width_of).sum()
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return text.len();
+    }
+    pieces(text).map(piece_width).sum()
+}
+
+/// Text in parts that are drawn as one: a character with its marks, an emoji of several characters, a
+/// flag; a character that is spelled out is one of its own.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.graphemes(true).flat_map(|cluster| {
+        let whole = !cluster.contains(is_unsafe);
+        let mut rest = cluster;
+        std::iter::from_fn(move || {
+            let first = rest.chars().next()?;
+            let end = if whole { rest.len() } else { first.len_utf8() };
+            let (piece, behind) = rest.split_at_checked(end)?;
+            rest = behind;
+            Some(piece)
+        })
+    })
+}
+
+/// Columns of one of the [`pieces`]: an emoji with its modifier takes fewer than its characters one by one.
+fn piece_width(piece: &str) -> usize {
+    match piece.chars().next() {
+        Some(c) if is_unsafe(c) => width_of(c),
+        _ => piece.width(),
+    }
 }
 
 /// Bytes as hex pairs and, behind two spaces, as ASCII with dots, cut to so many columns.
@@ -242,6 +270,29 @@ mod tests {
             let shown = Escaped(text).to_string();
             let plain: usize = shown.chars().map(|c| c.width().unwrap()).sum();
             assert_eq!(width(text), plain, "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_as_one_is_measured_and_cut_as_one() {
+        for (text, columns) in [
+            ("👍🏽", 2),
+            ("❤\u{fe0f}", 2),
+            ("🇩🇪", 2),
+            ("e\u{301}", 1),
+            ("ｶﾞ", 2),
+            ("👩\u{200d}👩", 12),
+        ] {
+            assert_eq!(width(text), columns, "{text}");
+            let mut out = String::new();
+            assert!(cut(&mut out, text, columns), "{text}");
+            assert_eq!(out, Escaped(text).to_string());
+        }
+        for (text, want) in [("👍🏽👍🏽", "👍🏽…"), ("🇩🇪🇫🇷", "🇩🇪…")]
+        {
+            let mut out = String::new();
+            assert!(!cut(&mut out, text, 3));
+            assert_eq!(out, want);
         }
     }
 

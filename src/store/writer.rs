@@ -342,7 +342,9 @@ impl super::Traffic {
             *count += 1;
         }
         self.bytes = self.bytes.saturating_add(message.len);
-        self.wire_bytes = self.wire_bytes.saturating_add(message.wire_len);
+        // What was cut off was announced only: that can be any number up to 2^63.
+        let came = if message.complete { u64::MAX } else { message.len };
+        self.wire_bytes = self.wire_bytes.saturating_add(message.wire_len.min(came));
         if message.compressed && message.complete {
             let (plain, wire) = &mut self.compressed;
             *plain = plain.saturating_add(message.len);
@@ -397,6 +399,7 @@ fn hash(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::samples;
     use crate::store::testing::Play;
 
     #[test]
@@ -464,5 +467,14 @@ mod tests {
         assert_eq!(conn.traffic.to_client.of(MessageKind::Ping), 1);
         assert_eq!(conn.messages(), 2);
         assert!(conn.over());
+    }
+
+    #[test]
+    fn bytes_that_were_only_announced_are_not_counted() {
+        let mut traffic = super::super::Traffic::default();
+        let whole = samples::text(b"hello");
+        traffic.count(&whole);
+        traffic.count(&Message { complete: false, wire_len: 1 << 62, ..whole });
+        assert_eq!(traffic.wire_bytes, 10);
     }
 }

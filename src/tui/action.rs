@@ -222,7 +222,11 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("save", "FILE", "save the marked connections as pcapng"),
     ("write", "FILE", "save the selected payload"),
     ("copy", "WHAT", "payload, row, field, curl or websocat"),
-    ("sort", "COLUMN", "sort the connections: no, client, server, path, messages, bytes, notes"),
+    (
+        "sort",
+        "COLUMN",
+        "sort the connections: no, client, server, path, messages, bytes, duration, notes",
+    ),
     ("legs", "", "what a proxy altered between its legs"),
     ("diff", "", "the same"),
     ("compare", "ROW ROW", "two messages beside each other"),

@@ -14,6 +14,7 @@ mod legs;
 mod list;
 mod live;
 mod mouse;
+mod over;
 mod prompt;
 mod unfold;
 
@@ -28,10 +29,11 @@ use ratatui::layout::Rect;
 pub use conns::{Column, ConnList};
 pub use legs::LegsView;
 pub use list::{MessageList, Scope, Times};
+pub use over::{Overlay, Whole};
 pub use prompt::{Kind, Prompt};
 pub use unfold::Part;
 
-use super::action::{Action, Motion, Mouse, View};
+use super::action::{Action, Motion, View};
 use super::compare::Compare;
 use super::cursor::Cursor;
 use super::detail::{Detail, Mode};
@@ -102,19 +104,13 @@ pub struct Areas {
     pub bottom: Rect,
 }
 
-/// Something over everything else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Overlay {
-    /// All keys; the first line shown.
-    Help(usize),
-    /// What a note means; the first line shown.
-    Explain(crate::note::NoteCode, usize),
-    /// What is known of the capture; the first line shown.
-    Capture(usize),
-    /// Shall it end, although something is not saved?
-    Quit,
-    /// Shall it begin anew, although something is not saved?
-    Restart,
+/// How much of a recording is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Saved {
+    /// Packets that were numbered before its first one: which recording it is.
+    pub before: u64,
+    /// Packets, from its first one on.
+    pub packets: u64,
 }
 
 /// What a search looks for.
@@ -165,8 +161,8 @@ pub struct App {
     pub list: MessageList,
     /// One of them.
     pub detail: Detail,
-    /// The first line shown of the handshake.
-    pub handshake_at: Cursor,
+    /// The first line shown of the handshake, and of the numbers beside the charts.
+    pub screen_at: Cursor,
     /// Numbers.
     pub stats: Stats,
     /// The legs of a proxy.
@@ -191,8 +187,12 @@ pub struct App {
     pub search: Option<Search>,
     /// Where everything is.
     pub areas: Areas,
-    /// Packets would be lost by leaving: they came from no file and are saved nowhere.
+    /// The list was begun anew: there were others before.
+    pub cleared: bool,
+    /// Packets come from no file and nobody else saves them.
     pub unsaved: bool,
+    /// What was saved all the same.
+    pub saved: Saved,
     history: HashMap<Kind, Vec<String>>,
     current: Option<u32>,
     /// The views that one goes back to, the nearest last.
@@ -234,7 +234,7 @@ impl App {
             conns: ConnList::default(),
             list: MessageList { follow: live, ..MessageList::default() },
             detail: Detail::default(),
-            handshake_at: Cursor::default(),
+            screen_at: Cursor::default(),
             stats: Stats::default(),
             legs: LegsView::new(reader.clone())?,
             compare: None,
@@ -247,7 +247,9 @@ impl App {
             filter: None,
             search: None,
             areas: Areas::default(),
+            cleared: false,
             unsaved: false,
+            saved: Saved::default(),
             history: HashMap::new(),
             current: None,
             came_from: Vec::new(),
@@ -289,11 +291,17 @@ impl App {
     /// Takes what the store has now.
     pub fn refresh(&mut self) {
         self.take_in();
-        self.refresh_list();
-        self.refresh_conns();
         if self.current.is_none() && !self.snapshot.conns.is_empty() {
             self.current = Some(0);
         }
+        // Not only when it is shown: the list may have been empty then, or begin anew.
+        if let (View::Sequence, Some(conn), Scope::All | Scope::Marked) =
+            (self.view, self.current, self.list.scope)
+        {
+            self.set_scope(Scope::Ladder(conn));
+        }
+        self.refresh_list();
+        self.refresh_conns();
         self.refresh_legs();
         if self.view == View::Statistics {
             let marks = (!self.conns.marks.is_empty()).then_some(&self.conns.marks);
@@ -384,54 +392,25 @@ impl App {
         }
     }
 
-    fn update_overlay(&mut self, action: &Action) {
-        let page = usize::from(self.areas.main.height);
-        let top = match &mut self.overlay {
-            Some(question @ (Overlay::Quit | Overlay::Restart)) => {
-                let quit = matches!(question, Overlay::Quit);
-                let again = if quit { Action::Quit } else { Action::Restart };
-                match action {
-                    yes if [Action::Accept, Action::Enter, again].contains(yes) => {
-                        if quit {
-                            self.effects.push(Effect::Quit);
-                        } else {
-                            self.begin_anew();
-                        }
-                    }
-                    Action::SaveConnections => {
-                        self.overlay = None;
-                        self.open_prompt(Kind::SaveAll, "wstap.pcapng");
-                    }
-                    Action::Tick | Action::Mouse(_) => {}
-                    _ => self.overlay = None,
-                }
-                return;
-            }
-            Some(Overlay::Help(top) | Overlay::Explain(_, top) | Overlay::Capture(top)) => top,
-            None => return,
-        };
-        match action {
-            Action::Move(Motion::Up) | Action::Mouse(Mouse::WheelUp(..)) => {
-                *top = top.saturating_sub(1);
-            }
-            Action::Move(Motion::Down) | Action::Mouse(Mouse::WheelDown(..)) => {
-                *top = top.saturating_add(1);
-            }
-            Action::Move(Motion::PageUp) => *top = top.saturating_sub(page),
-            Action::Move(Motion::PageDown) => *top = top.saturating_add(page),
-            Action::Move(Motion::Top) => *top = 0,
-            Action::Tick | Action::Mouse(_) | Action::Move(_) => {}
-            _ => self.overlay = None,
-        }
-    }
-
     fn quit(&mut self) {
-        // How many packets there are is told only now and then.
-        if self.unsaved && (self.load.packets > 0 || !self.snapshot.rows.is_empty()) {
+        if self.loses() {
             self.overlay = Some(Overlay::Quit);
         } else {
             self.effects.push(Effect::Quit);
         }
+    }
+
+    /// Would packets be lost by leaving? What comes after a save is not saved by it.
+    pub fn loses(&self) -> bool {
+        // How many packets there are is told only now and then.
+        let first = self.saved() == 0 && !self.snapshot.rows.is_empty();
+        self.unsaved && (self.load.packets > self.saved() || first)
+    }
+
+    /// Packets of this recording that were saved, from its first on.
+    pub fn saved(&self) -> u64 {
+        // A recording that began anew holds nothing of what was saved before.
+        if self.saved.before == self.load.before { self.saved.packets } else { 0 }
     }
 
     fn stop(&mut self) {
@@ -479,7 +458,10 @@ impl App {
             (View::Messages, Pane::List) => self.pane = Pane::Tree,
             (View::Messages, Pane::Tree) => self.enter_field(),
             (View::Messages, Pane::Body) if self.detail.mode == Mode::Body => {
-                self.detail.fold_json(None);
+                match self.detail.json_line() {
+                    Some(line) if line.folded.is_none() => self.whole_value(),
+                    _ => self.detail.fold_json(None),
+                }
             }
             (View::Messages | View::Statistics | View::Compare, _) => {}
             (View::Legs, _) => self.enter_legs(),
@@ -493,21 +475,13 @@ impl App {
         }
     }
 
-    fn enter_field(&mut self) {
-        let code = self.detail.node().filter(|node| node.severity.is_some());
-        match code.and_then(|node| node.name.parse().ok()) {
-            Some(code) => self.overlay = Some(Overlay::Explain(code, 0)),
-            None => self.detail.toggle_tree(),
-        }
-    }
-
     fn show(&mut self, view: View) {
         let before = self.view;
         self.view = view;
         self.came_from.clear();
         self.zoom = false;
         self.pane = Pane::List;
-        self.handshake_at = Cursor::default();
+        self.screen_at = Cursor::default();
         match (view, self.current) {
             (View::Sequence, Some(conn)) => self.set_scope(Scope::Ladder(conn)),
             (View::Messages, _) => {
@@ -568,14 +542,27 @@ impl App {
                 let lines = super::view::handshake_lines(self);
                 let page = usize::from(self.areas.main.height).saturating_sub(2);
                 // The selection is the screen itself.
-                let top = &mut self.handshake_at;
+                let top = &mut self.screen_at;
                 top.at = top.top;
                 top.step(motion, lines.saturating_sub(page).saturating_add(1), page);
                 top.top = top.at;
             }
             (View::Legs, _) => self.step_legs(motion),
             (View::Compare, _) => self.step_compare(motion),
-            (View::Statistics, _) => {}
+            (View::Statistics, _) => {
+                let page = usize::from(self.areas.main.height) / 2;
+                let top = &mut self.screen_at.top;
+                // Drawing knows how many lines there are.
+                *top = match motion {
+                    Motion::Up => top.saturating_sub(1),
+                    Motion::Down => top.saturating_add(1),
+                    Motion::PageUp => top.saturating_sub(page),
+                    Motion::PageDown => top.saturating_add(page),
+                    Motion::Top => 0,
+                    Motion::Bottom => usize::MAX,
+                    Motion::Left | Motion::Right => *top,
+                };
+            }
         }
     }
 
@@ -690,3 +677,5 @@ mod pictures;
 mod tests;
 #[cfg(test)]
 mod tests_legs;
+#[cfg(test)]
+mod tests_whole;

@@ -279,7 +279,7 @@ pub const KEYS: &[Binding] = &[
         EVERYWHERE,
         Action::Enter,
         "",
-        "in: messages of a connection, detail of a message, what an alteration means; unfold",
+        "in: messages of a connection, detail of a message, a field or note whole; unfold",
     ),
     key(
         &[Key::plain(KeyCode::Esc), Key::plain(KeyCode::Backspace)],
@@ -334,7 +334,7 @@ pub const KEYS: &[Binding] = &[
         &[P::Messages],
         Action::Scope,
         "Conn/All",
-        "only this row's connection, or all",
+        "only this row's connection, or all; in a ladder all of its legs",
     ),
     key(
         &[Key::char('t')],
@@ -440,7 +440,7 @@ pub const KEYS: &[Binding] = &[
         EVERYWHERE,
         Action::SaveConnections,
         "",
-        "save the marked connections (or this one) as pcapng",
+        "save the marked connections as pcapng; without marks this one, in their list all listed",
     ),
     key(
         &[Key::char('P')],

@@ -25,7 +25,7 @@ use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::action::{Action, Mouse};
-use super::app::{App, Effect};
+use super::app::{App, Effect, Saved};
 use super::keys::{self, Place};
 use super::load::Loading;
 use super::pick::{self, Choice, Offer, Picker};
@@ -130,7 +130,7 @@ pub fn run(session: Session) -> Result<Ended, TuiError> {
     let ended = result?;
     if let Some(recorded) = &recorded {
         match ended {
-            Ended::Signal(_) if ui.app.unsaved && ui.app.load.packets > 0 => {
+            Ended::Signal(_) if ui.app.loses() => {
                 return Ok(Ended::Signal(Some(recorded.path().to_owned())));
             }
             _ => recorded.remove(),
@@ -302,8 +302,8 @@ struct Ui {
 /// Something in the background came to its end.
 struct Done {
     result: Result<String, String>,
-    /// Everything that was captured is saved.
-    saved: bool,
+    /// So much of a recording is saved.
+    saved: Option<Saved>,
 }
 
 impl Ui {
@@ -317,7 +317,7 @@ impl Ui {
                 return Ok(Ended::Signal(None));
             }
             while let Ok(done) = self.results.try_recv() {
-                self.app.unsaved &= !done.saved;
+                self.app.saved = done.saved.unwrap_or(self.app.saved);
                 self.app.tell(done.result);
                 dirty = true;
             }
@@ -373,12 +373,13 @@ impl Ui {
                 Effect::WriteFile(path, bytes) => {
                     let size = super::text::size(bytes.len() as u64);
                     let folders = self.tape.folders.clone();
-                    self.behind(false, move || {
+                    self.behind(move || {
                         let file = tape::create_new(&path);
-                        match file.and_then(|mut file| file.write_all(&bytes)) {
+                        let result = match file.and_then(|mut file| file.write_all(&bytes)) {
                             Ok(()) => Ok(format!("saved {size} to {}", path.display())),
                             Err(error) => Err(tape::cannot_write(&path, &error, &folders)),
-                        }
+                        };
+                        Done { result, saved: None }
                     });
                 }
                 Effect::SaveConnections(path, conns) => {
@@ -399,24 +400,26 @@ impl Ui {
         tape.before = self.app.load.before;
         // What is on the screen may still be on its way to the recording.
         let (loading, times) = (self.loading.clone(), self.loading.now().written);
-        self.behind(all, move || {
+        self.behind(move || {
             loading.wait_written(times);
-            let packets = tape.save(&wanted, &path)?;
-            let packets = super::text::count(packets, "packet");
-            Ok(format!("saved {packets} to {}", path.display()))
+            let result = tape.save(&wanted, &path);
+            let saved = result.as_ref().ok().filter(|_| all);
+            let saved = saved.map(|packets| Saved { before: tape.before, packets: *packets });
+            let told = |packets| super::text::count(packets, "packet");
+            let result = result.map(|n| format!("saved {} to {}", told(n), path.display()));
+            Done { result, saved }
         });
     }
 
     /// Does something that may take long, and tells what came of it.
-    fn behind(&self, all: bool, work: impl FnOnce() -> Result<String, String> + Send + 'static) {
+    fn behind(&self, work: impl FnOnce() -> Done + Send + 'static) {
         let sender = self.sender.clone();
         let spawned = std::thread::Builder::new().name("save".into()).spawn(move || {
-            let result = work();
             // Whoever asked may be gone.
-            let _ = sender.send(Done { saved: all && result.is_ok(), result });
+            let _ = sender.send(work());
         });
         if let Err(error) = spawned {
-            let _ = self.sender.send(Done { result: Err(error.to_string()), saved: false });
+            let _ = self.sender.send(Done { result: Err(error.to_string()), saved: None });
         }
     }
 

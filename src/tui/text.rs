@@ -3,6 +3,8 @@
 //! Everything that came from the network passes through here (or [`crate::sink::escape`], which
 //! this uses) before it becomes a [`Span`](ratatui::text::Span).
 
+use std::borrow::Cow;
+
 use crate::sink::escape::{self, Escaped};
 use crate::units::Timestamp;
 
@@ -43,16 +45,12 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     for line in text.split('\n') {
         let line = line.strip_suffix('\r').unwrap_or(line);
         let (mut out, mut used) = (String::new(), 0);
-        let mut piece = String::new();
-        for c in line.chars() {
-            piece.clear();
-            match c {
-                '\t' => piece.push_str("    "),
-                c if escape::is_unsafe(c) => {
-                    piece = Escaped(c.encode_utf8(&mut [0; 4])).to_string();
-                }
-                c => piece.push(c),
-            }
+        for part in escape::pieces(line) {
+            let piece = match part {
+                "\t" => Cow::Borrowed("    "),
+                part if part.contains(escape::is_unsafe) => Cow::Owned(clean(part)),
+                part => Cow::Borrowed(part),
+            };
             let wide = escape::width(&piece);
             if used + wide > columns && used > 0 {
                 lines.push(std::mem::take(&mut out));

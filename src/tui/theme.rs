@@ -47,11 +47,20 @@ impl Palette {
         Self::ALL.get(at + 1).copied().unwrap_or_default()
     }
 
-    /// [`Palette::Plain`] where `NO_COLOR` is set and not empty (<https://no-color.org>).
+    /// [`Palette::Plain`] where `NO_COLOR` is set and not empty (<https://no-color.org>), or where the
+    /// terminal is one that has no colours.
     pub fn from_environment() -> Self {
-        match std::env::var_os("NO_COLOR") {
-            Some(value) if !value.is_empty() => Self::Plain,
-            _ => Self::default(),
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let colourless = |term: &std::ffi::OsString| {
+            let term = term.to_string_lossy();
+            term == "dumb"
+                || term.ends_with("-m")
+                || term.ends_with("-mono")
+                || term.starts_with("vt1")
+        };
+        match set("NO_COLOR").or_else(|| set("TERM").filter(colourless)) {
+            Some(_) => Self::Plain,
+            None => Self::default(),
         }
     }
 }

@@ -13,6 +13,7 @@
 //! └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 
+mod clusters;
 mod compare;
 mod connections;
 mod detail;
@@ -32,13 +33,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Paragraph};
 
 pub use detail::hex_width;
-pub use handshake::count as handshake_lines;
+pub use handshake::height as handshake_lines;
 
 use super::action::{Action, View};
 use super::app::{App, Areas, Pane, WIDE, inner};
 use super::keys::{KEYS, Place};
-use super::text::{count, fit, thousands};
+use super::text::{count, cut, fit, fold, thousands};
 use super::theme::Theme;
+use crate::note::Severity;
 use crate::sink::escape;
 
 /// Screens of at least so many columns show the tree beside the payload.
@@ -67,7 +69,10 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App) {
         }
         View::Handshake => handshake::render(frame, areas.main, app),
         View::Sequence => sequence::render(frame, areas.list, app),
-        View::Statistics => statistics::render(frame, areas.main, app),
+        View::Statistics => {
+            let last = statistics::render(frame, areas.main, app);
+            app.screen_at.top = last.min(app.screen_at.top);
+        }
         View::Legs => legs::render(frame, areas, app),
         View::Compare => compare::render(frame, areas.main, app),
     }
@@ -75,17 +80,21 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App) {
     bottom(frame, areas.bottom, app);
     prompt::render_completions(frame, areas, app);
     overlay::render(frame, frame.area(), app);
+    clusters::split(frame.buffer_mut());
 }
 
 /// Where everything is on a screen of this size.
 pub fn areas(app: &App, screen: Rect) -> Areas {
     // What one can do without goes first when there is no room.
     let lines = |there: bool| Constraint::Length(u16::from(there));
+    let told = told(app, screen.width).map_or(0, |(lines, _)| lines.len());
+    let told = told.min(if screen.height >= SPLIT { 3 } else { 1 });
+    let bottom = usize::from(screen.height >= 6).max(told);
     let [title, filter, main, bottom] = Layout::vertical([
         lines(screen.height >= 5),
         lines(screen.height >= 8 || app.prompt.is_some()),
         Constraint::Min(1),
-        lines(screen.height >= 6 || app.message.is_some()),
+        Constraint::Length(u16::try_from(bottom).unwrap_or(1)),
     ])
     .areas(screen);
     let mut areas = Areas { title, filter, main, bottom, ..Areas::default() };
@@ -204,10 +213,11 @@ fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
     };
     if free > 4 {
         let whole = format!("{state}{}", app.name);
-        // Of a path that does not fit, the end tells more.
+        // Of a path that does not fit, the end tells more; of the state, its sign. A pause is told below.
         let last = app.name.rsplit('/').next().unwrap_or("");
-        let name = if escape::width(&whole) > free { last } else { &whole };
-        let name = super::text::cut(name, free);
+        let sign = if state.starts_with('●') { "● " } else { "" };
+        let name = if escape::width(&whole) > free { format!("{sign}{last}") } else { whole };
+        let name = cut(&name, free);
         let pad = free.saturating_sub(escape::width(&name));
         spans.push(Span::styled(" ".repeat(pad + 1), theme.bar));
         spans.push(Span::styled(name, theme.bar));
@@ -321,19 +331,35 @@ fn summary(app: &App) -> String {
     parts.join(" · ")
 }
 
+/// What is told in place of the keys: why a line can not be taken, what came of the last action, why
+/// there is no more.
+fn told(app: &App, width: u16) -> Option<(Vec<String>, Severity)> {
+    let fold = |text: &str| fold(text, usize::from(width).saturating_sub(2));
+    let reason = prompt::reason_below(app, width);
+    if !reason.is_empty() {
+        return Some((reason, Severity::Error));
+    }
+    if let Some(message) = &app.message {
+        return Some((fold(&message.text), message.severity));
+    }
+    let error = app.load.error.as_deref().filter(|_| app.view == View::Connections)?;
+    Some((fold(&format!("the rest can not be read: {error}")), Severity::Error))
+}
+
 /// The keys that matter here; or what came of the last action.
 fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let theme = &app.theme;
-    if let Some(message) = &app.message {
-        let style = theme.bar.patch(theme.severity(message.severity));
-        let text = fit(&format!(" {}", message.text), usize::from(area.width));
-        frame.render_widget(Paragraph::new(Span::styled(text, style)), area);
-        return;
-    }
-    let error = app.load.error.as_deref().filter(|_| app.view == View::Connections);
-    if let Some(error) = error {
-        let text = fit(&format!(" the rest can not be read: {error}"), usize::from(area.width));
-        frame.render_widget(Paragraph::new(Span::styled(text, theme.bar.patch(theme.error))), area);
+    if let Some((lines, severity)) = told(app, area.width) {
+        let (width, height) = (usize::from(area.width), usize::from(area.height));
+        let whole = lines.len() <= height;
+        let lines = lines.into_iter().enumerate().take(height).map(|(n, line)| {
+            // What is left out is in the window of the capture, or in what one typed.
+            let more = if !whole && n + 1 == height { "…" } else { "" };
+            let room = width.saturating_sub(escape::width(more));
+            Line::raw(format!("{}{more}", cut(&format!(" {line}"), room)))
+        });
+        let style = theme.bar.patch(theme.severity(severity));
+        frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).style(style), area);
         return;
     }
     let line = keys_bar(theme, area.width, app.place(), |_| true);
@@ -393,11 +419,32 @@ fn selected(line: Line<'_>, style: Style, width: u16) -> Line<'_> {
     line
 }
 
+/// A line of so many columns at most; where there is more, it ends with a sign of that.
+fn within(line: Line<'_>, width: usize) -> Line<'_> {
+    let whole: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+    if escape::width(whole.trim_end()) <= width {
+        return line;
+    }
+    let (mut rest, mut left) = (whole.as_str(), width);
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let wide = escape::width(&span.content);
+        if wide >= left {
+            spans.push(Span::styled(cut(rest, left), span.style));
+            break;
+        }
+        left -= wide;
+        rest = rest.get(span.content.len()..).unwrap_or("");
+        spans.push(span);
+    }
+    Line::from(spans).style(line.style)
+}
+
 /// Lines in the middle of a pane that has nothing to show, which say what to do.
 fn empty(frame: &mut Frame<'_>, area: Rect, theme: &Theme, lines: &[String]) {
     let width = usize::from(area.width);
     let folded: Vec<String> =
-        lines.iter().flat_map(|line| super::text::fold(line, width.saturating_sub(4))).collect();
+        lines.iter().flat_map(|line| fold(line, width.saturating_sub(4))).collect();
     let height = u16::try_from(folded.len()).unwrap_or(u16::MAX).min(area.height);
     let top = area.y + (area.height - height) / 2;
     let area = Rect { y: top, height, ..area };

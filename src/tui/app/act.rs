@@ -56,7 +56,7 @@ impl App {
         }
     }
 
-    fn copied_field(&self) -> Option<String> {
+    pub(super) fn copied_field(&self) -> Option<String> {
         if self.pane == Pane::Body && self.detail.mode == Mode::Body {
             let line = self.detail.json_line()?;
             let bytes = &self.detail.record.as_ref()?.payload;

@@ -92,8 +92,6 @@ pub struct ConnList {
     pub marks: BTreeSet<u32>,
     /// The listed ones' indexes, in order.
     pub order: Vec<u32>,
-    /// Some of them are not HTTP/1.1 in the clear.
-    pub carried: bool,
     /// Those that have something that the filter selects; `None` without a filter.
     selected: Option<BTreeSet<u32>>,
     /// How much of what was found is in it.
@@ -159,11 +157,6 @@ impl App {
             Some(selected) => list.order.extend(selected),
             None => list.order.extend((0..all).filter_map(|at| u32::try_from(at).ok())),
         }
-        let conns = &self.snapshot.conns;
-        list.carried = list.order.iter().filter_map(|at| conns.get(*at as usize)).any(|conn| {
-            let info = &conn.info;
-            info.tls.is_some() || info.h2_stream.is_some()
-        });
         if list.sort != Column::No {
             let conns = &self.snapshot.conns;
             let (sort, of) = (list.sort, |at: u32| conns.get(at as usize));

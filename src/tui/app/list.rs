@@ -271,6 +271,17 @@ impl App {
 
     pub(super) fn toggle_scope(&mut self) {
         match (self.list.scope, self.current) {
+            // A ladder has the lifelines of its own legs only.
+            (Scope::Ladder(conn), _) if self.view == View::Sequence => {
+                if self.ladder(conn).len() < 2 {
+                    self.say("this connection has no other legs");
+                } else {
+                    self.set_scope(Scope::One(conn));
+                }
+            }
+            (Scope::One(conn), _) if self.view == View::Sequence => {
+                self.set_scope(Scope::Ladder(conn));
+            }
             (Scope::All, Some(conn)) => self.set_scope(Scope::One(conn)),
             _ => self.set_scope(Scope::All),
         }

@@ -54,7 +54,7 @@ impl App {
         self.list.awaited = None;
         self.conns.forget();
         self.detail.clear();
-        self.handshake_at = super::Cursor::default();
+        self.screen_at = super::Cursor::default();
         self.stats = super::Stats::default();
         self.previews.borrow_mut().clear();
         self.requery();
@@ -88,6 +88,7 @@ impl App {
         if self.load.done {
             return self.say("nothing more comes: the list would stay empty");
         }
+        self.cleared = true;
         self.effects.push(Effect::Order(Order::Clear));
         self.say("the list begins now");
     }
@@ -95,7 +96,7 @@ impl App {
     pub(super) fn restart(&mut self) {
         if self.load.done {
             self.say("nothing more comes: the list would stay empty");
-        } else if self.unsaved && self.load.packets > 0 {
+        } else if self.loses() {
             self.overlay = Some(Overlay::Restart);
         } else {
             self.begin_anew();
@@ -104,6 +105,7 @@ impl App {
 
     pub(super) fn begin_anew(&mut self) {
         self.overlay = None;
+        self.cleared = false;
         self.effects.push(Effect::Order(Order::Restart));
         self.say("everything begins now");
     }
@@ -126,8 +128,15 @@ impl App {
             lines.push(("Paused", format!("{} held", count(held, "packet"))));
         }
         if let Some(path) = &self.recorded {
-            let kept = if self.unsaved { "until it is saved or given up" } else { "by -w" };
+            let kept = if self.unsaved {
+                "until it is saved or given up"
+            } else {
+                "to read payloads again; it goes when wstap ends"
+            };
             lines.push(("Recorded", format!("in {}, {kept}", path.display())));
+        }
+        if self.saved() > 0 {
+            lines.push(("Saved", format!("the first {}", count(self.saved(), "packet"))));
         }
         let state = match (load.done, load.stopped) {
             (false, _) => "going on",

@@ -4,6 +4,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{App, Pane, inner};
 use crate::tui::action::{Motion, Mouse, View};
+use crate::tui::detail::{Body, Mode};
 
 /// Lines that one turn of the wheel moves.
 const WHEEL: isize = 3;
@@ -121,12 +122,29 @@ impl App {
         } else if self.areas.tree.contains(at) {
             let len = self.detail.visible().count();
             self.detail.tree_at.scroll(lines, len, inner(self.areas.tree, 0));
+        } else if self.areas.body.contains(at) && self.shows_bytes() {
+            self.wheel_bytes(self.areas.body, motion);
         } else if self.areas.body.contains(at) {
             let len = self.detail.body_len();
             self.detail.body_at.scroll(lines, len, inner(self.areas.body, 0));
-        } else if matches!(self.view, View::Handshake | View::Compare) {
+        } else if self.areas.hex.contains(at) {
+            self.wheel_bytes(self.areas.hex, motion);
+        } else if matches!(self.view, View::Handshake | View::Compare | View::Statistics) {
             (0..WHEEL).for_each(|_| self.step(motion));
         }
+    }
+
+    /// Are there bytes in the pane of the body?
+    const fn shows_bytes(&self) -> bool {
+        let bytes =
+            !matches!(self.detail.mode, Mode::Body) || matches!(self.detail.body, Body::Binary);
+        bytes && !self.hex_beside()
+    }
+
+    fn wheel_bytes(&mut self, area: Rect, motion: Motion) {
+        let width = super::super::view::hex_width(area);
+        let beside = self.hex_beside();
+        (0..WHEEL).for_each(|_| self.detail.move_hex(motion, inner(area, 0), width, beside));
     }
 
     fn drag(&mut self, y: u16) {

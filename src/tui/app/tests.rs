@@ -13,7 +13,7 @@ use crate::tui::edit::Edit;
 use crate::units::Direction::{ToClient, ToServer};
 
 /// A session with a bit of everything.
-fn play() -> Play {
+pub(super) fn play() -> Play {
     let mut play = Play::new();
     play.open(1, "/chat?room=7");
     play.text(1, ToServer, r#"{"type":"subscribe","channel":"prices","id":12345678901234567890}"#);
@@ -76,7 +76,7 @@ pub(super) fn app(play: &Play) -> App {
 }
 
 /// Draws until nothing moves any more.
-fn screen(app: &mut App, width: u16, height: u16) -> String {
+pub(super) fn screen(app: &mut App, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     loop {
         app.refresh();
@@ -386,7 +386,7 @@ fn an_empty_session_says_what_it_waits_for() {
 }
 
 /// A capture that goes on, and what was said on its first connection.
-fn live() -> (Play, App) {
+pub(super) fn live() -> (Play, App) {
     let mut play = Play::new();
     play.open(1, "/live");
     play.text(1, ToServer, "before");

@@ -241,6 +241,11 @@ impl Tree {
             node.filter = Some(format!("note.code == {}", note.code));
             let line = format!("{}, blamed on the {}", note.code.reference(), note.blame);
             self.push(Node { depth: 2, value: line, ..Node::default() });
+            let fix = note.code.explanation().fix;
+            if !fix.is_empty() {
+                let name = "What to do".to_owned();
+                self.push(Node { depth: 2, name, value: fix.to_owned(), ..Node::default() });
+            }
         }
     }
 

@@ -116,9 +116,29 @@ fn a_filter_that_is_none_is_not_taken() {
     assert!(picker.typing());
     let drawn = screen(&mut picker, 120, 24);
     assert!(drawn.contains("Capture filter: tcp prot 80") && drawn.contains("prot"), "{drawn}");
+    // Where there is no room behind it, what is wrong is told below.
+    for width in [80, 120] {
+        let drawn = screen(&mut picker, width, 24);
+        assert!(drawn.contains("syntax error"), "{drawn}");
+    }
     picker.update(Action::Back);
     assert_eq!((picker.typing(), picker.filter()), (false, None));
     assert_eq!(picker.update(Action::Back), Next::Leave);
+}
+
+#[test]
+fn what_there_is_no_room_for_is_cut_with_a_sign() {
+    let mut picker = picker();
+    let many = (1..40).map(|n| (std::net::IpAddr::from([10, 0, 0, n]), None));
+    picker.offer.interfaces[0].addresses = many.collect();
+    picker.offer.ports[0].process = Some(("node[7]".into(), "a long command ".repeat(20)));
+    for width in [40, 80, 200] {
+        let drawn = screen(&mut picker, width, 24);
+        let ends = |line: &&str| line.contains("up, loopback") || line.contains("3000");
+        let lines: Vec<&str> = drawn.lines().filter(ends).collect();
+        assert_eq!(lines.len(), 2, "{drawn}");
+        assert!(lines.iter().all(|line| line.contains("…│")), "{drawn}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use ratatui::widgets::Paragraph;
 use super::{block, empty, handshake, selected};
 use crate::event::Outcome;
 use crate::note::Severity;
+use crate::sink::escape;
 use crate::store::Conn;
 use crate::tui::app::{App, Areas, Column};
 use crate::tui::legs::Mark;
@@ -23,15 +24,22 @@ use crate::tui::text::{clean, count, fit, right, seconds, size, span, thousands}
 use crate::tui::theme::{Theme, sign};
 use crate::units::Direction;
 
-/// A column: its title, how wide, whether numbers, what it is sorted as, and from which width of
-/// the screen on it is shown.
+/// A column: its title, how wide at most, whether numbers, what it is sorted as, and how early it gets
+/// room on a narrow screen.
 struct Field {
     title: &'static str,
     width: usize,
     number: bool,
     sort: Option<Column>,
-    from: usize,
+    rank: u8,
     show: fn(&Conn, &App) -> (String, Option<StyleOf>),
+}
+
+impl Field {
+    /// The path has what the others leave.
+    const fn is_path(&self) -> bool {
+        self.width == 0
+    }
 }
 
 type StyleOf = fn(&Conn, &Theme) -> Style;
@@ -42,16 +50,16 @@ const FIELDS: &[Field] = &[
         width: 5,
         number: true,
         sort: Some(Column::No),
-        from: 0,
+        rank: 0,
         show: |c, _| (c.no.to_string(), None),
     },
-    Field { title: "Start", width: 11, number: true, sort: None, from: 90, show: start },
+    Field { title: "Start", width: 11, number: true, sort: None, rank: 3, show: start },
     Field {
         title: "Client",
         width: 21,
         number: false,
         sort: Some(Column::Client),
-        from: 120,
+        rank: 7,
         show: |c, _| (c.info.client.to_string(), None),
     },
     Field {
@@ -59,7 +67,7 @@ const FIELDS: &[Field] = &[
         width: 21,
         number: false,
         sort: Some(Column::Server),
-        from: 60,
+        rank: 2,
         show: |c, _| (c.info.server.to_string(), None),
     },
     Field {
@@ -67,7 +75,7 @@ const FIELDS: &[Field] = &[
         width: 0,
         number: false,
         sort: Some(Column::Path),
-        from: 0,
+        rank: 0,
         show: |c, _| (c.target().to_owned(), None),
     },
     Field {
@@ -75,7 +83,7 @@ const FIELDS: &[Field] = &[
         width: 28,
         number: false,
         sort: None,
-        from: ROOM,
+        rank: 4,
         show: |c, app| (processes(c, app), None),
     },
     Field {
@@ -83,7 +91,7 @@ const FIELDS: &[Field] = &[
         width: 14,
         number: false,
         sort: None,
-        from: 50,
+        rank: 2,
         show: |c, _| (outcome(c), Some(outcome_style)),
     },
     Field {
@@ -91,7 +99,7 @@ const FIELDS: &[Field] = &[
         width: 11,
         number: false,
         sort: None,
-        from: 100,
+        rank: 5,
         show: |c, _| (carrier(c), Some(|_, t| t.dim)),
     },
     Field {
@@ -99,7 +107,7 @@ const FIELDS: &[Field] = &[
         width: 14,
         number: false,
         sort: None,
-        from: 132,
+        rank: 8,
         show: |c, _| (subprotocol(c), None),
     },
     Field {
@@ -107,7 +115,7 @@ const FIELDS: &[Field] = &[
         width: 18,
         number: false,
         sort: None,
-        from: 152,
+        rank: 9,
         show: |c, _| (extensions(c), None),
     },
     Field {
@@ -115,7 +123,7 @@ const FIELDS: &[Field] = &[
         width: 7,
         number: true,
         sort: Some(Column::Messages),
-        from: 0,
+        rank: 0,
         show: |c, _| (thousands(c.traffic.to_server.messages()), Some(|_, t| t.to_server)),
     },
     Field {
@@ -123,7 +131,7 @@ const FIELDS: &[Field] = &[
         width: 7,
         number: true,
         sort: Some(Column::Messages),
-        from: 0,
+        rank: 0,
         show: |c, _| (thousands(c.traffic.to_client.messages()), Some(|_, t| t.to_client)),
     },
     Field {
@@ -131,7 +139,7 @@ const FIELDS: &[Field] = &[
         width: 8,
         number: true,
         sort: Some(Column::Bytes),
-        from: 100,
+        rank: 5,
         show: |c, _| (size(c.traffic.to_server.bytes), Some(|_, t| t.to_server)),
     },
     Field {
@@ -139,7 +147,7 @@ const FIELDS: &[Field] = &[
         width: 8,
         number: true,
         sort: Some(Column::Bytes),
-        from: 100,
+        rank: 5,
         show: |c, _| (size(c.traffic.to_client.bytes), Some(|_, t| t.to_client)),
     },
     Field {
@@ -147,16 +155,16 @@ const FIELDS: &[Field] = &[
         width: 8,
         number: true,
         sort: Some(Column::Duration),
-        from: 110,
+        rank: 6,
         show: |c, _| (c.duration().map(span).unwrap_or_default(), None),
     },
-    Field { title: "End", width: 11, number: false, sort: None, from: 90, show: end },
+    Field { title: "End", width: 12, number: false, sort: None, rank: 3, show: end },
     Field {
         title: "Notes",
         width: 9,
         number: false,
         sort: Some(Column::Notes),
-        from: 40,
+        rank: 1,
         show: |c, _| (notes(c), Some(notes_style)),
     },
 ];
@@ -171,12 +179,17 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
     if app.conns.order.is_empty() {
         return empty(frame, inside, theme, &nothing(app));
     }
-    let shown = Shown { processes: app.owners.version() > 0, carriers: app.conns.carried };
-    let columns = columns(usize::from(inside.width), shown);
-    let mut lines = vec![header(app, &columns)];
     let height = usize::from(inside.height).saturating_sub(1);
     let cursor = app.conns.cursor;
-    for (place, index) in app.conns.order.iter().enumerate().skip(cursor.top).take(height) {
+    let seen = || app.conns.order.iter().enumerate().skip(cursor.top).take(height);
+    let columns = columns(usize::from(inside.width), |field| {
+        let first = app.conns.order.iter().take(MEASURED);
+        let conns = first.chain(seen().map(|(_, index)| index));
+        let conns = conns.filter_map(|index| app.snapshot.conns.get(*index as usize));
+        conns.map(|conn| escape::width(&(field.show)(conn, app).0)).max().unwrap_or(0)
+    });
+    let mut lines = vec![header(app, &columns)];
+    for (place, index) in seen() {
         let Some(conn) = app.snapshot.conns.get(*index as usize) else { continue };
         let line = row(app, conn, *index, &columns);
         let here = place == cursor.at;
@@ -188,48 +201,67 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
     }
 }
 
-/// The title of a column that is shown where processes are known; then it matters more than two
-/// others.
+/// The titles of columns that are shown where there is something to show.
 const PROCESSES: &str = "Processes";
+const CARRIER: &str = "Over";
 const SUBPROTOCOL: &str = "Subprotocol";
 const EXTENSIONS: &str = "Extensions";
-/// Columns of a screen that shows it, and of one that shows all.
-const ROOM: usize = 180;
-const ALL: usize = 230;
 
-/// The title of a column that is shown where not all is HTTP/1.1 in the clear; it matters more than what
-/// extensions there are.
-const CARRIER: &str = "Over";
+/// Columns that a path gets before anything but numbers and counts has room, and before what can wait.
+const PATH_LEAST: usize = 8;
+const PATH_ENOUGH: usize = 24;
+/// The last rank that does not wait for the path.
+const EARLY: u8 = 2;
+/// Lines from the first on that say how wide columns are wherever one is in the list, so that they
+/// do not jump; beside those that are seen.
+const MEASURED: usize = 200;
 
-/// What there is to show.
-#[derive(Clone, Copy)]
-struct Shown {
-    processes: bool,
-    carriers: bool,
-}
-
-/// The columns that fit, and how wide each is.
-fn columns(width: usize, shown: Shown) -> Vec<(&'static Field, usize)> {
-    let Shown { processes, carriers } = shown;
-    let fits = |field: &&Field| {
-        let crowded = width < ALL
-            && match field.title {
-                SUBPROTOCOL => processes && width >= ROOM,
-                EXTENSIONS => processes && width >= ROOM || carriers,
-                _ => false,
-            };
-        let filled = match field.title {
-            PROCESSES => processes,
-            CARRIER => carriers,
-            _ => true,
+/// The columns that fit, and how wide each is; `widest` tells what the longest text of one needs.
+///
+/// Texts take no more than they need, so that paths get the rest. A column of a later rank has room only
+/// where all before it have it.
+fn columns(width: usize, widest: impl Fn(&Field) -> usize) -> Vec<(&'static Field, usize)> {
+    let mut path = 0;
+    let wanted = |field: &'static Field| {
+        let widest = widest(field);
+        let wide = match field.title {
+            _ if field.is_path() => {
+                path = widest;
+                0
+            }
+            PROCESSES | CARRIER | SUBPROTOCOL | EXTENSIONS if widest == 0 => 0,
+            _ if field.number => field.width,
+            // A column that sorts has an arrow behind its title.
+            title => {
+                let title = title.chars().count() + usize::from(field.sort.is_some());
+                widest.max(title).min(field.width)
+            }
         };
-        field.from <= width && !crowded && filled
+        (field, wide)
     };
-    let fields: Vec<_> = FIELDS.iter().filter(fits).collect();
-    // Mark and leg in front, a space between any two.
-    let fixed: usize = fields.iter().map(|field| field.width + 1).sum::<usize>() + 2;
-    let path = width.saturating_sub(fixed).clamp(4, 80);
-    fields.into_iter().map(|f| (f, if f.width == 0 { path } else { f.width })).collect()
+    let mut wanted: Vec<_> = FIELDS.iter().map(wanted).collect();
+    // Mark and leg in front, the space behind the path.
+    let (mut used, mut last) = (2 + 1, 0);
+    for rank in 0..=FIELDS.iter().map(|field| field.rank).max().unwrap_or(0) {
+        let of_rank = wanted.iter().filter(|(field, wide)| field.rank == rank && *wide > 0);
+        let more: usize = of_rank.map(|(_, wide)| wide + 1).sum();
+        let reserved = match rank {
+            0 => 0,
+            1..=EARLY => path.min(PATH_LEAST),
+            _ => path.clamp(PATH_LEAST, PATH_ENOUGH),
+        };
+        if rank > 0 && used + more + reserved > width {
+            break;
+        }
+        (used, last) = (used + more, rank);
+    }
+    for (field, wide) in &mut wanted {
+        if field.is_path() {
+            *wide = width.saturating_sub(used).min(path.max(PATH_ENOUGH)).max(4);
+        }
+    }
+    wanted.retain(|(field, wide)| field.rank <= last && *wide > 0);
+    wanted
 }
 
 fn header<'a>(app: &App, columns: &[(&Field, usize)]) -> Line<'a> {
@@ -366,8 +398,12 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
         ];
     }
     if app.live && !load.done {
-        let mut lines =
-            vec![format!("Waiting for an upgrade on {}:", app.name), format!("{seen} yet.")];
+        let mut lines = vec![format!("Waiting for an upgrade on {}:", app.name)];
+        lines.push(if app.cleared {
+            format!("{} seen; the list was begun anew.", count(load.packets, "packet"))
+        } else {
+            format!("{seen} yet.")
+        });
         lines.extend(tls(load.tls));
         if let Some(path) = app.recorded.as_ref().filter(|_| app.unsaved) {
             lines.push(String::new());
@@ -384,6 +420,10 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     }
     if load.streams == 0 && load.packets > 0 {
         lines.push("Was the capture filter right, and the interface?".into());
+    }
+    if load.streams > load.tls {
+        lines.push("Nobody asked for an upgrade, and nothing looks like frames.".into());
+        lines.push("Was it the right port, and the capture on before the client connected?".into());
     }
     lines.extend(tls(load.tls));
     for (reason, n) in load.skipped.iter().take(4) {
@@ -408,17 +448,58 @@ pub(super) fn no_conn(frame: &mut Frame<'_>, area: Rect, app: &App) {
 mod tests {
     use super::*;
 
+    /// The titles of the columns on a screen; paths and what else there is are so long.
+    fn titles(width: usize, of: &[(&str, usize)]) -> Vec<&'static str> {
+        let columns = columns(width, |field| {
+            let known = of.iter().find(|(title, _)| *title == field.title);
+            known.map_or(0, |(_, wide)| *wide)
+        });
+        let used: usize = columns.iter().map(|(_, width)| width + 1).sum();
+        assert!(used + 2 <= width.max(32), "{used} of {width}");
+        columns.iter().map(|(field, _)| field.title).collect()
+    }
+
+    const TYPICAL: &[(&str, usize)] =
+        &[("Path", 12), ("Server", 14), ("Client", 15), ("Outcome", 8), ("End", 7), ("Notes", 5)];
+
     #[test]
-    fn what_carries_a_connection_is_shown_where_it_matters_and_there_is_room() {
-        let has = |width, carriers, title| {
-            let columns = columns(width, Shown { processes: false, carriers });
-            let used: usize = columns.iter().map(|(_, width)| width + 1).sum();
-            assert!(used + 2 <= width, "{used} of {width}");
-            columns.iter().any(|(field, _)| field.title == title)
-        };
-        assert!(!has(198, false, CARRIER) && has(198, false, EXTENSIONS));
-        assert!(has(198, true, CARRIER) && !has(198, true, EXTENSIONS));
-        assert!(has(240, true, CARRIER) && has(240, true, EXTENSIONS));
-        assert!(!has(78, true, CARRIER) && has(78, true, "Notes"));
+    fn no_column_goes_beyond_the_edge_on_a_screen_of_any_width() {
+        let all: Vec<_> = FIELDS.iter().map(|field| (field.title, 80)).collect();
+        let mut most = 0;
+        for width in 0..300 {
+            titles(width, TYPICAL);
+            let some = titles(width, &all).len();
+            assert!(some >= most, "{width}");
+            most = some;
+        }
+        assert_eq!(most, FIELDS.len());
+    }
+
+    #[test]
+    fn the_path_is_not_starved_by_what_matters_less() {
+        for width in 60..300 {
+            let long =
+                [("Path", 80), ("Server", 21), ("Client", 21), ("Outcome", 12), ("Notes", 9)];
+            let columns = columns(width, |field| {
+                long.iter().find(|(title, _)| *title == field.title).map_or(0, |(_, wide)| *wide)
+            });
+            let path =
+                columns.iter().find(|(field, _)| field.is_path()).map_or(0, |(_, wide)| *wide);
+            assert!(path >= PATH_LEAST, "{path} of {width}");
+        }
+        let typical = titles(78, TYPICAL);
+        assert!(["Server", "Path", "Outcome", "Notes"].iter().all(|t| typical.contains(t)));
+    }
+
+    #[test]
+    fn columns_that_are_often_empty_are_shown_where_there_is_something() {
+        let with = |more: &[(&'static str, usize)]| [TYPICAL, more].concat();
+        assert!(!titles(240, TYPICAL).contains(&CARRIER));
+        assert!(!titles(78, &with(&[(CARRIER, 7)])).contains(&CARRIER));
+        assert!(titles(118, &with(&[(CARRIER, 7)])).contains(&CARRIER));
+        let live = with(&[(PROCESSES, 24), (EXTENSIONS, 18)]);
+        assert!(titles(118, &live).contains(&PROCESSES));
+        assert!(!titles(118, &live).contains(&EXTENSIONS));
+        assert!(titles(198, &live).contains(&EXTENSIONS));
     }
 }

@@ -14,6 +14,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::{block, empty, selected};
+use crate::sink::escape;
 use crate::store::RowKind;
 use crate::tui::app::{App, Areas, Pane, inner};
 use crate::tui::detail::json::{JsonLine, Piece};
@@ -67,7 +68,7 @@ fn field<'a>(app: &App, node: &Node, width: usize) -> Line<'a> {
         text.push_str(sign(Some(severity)));
         text.push(' ');
     }
-    let begin = text.chars().count();
+    let begin = escape::width(&text);
     let name = clean(&node.name);
     let style = match node.severity {
         Some(severity) => theme.severity(severity),
@@ -75,7 +76,7 @@ fn field<'a>(app: &App, node: &Node, width: usize) -> Line<'a> {
         None => theme.name,
     };
     let colon = if node.value.is_empty() || node.name.is_empty() { "" } else { ": " };
-    let used = begin + name.chars().count() + colon.len();
+    let used = begin + escape::width(&name) + colon.len();
     let name = cut(&name, width.saturating_sub(begin));
     let value = cut(&node.value, width.saturating_sub(used));
     Line::from(vec![
@@ -112,21 +113,19 @@ fn body(frame: &mut Frame<'_>, area: Rect, app: &App) {
             json(frame, inside, app, lines, focus);
         }
         Body::Text { lines, .. } => {
-            let shown = app.detail.bytes(Source::Payload).len();
-            let all = app.detail.record.as_ref().map_or(0, |record| record.payload_len);
-            let title = if shown < all as usize {
-                format!(
-                    "Text, the first {} of {} bytes",
-                    thousands(shown as u64),
-                    thousands(all.into())
-                )
-            } else {
-                "Text".to_owned()
-            };
+            let part = of_all(app, app.detail.bytes(Source::Payload).len());
+            let title = part.map_or("Text".to_owned(), |part| format!("Text, {part}"));
             frame.render_widget(block(theme, title, focus), area);
             text(frame, inside, app, lines, focus);
         }
     }
+}
+
+/// `the first 1,048,576 of 10,485,760 bytes`, where the payload has more than was read again.
+fn of_all(app: &App, shown: usize) -> Option<String> {
+    let all = app.detail.record.as_ref()?.payload_len as usize;
+    let (shown_text, all_text) = (thousands(shown as u64), thousands(all as u64));
+    (shown < all).then(|| format!("the first {shown_text} of {all_text} bytes"))
 }
 
 fn no_payload(app: &App) -> String {
@@ -170,7 +169,13 @@ fn json_line<'a>(theme: &Theme, line: &JsonLine, width: usize) -> Line<'a> {
         Some(false) => "▾ ",
         None => "  ",
     };
-    let indent = format!("{}{fold}", "  ".repeat(line.depth));
+    // What is deep is told how deep it is, and has half of the width for itself.
+    let most = width / 2;
+    let indent = if line.depth * 2 <= most {
+        format!("{}{fold}", "  ".repeat(line.depth))
+    } else {
+        format!("{:>most$} {fold}", format!("⋯{}", line.depth))
+    };
     let mut left = width.saturating_sub(indent.chars().count());
     let mut spans = vec![Span::styled(indent, theme.dim)];
     for (piece, text) in &line.pieces {
@@ -182,7 +187,7 @@ fn json_line<'a>(theme: &Theme, line: &JsonLine, width: usize) -> Line<'a> {
             Piece::Plain => theme.dim,
         };
         let text = cut(text, left);
-        left = left.saturating_sub(crate::sink::escape::width(&text));
+        left = left.saturating_sub(escape::width(&text));
         spans.push(Span::styled(text, style));
         if *piece == Piece::Name {
             let colon = cut(": ", left);
@@ -249,13 +254,14 @@ pub(super) fn settle_hex(app: &mut App) {
 fn bytes(frame: &mut Frame<'_>, area: Rect, app: &App, focus: bool) {
     let theme = &app.theme;
     let source = app.detail.hex_source(app.hex_beside());
-    let title = match source {
-        Source::Payload => "Bytes of the payload",
-        Source::Wire => "Bytes of the frames, unmasked",
-    };
-    frame.render_widget(block(theme, title.into(), focus), area);
-    let inside = area.inner(Margin::new(1, 1));
     let bytes = app.detail.bytes(source);
+    let title = match (source, of_all(app, bytes.len())) {
+        (Source::Payload, Some(part)) => format!("Payload, {part}"),
+        (Source::Payload, None) => "Bytes of the payload".to_owned(),
+        (Source::Wire, _) => "Bytes of the frames, unmasked".to_owned(),
+    };
+    frame.render_widget(block(theme, title, focus), area);
+    let inside = area.inner(Margin::new(1, 1));
     if bytes.is_empty() {
         return empty(frame, inside, theme, &[no_payload(app)]);
     }

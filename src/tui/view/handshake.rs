@@ -25,7 +25,7 @@ use crate::sink::escape;
 use crate::store::Conn;
 use crate::tui::app::App;
 use crate::tui::legs::Mark;
-use crate::tui::text::{clean, cut, fit, fold, span, wrap};
+use crate::tui::text::{clean, count, cut, fit, fold, span, wrap};
 use crate::tui::theme::{Theme, sign};
 use crate::ws::handshake::{START_LINE, Side, accept_for, header_of};
 
@@ -60,11 +60,11 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     frame.render_widget(block(theme, title, focus), area);
     let lines = lines(app, conn, usize::from(inside.width));
     let last = lines.len().saturating_sub(usize::from(inside.height));
-    let top = if focus { app.handshake_at.top.min(last) } else { 0 };
+    let top = if focus { app.screen_at.top.min(last) } else { 0 };
     let shown: Vec<Line<'_>> = lines.into_iter().skip(top).collect();
     frame.render_widget(Paragraph::new(shown), inside);
     if top < last {
-        let text = format!(" ↓ {} more lines ", last - top);
+        let text = format!(" ↓ {} ", count((last - top) as u64, "more line"));
         let below = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
         frame.render_widget(
             Paragraph::new(Span::styled(text, theme.dim)),
@@ -74,7 +74,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
 }
 
 /// How many lines it has on this screen.
-pub fn count(app: &App) -> usize {
+pub fn height(app: &App) -> usize {
     let width = usize::from(app.areas.main.width.saturating_sub(2));
     app.conn().map_or(0, |(_, conn)| lines(app, conn, width).len())
 }
@@ -84,7 +84,7 @@ fn lines<'a>(app: &App, conn: &Conn, width: usize) -> Vec<Line<'a>> {
     let Some(opening) = &conn.opening else {
         return vec![Line::styled(" No handshake yet.", theme.dim)];
     };
-    let mut lines = vec![summary(conn, opening, theme)];
+    let mut lines = summary(conn, opening, theme, width);
     let ends = app.owners.of(&conn.info.key);
     for (end, process) in ends.iter().flat_map(Ends::iter) {
         let text = format!(" {end} process {process} {}", clean(&process.command));
@@ -124,7 +124,7 @@ fn legs(app: &App) -> Option<String> {
     })
 }
 
-fn summary<'a>(conn: &Conn, opening: &Handshake, theme: &Theme) -> Line<'a> {
+fn summary<'a>(conn: &Conn, opening: &Handshake, theme: &Theme, width: usize) -> Vec<Line<'a>> {
     let style = match opening.outcome {
         Outcome::Accepted => theme.good,
         Outcome::Rejected | Outcome::Invalid => theme.error,
@@ -132,19 +132,18 @@ fn summary<'a>(conn: &Conn, opening: &Handshake, theme: &Theme) -> Line<'a> {
     };
     let asked = opening.request.as_ref().and_then(|head| head.origin.time);
     let answered = opening.response.as_ref().and_then(|head| head.origin.time);
-    let mut spans = vec![
-        Span::raw(format!(
-            " {} → {}{}  ",
-            conn.info.client,
-            conn.info.server,
-            conn.info.stream_label()
-        )),
-        Span::styled(opening.outcome.name(), style.patch(theme.strong)),
-    ];
+    let stream = conn.info.stream_label();
+    let ends = format!(" {} → {}{stream}", conn.info.client, conn.info.server);
+    let mut spans =
+        vec![Span::raw("  "), Span::styled(opening.outcome.name(), style.patch(theme.strong))];
     if let (Some(asked), Some(answered)) = (asked, answered) {
         spans.push(Span::styled(format!("  after {}", span(answered.since(asked))), theme.dim));
     }
-    Line::from(spans)
+    let outcome = Line::from(spans);
+    if escape::width(&ends) + outcome.width() > width {
+        return vec![Line::raw(cut(&ends, width)), outcome];
+    }
+    vec![[Line::raw(ends), outcome].into_iter().flatten().collect()]
 }
 
 /// Request and response side by side.
@@ -178,7 +177,8 @@ fn heads<'a>(opening: &Handshake, theme: &Theme, width: usize) -> Vec<Line<'a>> 
     let mut lines = Vec::with_capacity(rows);
     for _ in 0..rows {
         let mut line = left.next().unwrap_or_default();
-        let pad = left_width.saturating_sub(line.width());
+        let used: usize = line.spans.iter().map(|span| escape::width(&span.content)).sum();
+        let pad = left_width.saturating_sub(used);
         line.spans.push(Span::raw(" ".repeat(pad)));
         line.spans.push(Span::styled(" │ ", theme.border));
         line.spans.extend(right.next().unwrap_or_default().spans);

@@ -8,13 +8,13 @@ use ratatui::widgets::{Clear, Paragraph};
 use super::block;
 use crate::note::NoteCode;
 use crate::tui::action::{Action, COMMANDS};
-use crate::tui::app::{App, Overlay};
+use crate::tui::app::{App, Overlay, Whole};
 use crate::tui::keys::{KEYS, Key, Place};
-use crate::tui::text::{fit, fold};
+use crate::tui::text::{count, cut, fit, fold, wrap};
 use crate::tui::theme::{Theme, sign};
 
 /// Draws it, where there is one.
-pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &App) {
+pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &mut App) {
     let theme = &app.theme;
     let width = window_width(screen);
     let (title, lines, top) = match &app.overlay {
@@ -23,18 +23,25 @@ pub(super) fn render(frame: &mut Frame<'_>, screen: Rect, app: &App) {
         Some(Overlay::Explain(code, top)) => {
             (code.as_str().to_owned(), explain(theme, *code, width), *top)
         }
+        Some(Overlay::Whole(whole, top)) => {
+            (cut(&whole.title, width.saturating_sub(4)), self::whole(theme, whole, width), *top)
+        }
         Some(Overlay::Capture(top)) => ("Capture".to_owned(), capture(app, width), *top),
         Some(Overlay::Quit) => {
             let answers = [("S", SAVE), ("q", "quit and lose them"), ("Esc", "go on")];
-            ("Not saved".to_owned(), question(app, &answers, width), 0)
+            ("Not saved".to_owned(), question(app, &answers, screen), 0)
         }
         Some(Overlay::Restart) => {
             let answers =
                 [("S", SAVE), ("Enter", "begin anew and lose them"), ("Esc", "go on as before")];
-            ("Not saved".to_owned(), question(app, &answers, width), 0)
+            ("Not saved".to_owned(), question(app, &answers, screen), 0)
         }
     };
-    window(frame, screen, theme, title, lines, top);
+    let last = window(frame, screen, theme, title, lines, top);
+    // Keys that were pressed at the end do not have to be taken back.
+    if let Some(top) = app.overlay.as_mut().and_then(Overlay::top) {
+        *top = last.min(*top);
+    }
 }
 
 /// Columns inside of a window on this screen.
@@ -42,7 +49,7 @@ pub(super) fn window_width(screen: Rect) -> usize {
     usize::from(screen.width.saturating_sub(4)).min(92)
 }
 
-/// Draws lines over the screen, from one on.
+/// Draws lines over the screen, from one on; gives the last line that it can begin with.
 pub(super) fn window(
     frame: &mut Frame<'_>,
     screen: Rect,
@@ -50,7 +57,7 @@ pub(super) fn window(
     title: String,
     lines: Vec<Line<'_>>,
     top: usize,
-) {
+) -> usize {
     let width = window_width(screen);
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let area = middle(screen, u16::try_from(width + 2).unwrap_or(u16::MAX), height);
@@ -61,11 +68,13 @@ pub(super) fn window(
     let lines: Vec<Line<'_>> = lines.into_iter().skip(top.min(last)).collect();
     frame.render_widget(Paragraph::new(lines), inside);
     if last > 0 {
-        let text = format!(" ↑↓ {} more lines ", last.saturating_sub(top.min(last)));
+        let below = last.saturating_sub(top.min(last)) as u64;
+        let text = format!(" ↑↓ {} ", count(below, "more line"));
         let below =
             Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }.inner(Margin::new(2, 0));
         frame.render_widget(Paragraph::new(Span::styled(text, theme.dim)), below);
     }
+    last
 }
 
 fn middle(screen: Rect, width: u16, height: u16) -> Rect {
@@ -174,18 +183,46 @@ pub(super) fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Li
     lines
 }
 
+/// Longer texts are for a file.
+const WHOLE: usize = 64 * 1024;
+
+fn whole<'a>(theme: &Theme, whole: &Whole, width: usize) -> Vec<Line<'a>> {
+    if let Some(code) = whole.note {
+        let mut lines: Vec<_> = fold(&whole.text, width).into_iter().map(Line::raw).collect();
+        lines.push(Line::raw(""));
+        lines.extend(explain(theme, code, width));
+        return lines;
+    }
+    let most = WHOLE.min(whole.text.len());
+    let end = (0..=most).rev().find(|end| whole.text.is_char_boundary(*end)).unwrap_or(0);
+    let text = whole.text.get(..end).unwrap_or_default();
+    let mut lines: Vec<_> = wrap(text, width).into_iter().map(Line::raw).collect();
+    let more = whole.text.len() - text.len();
+    if more > 0 {
+        let text = format!("and {}; v copies all", count(more as u64, "more byte"));
+        lines.push(Line::styled(text, theme.dim));
+    }
+    lines
+}
+
 const SAVE: &str = "save them as pcapng";
 
-fn question<'a>(app: &App, answers: &[(&str, &'static str)], width: usize) -> Vec<Line<'a>> {
-    let packets = super::count(app.load.packets, "packet");
-    let text = format!("The {packets} captured on {} are saved nowhere.", app.name);
+fn question<'a>(app: &App, answers: &[(&str, &'static str)], screen: Rect) -> Vec<Line<'a>> {
+    let width = window_width(screen);
+    let more = if app.saved() > 0 { "last " } else { "" };
+    let packets = count(app.load.packets.saturating_sub(app.saved()), "packet");
+    let text = format!("The {more}{packets} captured on {} are saved nowhere.", app.name);
     let mut lines: Vec<Line<'_>> = fold(&text, width).into_iter().map(Line::raw).collect();
     lines.push(Line::raw(""));
+    // Where there is no room for both, what one can answer matters more than what is asked.
+    let small = usize::from(screen.height) < lines.len() + answers.len() + 2;
+    if small {
+        lines.clear();
+    }
     for (key, text) in answers {
-        lines.push(Line::from(vec![
-            Span::styled(format!("  {key:<7}"), app.theme.name),
-            Span::raw(*text),
-        ]));
+        let key = if small { format!("{key} ") } else { format!("  {key:<7}") };
+        let text = cut(text, width.saturating_sub(key.len()));
+        lines.push(Line::from(vec![Span::styled(key, app.theme.name), Span::raw(text)]));
     }
     lines
 }

@@ -20,7 +20,7 @@ use ratatui::layout::{Constraint, Layout, Margin, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::{block, empty, keys_bar, overlay, selected};
+use super::{block, empty, keys_bar, overlay, selected, within};
 use crate::capture::InterfaceInfo;
 use crate::note::Severity;
 use crate::sink::escape;
@@ -66,8 +66,14 @@ pub fn draw(frame: &mut Frame<'_>, picker: &mut Picker) {
     render_help(frame, screen, picker);
 }
 
+const LABEL: &str = " Capture filter: ";
+
+/// Is there room behind what is typed for what is wrong with it?
+fn fits(text: &str, error: &str, width: usize) -> bool {
+    LABEL.len() + escape::width(text) + 2 + escape::width(error) <= width
+}
+
 fn render_filter(frame: &mut Frame<'_>, area: Rect, picker: &Picker) {
-    const LABEL: &str = " Capture filter: ";
     if area.is_empty() {
         return;
     }
@@ -85,9 +91,8 @@ fn render_filter(frame: &mut Frame<'_>, area: Rect, picker: &Picker) {
     let text = clean(line.text());
     let style = if error.is_some() { theme.error } else { theme.good };
     let mut spans = vec![Span::styled(LABEL, theme.focus), Span::styled(cut(&text, room), style)];
-    if let Some(error) = error {
-        let free = room.saturating_sub(escape::width(&text) + 2);
-        spans.push(Span::styled(format!("  {}", cut(&clean(error), free)), theme.error));
+    if let Some(error) = error.as_ref().filter(|error| fits(line.text(), error, width)) {
+        spans.push(Span::styled(format!("  {}", clean(error)), theme.error));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
     let column = LABEL.len().saturating_add(line.column()).min(width.saturating_sub(1));
@@ -113,19 +118,17 @@ fn render_interfaces(frame: &mut Frame<'_>, area: Rect, picker: &mut Picker) {
         return empty(frame, inside, theme, &[none]);
     }
     let name = all.iter().map(|i| escape::width(&i.name)).max().unwrap_or(0).clamp(4, 16);
-    let mut lines = vec![Line::styled(
-        format!(
-            "   {} {} {} {}  {}",
-            fit("Name", name),
-            fit("State", STATE),
-            right("Packets/s", RATE),
-            right("Bytes/s", RATE),
-            "Addresses"
-        ),
-        theme.header,
-    )];
+    let header = format!(
+        "   {} {} {} {}  {}",
+        fit("Name", name),
+        fit("State", STATE),
+        right("Packets/s", RATE),
+        right("Bytes/s", RATE),
+        "Addresses"
+    );
+    let mut lines = vec![Line::styled(cut(&header, width), theme.header)];
     for (place, interface) in all.iter().enumerate().skip(picker.at.top).take(rows) {
-        let line = row(picker, interface, name);
+        let line = within(row(picker, interface, name), width);
         let here = place == picker.at.at;
         let style = if focus { theme.selected } else { theme.selected_dim };
         lines.push(if here { selected(line, style, inside.width) } else { line });
@@ -191,7 +194,8 @@ fn render_ports(frame: &mut Frame<'_>, area: Rect, picker: &mut Picker) {
         return empty(frame, inside, theme, &[none]);
     }
     let header = format!("   {}  {}  {}", right("Port", 5), fit("Address", ADDRESS), "Process");
-    let mut lines = vec![Line::styled(header, theme.header)];
+    let width = usize::from(inside.width);
+    let mut lines = vec![Line::styled(cut(&header, width), theme.header)];
     for (place, port) in picker.offer.ports.iter().enumerate().skip(picker.port_at.top).take(rows) {
         let marked = picker.ports.contains(&port.number);
         let addresses: Vec<_> = port.addresses.iter().map(|a| a.ip().to_string()).collect();
@@ -205,6 +209,7 @@ fn render_ports(frame: &mut Frame<'_>, area: Rect, picker: &mut Picker) {
             Span::styled(clean(&who), theme.name),
             Span::styled(format!("  {}", clean(&command)), theme.dim),
         ]);
+        let line = within(line, width);
         let style = if focus { theme.selected } else { theme.text };
         let here = place == picker.port_at.at && focus;
         lines.push(if here { selected(line, style, inside.width) } else { line });
@@ -215,17 +220,21 @@ fn render_ports(frame: &mut Frame<'_>, area: Rect, picker: &mut Picker) {
 const ADDRESS: usize = 18;
 
 fn render_bottom(frame: &mut Frame<'_>, area: Rect, picker: &Picker) {
-    let theme = &picker.theme;
-    if let Some((text, severity)) = &picker.message {
+    let (theme, width) = (&picker.theme, usize::from(area.width));
+    let error = picker.line.as_ref().and_then(|(line, error)| Some((line, error.as_ref()?)));
+    let error = error.filter(|(line, error)| !fits(line.text(), error, width));
+    let error = error.map(|(_, error)| (error, &Severity::Error));
+    let message = picker.message.as_ref().map(|(text, severity)| (text, severity));
+    if let Some((text, severity)) = error.or(message) {
         let style = theme.bar.patch(theme.severity(*severity));
-        let text = fit(&format!(" {text}"), usize::from(area.width));
+        let text = fit(&format!(" {text}"), width);
         return frame.render_widget(Paragraph::new(Span::styled(text, style)), area);
     }
     let line = keys_bar(theme, area.width, Place::Interfaces, Picker::heeds);
     frame.render_widget(Paragraph::new(line).style(theme.bar), area);
 }
 
-fn render_help(frame: &mut Frame<'_>, screen: Rect, picker: &Picker) {
+fn render_help(frame: &mut Frame<'_>, screen: Rect, picker: &mut Picker) {
     let Some(top) = picker.help else { return };
     let theme = &picker.theme;
     let width = overlay::window_width(screen);
@@ -233,5 +242,6 @@ fn render_help(frame: &mut Frame<'_>, screen: Rect, picker: &Picker) {
     let here = (Place::Interfaces, "Interfaces and ports");
     overlay::bindings(&mut lines, theme, width, here, |_| true);
     overlay::bindings(&mut lines, theme, width, (Place::Anywhere, "Everywhere"), Picker::heeds);
-    overlay::window(frame, screen, theme, "Keys".to_owned(), lines, top);
+    let last = overlay::window(frame, screen, theme, "Keys".to_owned(), lines, top);
+    picker.help = Some(last.min(top));
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  Filter: json.id == 7 and ki█                         there is no field `ki`
+//!                           ~~ underlined; the reason stands below where there is no room
 //!          ╭──────────────────────────────────────╮
 //!          │kind     kind of a message            │
 //!          ╰──────────────────────────────────────╯
@@ -9,13 +10,14 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
 
 use super::selected;
 use crate::sink::escape;
-use crate::tui::app::{App, Areas, Kind};
-use crate::tui::text::{clean, cut, fit};
+use crate::tui::app::{App, Areas, Kind, Prompt};
+use crate::tui::text::{clean, cut, fit, fold};
 
 /// Completions shown at a time.
 const SHOWN: usize = 8;
@@ -24,33 +26,32 @@ const SHOWN: usize = 8;
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let Some(prompt) = &app.prompt else { return };
     let theme = &app.theme;
-    let label =
-        format!(" {}{} ", prompt.kind.label(), if prompt.kind == Kind::Command { "" } else { ":" });
-    let text = clean(prompt.line.text());
+    let label = label(prompt);
     let width = usize::from(area.width);
     let room = width.saturating_sub(label.len() + 1);
     // The cursor stays in sight: what is left of it goes out on the left.
     let cursor = prompt.line.column();
     let hidden = cursor.saturating_sub(room.saturating_sub(1));
-    let shown: String = skip(&text, hidden);
-    let style = match (&prompt.error, prompt.line.text().is_empty()) {
-        (_, true) => theme.text,
-        (Some(_), _) => theme.error,
-        (None, _) if prompt.kind == Kind::Filter => theme.good,
+    let (sound, wrong) = sound_and_wrong(prompt);
+    let wrong = cut(&skip(&wrong, hidden.saturating_sub(escape::width(&sound))), room);
+    let sound = cut(&skip(&sound, hidden), room);
+    let style = match &prompt.error {
+        None if prompt.kind == Kind::Filter => theme.good,
         _ => theme.text,
     };
-    let mut spans =
-        vec![Span::styled(label.clone(), theme.focus), Span::styled(cut(&shown, room), style)];
-    let free = room.saturating_sub(escape::width(&shown) + 3);
+    let used = escape::width(&sound);
+    let wrong = cut(&wrong, room.saturating_sub(used));
+    let used = used + escape::width(&wrong);
+    let mut spans = vec![
+        Span::styled(label.clone(), theme.focus),
+        Span::styled(sound, style),
+        Span::styled(wrong, theme.error.add_modifier(Modifier::UNDERLINED)),
+    ];
     if prompt.line.text().is_empty() {
         spans.push(Span::styled(cut(prompt.kind.hint(), room), theme.dim));
-    } else if let Some((reason, _)) = &prompt.error
-        && free > 8
-    {
-        let reason = cut(reason, free);
-        let pad = free.saturating_sub(escape::width(&reason)) + 2;
-        spans.push(Span::raw(" ".repeat(pad)));
-        spans.push(Span::styled(reason, theme.error));
+    } else if let Some((reason, _)) = prompt.error.as_ref().filter(|_| fits(prompt, width)) {
+        spans.push(Span::raw(" ".repeat(room.saturating_sub(used + escape::width(reason)))));
+        spans.push(Span::styled(reason.clone(), theme.error));
     }
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
@@ -59,19 +60,50 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     frame.set_cursor_position(Position::new(x, area.y));
 }
 
+/// Why the line can not be taken, where there is no room for that behind it; harmless.
+pub(super) fn reason_below(app: &App, width: u16) -> Vec<String> {
+    let width = usize::from(width);
+    let Some(prompt) = app.prompt.as_ref().filter(|prompt| !prompt.line.text().is_empty()) else {
+        return Vec::new();
+    };
+    match &prompt.error {
+        Some((reason, _)) if !fits(prompt, width) => fold(reason, width.saturating_sub(2)),
+        _ => Vec::new(),
+    }
+}
+
+/// Is there room for the reason behind the line?
+fn fits(prompt: &Prompt, width: usize) -> bool {
+    let reason = prompt.error.as_ref().map_or(0, |(reason, _)| escape::width(reason));
+    let line = label(prompt).len() + escape::width(prompt.line.text());
+    line + 3 + reason < width
+}
+
+fn label(prompt: &Prompt) -> String {
+    format!(" {}{} ", prompt.kind.label(), if prompt.kind == Kind::Command { "" } else { ":" })
+}
+
+/// The line up to where it is wrong, and from there on: what is missing is a space there.
+fn sound_and_wrong(prompt: &Prompt) -> (String, String) {
+    let text = prompt.line.text();
+    let Some((_, column)) = &prompt.error else { return (clean(text), String::new()) };
+    let at = text.char_indices().nth(*column).map_or(text.len(), |(at, _)| at);
+    let (sound, wrong) = text.split_at_checked(at).unwrap_or((text, ""));
+    (clean(sound), if wrong.is_empty() { " ".to_owned() } else { clean(wrong) })
+}
+
 /// Without its first columns.
 fn skip(text: &str, columns: usize) -> String {
     let mut left = columns;
-    let kept = text.char_indices().find(|(_, c)| {
-        let wide = escape::width(c.encode_utf8(&mut [0; 4]));
-        let keep = left == 0;
-        left = left.saturating_sub(wide);
-        keep
+    let kept = escape::pieces(text).skip_while(|piece| {
+        let hidden = left > 0;
+        left = left.saturating_sub(escape::width(piece));
+        hidden
     });
-    kept.and_then(|(at, _)| text.get(at..)).unwrap_or("").to_owned()
+    kept.collect()
 }
 
-/// Draws what could stand at the cursor, over the screen; and where the fault is.
+/// Draws what could stand at the cursor, over the screen.
 pub(super) fn render_completions(frame: &mut Frame<'_>, areas: Areas, app: &App) {
     let Some(prompt) = &app.prompt else { return };
     let theme = &app.theme;

@@ -29,11 +29,12 @@ use crate::tui::stats::Bin;
 use crate::tui::text::{count, cut, fit, right, size, span, thousands};
 use crate::units::Direction;
 
-/// Draws them.
-pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
+/// Draws them; gives the last line with which the numbers beside the charts can begin.
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
     if app.snapshot.conns.is_empty() {
         frame.render_widget(block(&app.theme, "Statistics".into(), true), area);
-        return connections::no_conn(frame, area.inner(Margin::new(1, 1)), app);
+        connections::no_conn(frame, area.inner(Margin::new(1, 1)), app);
+        return 0;
     }
     if area.width < 70 || area.height < 16 {
         return numbers(frame, area, app);
@@ -43,12 +44,15 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let [top, bottom] = Layout::vertical([Constraint::Fill(1); 2]).areas(left);
     chart(frame, top, app, "Messages", |bin| bin.messages);
     chart(frame, bottom, app, "Bytes", |bin| bin.bytes);
+    let classes = sizes(app);
+    // Who talks most is to be seen too.
+    let wanted = u16::try_from(classes.len() + 2).unwrap_or(u16::MAX).clamp(3, 13);
     let [kinds, sizes, rest] =
-        Layout::vertical([Constraint::Length(7), Constraint::Max(13), Constraint::Min(6)])
+        Layout::vertical([Constraint::Length(7), Constraint::Max(wanted), Constraint::Min(10)])
             .areas(side);
     self::kinds(frame, kinds, app);
-    self::sizes(frame, sizes, app);
-    numbers(frame, rest, app);
+    grouped(frame, sizes, app, &classes);
+    numbers(frame, rest, app)
 }
 
 /// What goes each way over time.
@@ -65,7 +69,7 @@ fn chart(frame: &mut Frame<'_>, area: Rect, app: &App, what: &str, of: fn(&Bin) 
         bins.map(|(n, bin)| (n as f64 * seconds, as_f64(of(&bin[dir])) / seconds)).collect()
     };
     // A short capture has few bins: wider ones say more than spikes.
-    let grouped = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
+    let averaged = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
         let columns = usize::from(area.width.max(20)) * 2 / 3;
         let group = points.len().div_ceil(columns).max(1);
         let mean = |part: &[(f64, f64)]| {
@@ -74,7 +78,7 @@ fn chart(frame: &mut Frame<'_>, area: Rect, app: &App, what: &str, of: fn(&Bin) 
         };
         points.chunks(group).map(mean).collect()
     };
-    let lines = Direction::BOTH.map(|dir| grouped(points(dir)));
+    let lines = Direction::BOTH.map(|dir| averaged(points(dir)));
     let high = lines.iter().flatten().map(|(_, y)| *y).fold(0.0, f64::max).max(1.0);
     let wide = (stats.bins.len().max(2) as f64) * seconds;
     let datasets = lines.iter().zip(Direction::BOTH).map(|(points, dir)| {
@@ -121,7 +125,8 @@ fn kinds(frame: &mut Frame<'_>, area: Rect, app: &App) {
     bars(frame, area, app, "Messages by kind", &rows.collect::<Vec<_>>());
 }
 
-fn sizes(frame: &mut Frame<'_>, area: Rect, app: &App) {
+/// Data messages of each size that there is, from the smallest on.
+fn sizes(app: &App) -> Vec<(String, u64, u64)> {
     let stats = &app.stats;
     let of = |dir: Direction, n: usize| stats.sizes[dir].get(n).copied().unwrap_or(0);
     let all: Vec<_> = (0..crate::tui::stats::SIZES)
@@ -133,7 +138,10 @@ fn sizes(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let used = |(_, a, b): &&(String, u64, u64)| a + b > 0;
     let first = all.iter().position(|row| used(&row)).unwrap_or(0);
     let last = all.iter().rposition(|row| used(&row)).unwrap_or(0);
-    let rows = all.get(first..=last).unwrap_or(&[]);
+    all.get(first..=last).unwrap_or(&[]).to_vec()
+}
+
+fn grouped(frame: &mut Frame<'_>, area: Rect, app: &App, rows: &[(String, u64, u64)]) {
     // Where they do not fit, two classes become one.
     let room = usize::from(area.height.saturating_sub(2)).max(1);
     let group = rows.len().div_ceil(room).max(1);
@@ -187,7 +195,7 @@ fn blocks(n: u64, high: u64, width: usize) -> String {
 }
 
 /// Totals, compression, round trips, top talkers.
-fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) {
+fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
     let theme = &app.theme;
     let marked = &app.conns.marks;
     let whose = if marked.is_empty() {
@@ -244,7 +252,17 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) {
     lines.push(Line::raw(""));
     lines.push(Line::styled(" Top talkers", theme.header));
     lines.extend(talkers(app, &conns, usize::from(inside.width)));
-    frame.render_widget(Paragraph::new(lines), inside);
+    let last = lines.len().saturating_sub(usize::from(inside.height));
+    let top = app.screen_at.top.min(last);
+    let shown: Vec<_> = lines.into_iter().skip(top).collect();
+    frame.render_widget(Paragraph::new(shown), inside);
+    if last > 0 {
+        let text = format!(" ↑↓ {} ", count((last - top) as u64, "more line"));
+        let border = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+        let place = border.inner(Margin::new(2, 0));
+        frame.render_widget(Paragraph::new(Span::styled(text, theme.dim)), place);
+    }
+    last
 }
 
 fn talkers<'a>(app: &App, conns: &[&Conn], width: usize) -> Vec<Line<'a>> {
