@@ -3,6 +3,7 @@
 //! Gets: a [`Session`]. Gives: a screen, until somebody leaves. Keeps: nothing behind, but the
 //! recording of what was captured and never saved, when it was ended from outside.
 
+use crate::sink::text::counted;
 use std::fmt;
 use std::io::{self, Stdout, Write as _};
 use std::path::PathBuf;
@@ -405,7 +406,7 @@ impl Ui {
             let result = tape.save(&wanted, &path);
             let saved = result.as_ref().ok().filter(|_| all);
             let saved = saved.map(|packets| Saved { before: tape.before, packets: *packets });
-            let told = |packets| super::text::count(packets, "packet");
+            let told = |packets| counted(packets, "packet");
             let result = result.map(|n| format!("saved {} to {}", told(n), path.display()));
             Done { result, saved }
         });

@@ -90,19 +90,6 @@ pub fn fold(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// `1,204,577`
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Bytes in at most six columns: `999 B`, `12.3 K`, `4.0 M`.
 pub fn size(bytes: u64) -> String {
     let mut unit = ' ';
@@ -120,11 +107,6 @@ pub fn size(bytes: u64) -> String {
         _ if tenths >= 1000 => format!("{} {unit}", tenths / 10),
         _ => format!("{}.{} {unit}", tenths / 10, tenths % 10),
     }
-}
-
-/// `12` of `1 message`, `12 messages`.
-pub fn count(n: u64, word: &str) -> String {
-    format!("{} {word}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
 /// Nanoseconds in at most eight columns: `831 ns`, `12.4 µs`, `25.0 ms`, `3.20 s`, `4m 07s`, `2h 05m`.
@@ -169,13 +151,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_people_write_them() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_204_577), "1,204,577");
+    fn sizes_fit_their_columns() {
         let sizes = [0, 999, 1000, 12_345, 999_999, 4_000_000, u64::MAX].map(size);
         assert_eq!(sizes, ["0 B", "999 B", "1.0 K", "12.3 K", "999 K", "4.0 M", "1844 P"]);
-        assert_eq!(count(1, "message"), "1 message");
     }
 
     #[test]

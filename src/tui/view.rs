@@ -26,6 +26,7 @@ mod prompt;
 mod sequence;
 mod statistics;
 
+use crate::sink::text::{counted, grouped};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -38,7 +39,7 @@ pub use handshake::height as handshake_lines;
 use super::action::{Action, View};
 use super::app::{App, Areas, Pane, WIDE, inner};
 use super::keys::{KEYS, Place};
-use super::text::{count, cut, fit, fold, thousands};
+use super::text::{cut, fit, fold};
 use super::theme::Theme;
 use crate::note::Severity;
 use crate::sink::escape;
@@ -276,10 +277,10 @@ fn summary(app: &App) -> String {
     let mut parts: Vec<String> = Vec::new();
     let all = app.snapshot.rows.len();
     if let Some(held) = app.held() {
-        parts.push(format!("PAUSED, {} held", count(held, "packet")));
+        parts.push(format!("PAUSED, {} held", counted(held, "packet")));
     }
     if let Some(dropped) = app.load.dropped.filter(|n| *n > 0) {
-        parts.push(format!("{} dropped", thousands(dropped)));
+        parts.push(format!("{} dropped", grouped(dropped)));
     }
     if let Some(lag) = app.load.lag {
         parts.push(format!("{:.1} s behind", lag.as_secs_f64()));
@@ -287,15 +288,15 @@ fn summary(app: &App) -> String {
     if app.view == View::Connections {
         let (shown, conns) = (app.conns.order.len(), app.snapshot.conns.len());
         parts.push(if shown == conns {
-            count(conns as u64, "connection")
+            counted(conns as u64, "connection")
         } else {
-            format!("{} of {}", thousands(shown as u64), count(conns as u64, "connection"))
+            format!("{} of {}", grouped(shown as u64), counted(conns as u64, "connection"))
         });
     } else if app.list.found.is_some() {
-        let listed = thousands(app.list.rows(all) as u64);
-        parts.push(format!("{listed} of {}", count(all as u64, "row")));
+        let listed = grouped(app.list.rows(all) as u64);
+        parts.push(format!("{listed} of {}", counted(all as u64, "row")));
     } else {
-        parts.push(count(all as u64, "row"));
+        parts.push(counted(all as u64, "row"));
     }
     let marks = app.conns.marks.len();
     if marks > 0 {
@@ -306,7 +307,7 @@ fn summary(app: &App) -> String {
     }
     let grows = !app.load.done && app.view == View::Messages;
     if app.new_below() > 0 && grows && app.list.held > 0 {
-        parts.push(format!("{} new below", thousands(app.new_below() as u64)));
+        parts.push(format!("{} new below", grouped(app.new_below() as u64)));
     } else if app.list.follow && grows {
         parts.push("following".to_owned());
     }
@@ -322,7 +323,7 @@ fn summary(app: &App) -> String {
     if let (false, Some(fraction)) = (app.load.done, app.load.fraction) {
         parts.push(format!("loading {:.0} %", fraction * 100.0));
     } else if !app.load.done && !app.live {
-        parts.push(format!("loading, {}", count(app.load.packets, "packet")));
+        parts.push(format!("loading, {}", counted(app.load.packets, "packet")));
     } else if app.load.stopped {
         parts.push("stopped".to_owned());
     } else if app.live && app.load.done {

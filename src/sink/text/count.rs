@@ -77,6 +77,7 @@ mod tests {
     fn counts_have_their_plural() {
         assert_eq!(counted(1, "packet"), "1 packet");
         assert_eq!(counted(0, "packet"), "0 packets");
+        assert_eq!(counted(999, "packet"), "999 packets");
         assert_eq!(counted(1_204_000, "packet"), "1,204,000 packets");
     }
 }

@@ -1,5 +1,6 @@
 //! The list of messages: which rows, in which part of the screen, and how one moves in it.
 
+use crate::sink::text::counted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -437,7 +438,7 @@ impl App {
                 let more = if done { "" } else { " so far" };
                 self.say(&format!(
                     "found in {}{more}; n: next, N: before",
-                    super::super::text::count(total as u64, "message")
+                    counted(total as u64, "message")
                 ));
             }
             None if done => {

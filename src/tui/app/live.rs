@@ -7,8 +7,8 @@
 //! ```
 
 use super::{App, Effect, Overlay};
+use crate::sink::text::counted;
 use crate::tui::load::Order;
-use crate::tui::text::count;
 
 impl App {
     /// Takes what the store has now, unless the screen stands still.
@@ -115,17 +115,17 @@ impl App {
         let load = &self.load;
         let mut lines = vec![
             ("Source", self.name.clone()),
-            ("Seen", count(load.packets, "packet")),
-            ("", count(load.streams, "TCP connection")),
+            ("Seen", counted(load.packets, "packet")),
+            ("", counted(load.streams, "TCP connection")),
         ];
         if let Some(dropped) = load.dropped {
-            lines.push(("Dropped", count(dropped, "packet")));
+            lines.push(("Dropped", counted(dropped, "packet")));
         }
         if let Some(lag) = load.lag {
             lines.push(("Behind", format!("{:.1} s", lag.as_secs_f64())));
         }
         if let Some(held) = self.held() {
-            lines.push(("Paused", format!("{} held", count(held, "packet"))));
+            lines.push(("Paused", format!("{} held", counted(held, "packet"))));
         }
         if let Some(path) = &self.recorded {
             let kept = if self.unsaved {
@@ -136,7 +136,7 @@ impl App {
             lines.push(("Recorded", format!("in {}, {kept}", path.display())));
         }
         if self.saved() > 0 {
-            lines.push(("Saved", format!("the first {}", count(self.saved(), "packet"))));
+            lines.push(("Saved", format!("the first {}", counted(self.saved(), "packet"))));
         }
         let state = match (load.done, load.stopped) {
             (false, _) => "going on",

@@ -9,13 +9,14 @@
 //!     .1.. .... RSV1: compressed
 //! ```
 
+use crate::sink::text::{counted, grouped};
 use std::ops::Range;
 
 use crate::event::{MessageKind, Opcode};
 use crate::note::Severity;
 use crate::process::Ends;
 use crate::store::{Conn, FrameMeta, Record, Row, RowKind};
-use crate::tui::text::{count, size, span, thousands};
+use crate::tui::text::{size, span};
 use crate::units::{Direction, Origin, Timestamp};
 use crate::ws::close::{code_meaning, code_name};
 
@@ -124,14 +125,14 @@ impl Tree {
         let len = record.map_or(u64::from(row.len()), |record| record.len);
         let head = match row.kind() {
             RowKind::Message(kind) => {
-                format!("Message {}, {way}: {}, {}", row.no(), kind.name(), count(len, "byte"))
+                format!("Message {}, {way}: {}, {}", row.no(), kind.name(), counted(len, "byte"))
             }
             RowKind::Frame => format!("Frame without a message, {way}"),
             RowKind::Handshake => {
                 let outcome = conn.opening.as_ref().map_or("", |opening| opening.outcome.name());
                 format!("Opening handshake: {outcome}")
             }
-            RowKind::Gap => format!("{} missing from the capture, {way}", count(len, "byte")),
+            RowKind::Gap => format!("{} missing from the capture, {way}", counted(len, "byte")),
             RowKind::End => "End of the connection".to_owned(),
         };
         self.head(head);
@@ -154,16 +155,16 @@ impl Tree {
     }
 
     fn lengths(&mut self, record: &Record) {
-        let len = count(record.len, "byte");
+        let len = counted(record.len, "byte");
         self.field("Length", len).filter = Some(format!("len == {}", record.len));
         if record.compressed {
             let saved = record.len.saturating_sub(record.wire_len).saturating_mul(100);
             let saved = saved.checked_div(record.len).unwrap_or(0);
-            let text = format!("{} on the wire, {saved} % saved", count(record.wire_len, "byte"));
+            let text = format!("{} on the wire, {saved} % saved", counted(record.wire_len, "byte"));
             self.field("Compressed", text).filter = Some("compressed".to_owned());
         }
         if record.frame_count != 1 {
-            self.field("Fragments", count(record.frame_count.into(), "frame")).filter =
+            self.field("Fragments", counted(record.frame_count.into(), "frame")).filter =
                 Some(format!("frames == {}", record.frame_count));
         }
         if !record.complete {
@@ -202,7 +203,7 @@ impl Tree {
         } else if !record.payload.is_empty() {
             let kind = if record.text { "UTF-8 text" } else { "binary" };
             let all = 0..record.payload.len();
-            let value = format!("{kind}, {}", count(record.payload_len.into(), "byte"));
+            let value = format!("{kind}, {}", counted(record.payload_len.into(), "byte"));
             self.field("Payload", value).place = Some((Source::Payload, all));
         }
     }
@@ -234,7 +235,7 @@ impl Tree {
         if notes.is_empty() {
             return;
         }
-        self.head(count(notes.len() as u64, "note"));
+        self.head(counted(notes.len() as u64, "note"));
         for note in notes {
             let node = self.field(note.code.as_str(), note.text.clone());
             node.severity = Some(note.severity());
@@ -274,7 +275,7 @@ impl Tree {
         }
         let more = (record.frame_count as usize).saturating_sub(record.frames.len());
         if more > 0 {
-            self.head(format!("{} more, not kept", count(more as u64, "frame")));
+            self.head(format!("{} more, not kept", counted(more as u64, "frame")));
         }
     }
 
@@ -296,7 +297,7 @@ impl Tree {
             "Frame {}: {}{fin}{masked}, {}",
             frame.no,
             opcode(frame.opcode),
-            count(frame.len, "byte")
+            counted(frame.len, "byte")
         );
         self.head(head).place = wire(start..end);
         let fin = if frame.fin { "last fragment of its message" } else { "more fragments follow" };
@@ -327,12 +328,12 @@ impl Tree {
         if !payload.is_empty() {
             let what = if compressed { "compressed, " } else { "" };
             let note = if frame.mask.is_some() { ", unmasked here" } else { "" };
-            let text = format!("{what}{}{note}", count(payload.len() as u64, "byte"));
+            let text = format!("{what}{}{note}", counted(payload.len() as u64, "byte"));
             self.field("Payload", text).place = wire(start + header.len()..end);
         }
         let missing = frame.len.saturating_sub(frame.kept.into());
         if missing > 0 {
-            self.field("Missing", count(missing, "byte"));
+            self.field("Missing", counted(missing, "byte"));
         }
         self.field("Packet", packets(frame.begin, frame.end)).filter =
             Some(format!("packet == {}", frame.end.packet));
@@ -344,11 +345,11 @@ impl Tree {
         let (text, extended) = match short {
             126 => ("126: the next 2 bytes say".to_owned(), 2),
             127 => ("127: the next 8 bytes say".to_owned(), 8),
-            _ => (count(short.into(), "byte"), 0),
+            _ => (counted(short.into(), "byte"), 0),
         };
         self.bits(second, 0x7f, "Length", text).place = wire(start + 1..start + 2);
         if extended > 0 {
-            let text = format!("{} bytes ({})", thousands(frame.len), size(frame.len));
+            let text = format!("{} bytes ({})", grouped(frame.len), size(frame.len));
             self.field("Extended length", text).place = wire(start + 2..start + 2 + extended);
         }
     }

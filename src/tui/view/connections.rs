@@ -7,6 +7,7 @@
 //! ╰───────────────────────────────────────────────────────────────────────────────────────────╯
 //! ```
 
+use crate::sink::text::{counted, grouped};
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
@@ -20,7 +21,7 @@ use crate::sink::escape;
 use crate::store::Conn;
 use crate::tui::app::{App, Areas, Column};
 use crate::tui::legs::Mark;
-use crate::tui::text::{clean, count, fit, right, seconds, size, span, thousands};
+use crate::tui::text::{clean, fit, right, seconds, size, span};
 use crate::tui::theme::{Theme, sign};
 use crate::units::Direction;
 
@@ -124,7 +125,7 @@ const FIELDS: &[Field] = &[
         number: true,
         sort: Some(Column::Messages),
         rank: 0,
-        show: |c, _| (thousands(c.traffic.to_server.messages()), Some(|_, t| t.to_server)),
+        show: |c, _| (grouped(c.traffic.to_server.messages()), Some(|_, t| t.to_server)),
     },
     Field {
         title: "Msgs ←",
@@ -132,7 +133,7 @@ const FIELDS: &[Field] = &[
         number: true,
         sort: Some(Column::Messages),
         rank: 0,
-        show: |c, _| (thousands(c.traffic.to_client.messages()), Some(|_, t| t.to_client)),
+        show: |c, _| (grouped(c.traffic.to_client.messages()), Some(|_, t| t.to_client)),
     },
     Field {
         title: "Bytes →",
@@ -388,8 +389,8 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     let load = &app.load;
     let seen = format!(
         "{} seen, {}, no WebSocket",
-        count(load.packets, "packet"),
-        count(load.streams, "TCP connection")
+        counted(load.packets, "packet"),
+        counted(load.streams, "TCP connection")
     );
     if app.filter.is_some() && !app.snapshot.conns.is_empty() {
         return vec![
@@ -400,7 +401,7 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     if app.live && !load.done {
         let mut lines = vec![format!("Waiting for an upgrade on {}:", app.name)];
         lines.push(if app.cleared {
-            format!("{} seen; the list was begun anew.", count(load.packets, "packet"))
+            format!("{} seen; the list was begun anew.", counted(load.packets, "packet"))
         } else {
             format!("{seen} yet.")
         });
@@ -427,7 +428,7 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     }
     lines.extend(tls(load.tls));
     for (reason, n) in load.skipped.iter().take(4) {
-        lines.push(format!("{}: {reason}", count(*n, "packet")));
+        lines.push(format!("{}: {reason}", counted(*n, "packet")));
     }
     lines.push("q quits.".into());
     lines
@@ -435,7 +436,7 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
 
 /// There may be WebSockets in TLS.
 fn tls(connections: u64) -> Option<String> {
-    let what = count(connections, "TCP connection");
+    let what = counted(connections, "TCP connection");
     (connections > 0).then(|| format!("{what} encrypted with TLS: --keylog FILE reads wss."))
 }
 

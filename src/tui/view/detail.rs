@@ -7,6 +7,7 @@
 //! ╰──────────────────────────────╯╰───────────────────────────╯╰───────────────────────────────────╯
 //! ```
 
+use crate::sink::text::grouped;
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
@@ -20,7 +21,7 @@ use crate::tui::app::{App, Areas, Pane, inner};
 use crate::tui::detail::json::{JsonLine, Piece};
 use crate::tui::detail::tree::{Node, Source};
 use crate::tui::detail::{Body, Mode};
-use crate::tui::text::{clean, cut, thousands};
+use crate::tui::text::{clean, cut};
 use crate::tui::theme::{Theme, sign};
 
 /// Draws the panes that have a place.
@@ -124,7 +125,7 @@ fn body(frame: &mut Frame<'_>, area: Rect, app: &App) {
 /// `the first 1,048,576 of 10,485,760 bytes`, where the payload has more than was read again.
 fn of_all(app: &App, shown: usize) -> Option<String> {
     let all = app.detail.record.as_ref()?.payload_len as usize;
-    let (shown_text, all_text) = (thousands(shown as u64), thousands(all as u64));
+    let (shown_text, all_text) = (grouped(shown as u64), grouped(all as u64));
     (shown < all).then(|| format!("the first {shown_text} of {all_text} bytes"))
 }
 

@@ -11,6 +11,7 @@
 //! ╰───────────────────────────────────────────────────────────────────────────────────────────╯
 //! ```
 
+use crate::sink::text::counted;
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
@@ -25,7 +26,7 @@ use crate::sink::escape;
 use crate::store::Conn;
 use crate::tui::app::App;
 use crate::tui::legs::Mark;
-use crate::tui::text::{clean, count, cut, fit, fold, span, wrap};
+use crate::tui::text::{clean, cut, fit, fold, span, wrap};
 use crate::tui::theme::{Theme, sign};
 use crate::ws::handshake::{START_LINE, Side, accept_for, header_of};
 
@@ -64,7 +65,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let shown: Vec<Line<'_>> = lines.into_iter().skip(top).collect();
     frame.render_widget(Paragraph::new(shown), inside);
     if top < last {
-        let text = format!(" ↓ {} ", count((last - top) as u64, "more line"));
+        let text = format!(" ↓ {} ", counted((last - top) as u64, "more line"));
         let below = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
         frame.render_widget(
             Paragraph::new(Span::styled(text, theme.dim)),

@@ -12,6 +12,7 @@
 //! ╰────────────────────────────────────────────────────────────────────────────────────────────╯
 //! ```
 
+use crate::sink::text::counted;
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
@@ -24,7 +25,7 @@ use crate::tui::action::View;
 use crate::tui::app::{App, Areas};
 use crate::tui::legs::page::{self, Item, Tone, Whose};
 
-use crate::tui::text::{count, cut, fold};
+use crate::tui::text::{cut, fold};
 use crate::tui::theme::Theme;
 
 /// Draws it, and what is selected of it below.
@@ -63,7 +64,7 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
 fn below(frame: &mut Frame<'_>, area: Rect, theme: &Theme, left: usize, height: u16) {
     let more = left.saturating_sub(usize::from(height));
     if more > 0 {
-        let text = format!(" ↓ {} ", count(more as u64, "more line"));
+        let text = format!(" ↓ {} ", counted(more as u64, "more line"));
         let border = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
         let place = border.inner(Margin::new(2, 0));
         frame.render_widget(Paragraph::new(Span::styled(text, theme.dim)), place);

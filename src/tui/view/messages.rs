@@ -8,6 +8,7 @@
 //! ╰────────────────────────────────────────────────────────────────────────────────────────────╯
 //! ```
 
+use crate::sink::text::counted;
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
@@ -20,7 +21,7 @@ use crate::sink::escape;
 use crate::store::{Conn, Row, RowKind};
 use crate::tui::app::{App, Pane, Part, Scope, Times};
 use crate::tui::detail::tree::meaning;
-use crate::tui::text::{clock, count, cut, fit, right, seconds, size};
+use crate::tui::text::{clock, cut, fit, right, seconds, size};
 use crate::tui::theme::{arrow, sign};
 use crate::units::Timestamp;
 
@@ -63,7 +64,7 @@ fn heading(app: &App) -> String {
             conn.map(|c| format!(" of connection {} {}", c.no, c.target())).unwrap_or_default()
         }
         Scope::Marked => {
-            format!(" of {}", count(app.conns.marks.len() as u64, "marked connection"))
+            format!(" of {}", counted(app.conns.marks.len() as u64, "marked connection"))
         }
     };
     cut(&format!("Messages{whose}"), usize::from(app.areas.list.width.saturating_sub(6)))
@@ -296,7 +297,7 @@ pub(super) fn preview(app: &App, at: u32, row: &Row, conn: &Conn, columns: usize
             cut(end.map_or("", |end| &end.cause), columns)
         }
         RowKind::Gap => {
-            cut(&format!("{} missing from the capture", count(row.len().into(), "byte")), columns)
+            cut(&format!("{} missing from the capture", counted(row.len().into(), "byte")), columns)
         }
         RowKind::Message(MessageKind::Close) => {
             app.preview(at, |bytes, _| cut(&close(bytes), columns)).unwrap_or_default()

@@ -1,5 +1,6 @@
 //! What lies over the screen: the keys, what a note means, a question.
 
+use crate::sink::text::counted;
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
@@ -10,7 +11,7 @@ use crate::note::NoteCode;
 use crate::tui::action::{Action, COMMANDS};
 use crate::tui::app::{App, Overlay, Whole};
 use crate::tui::keys::{KEYS, Key, Place};
-use crate::tui::text::{count, cut, fit, fold, wrap};
+use crate::tui::text::{cut, fit, fold, wrap};
 use crate::tui::theme::{Theme, sign};
 
 /// Draws it, where there is one.
@@ -69,7 +70,7 @@ pub(super) fn window(
     frame.render_widget(Paragraph::new(lines), inside);
     if last > 0 {
         let below = last.saturating_sub(top.min(last)) as u64;
-        let text = format!(" ↑↓ {} ", count(below, "more line"));
+        let text = format!(" ↑↓ {} ", counted(below, "more line"));
         let below =
             Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }.inner(Margin::new(2, 0));
         frame.render_widget(Paragraph::new(Span::styled(text, theme.dim)), below);
@@ -199,7 +200,7 @@ fn whole<'a>(theme: &Theme, whole: &Whole, width: usize) -> Vec<Line<'a>> {
     let mut lines: Vec<_> = wrap(text, width).into_iter().map(Line::raw).collect();
     let more = whole.text.len() - text.len();
     if more > 0 {
-        let text = format!("and {}; v copies all", count(more as u64, "more byte"));
+        let text = format!("and {}; v copies all", counted(more as u64, "more byte"));
         lines.push(Line::styled(text, theme.dim));
     }
     lines
@@ -210,7 +211,7 @@ const SAVE: &str = "save them as pcapng";
 fn question<'a>(app: &App, answers: &[(&str, &'static str)], screen: Rect) -> Vec<Line<'a>> {
     let width = window_width(screen);
     let more = if app.saved() > 0 { "last " } else { "" };
-    let packets = count(app.load.packets.saturating_sub(app.saved()), "packet");
+    let packets = counted(app.load.packets.saturating_sub(app.saved()), "packet");
     let text = format!("The {more}{packets} captured on {} are saved nowhere.", app.name);
     let mut lines: Vec<Line<'_>> = fold(&text, width).into_iter().map(Line::raw).collect();
     lines.push(Line::raw(""));

@@ -15,6 +15,7 @@
 //!  F1 Help  q Quit  Enter Start  Space Mark  Tab Ports  / Filter
 //! ```
 
+use crate::sink::text::grouped;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Margin, Position, Rect};
 use ratatui::text::{Line, Span};
@@ -26,7 +27,7 @@ use crate::note::Severity;
 use crate::sink::escape;
 use crate::tui::keys::Place;
 use crate::tui::pick::{Pane, Picker};
-use crate::tui::text::{clean, cut, fit, fold, right, size, thousands};
+use crate::tui::text::{clean, cut, fit, fold, right, size};
 use crate::tui::theme::sign;
 
 /// Draws everything.
@@ -145,7 +146,7 @@ fn row<'a>(picker: &Picker, interface: &InterfaceInfo, name: usize) -> Line<'a> 
     let marked = picker.marks.contains(&interface.name);
     let hindered = interface.problem.as_ref().map(|_| Severity::Error);
     let rate = picker.rates.get(&interface.name);
-    let packets = rate.map(|rate| thousands(rate.packets)).unwrap_or_default();
+    let packets = rate.map(|rate| grouped(rate.packets)).unwrap_or_default();
     let bytes = rate.map(|rate| size(rate.bytes)).unwrap_or_default();
     let addresses: Vec<String> = interface.addresses.iter().map(|(ip, _)| ip.to_string()).collect();
     let state = match (interface.up, interface.loopback, interface.running) {

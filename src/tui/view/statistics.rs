@@ -15,6 +15,7 @@
     reason = "dots of a chart, and labels beside it"
 )]
 
+use crate::sink::text::{counted, grouped};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 use ratatui::symbols::Marker;
@@ -26,7 +27,7 @@ use crate::event::MessageKind;
 use crate::store::{Conn, Rtt, Traffic};
 use crate::tui::app::App;
 use crate::tui::stats::Bin;
-use crate::tui::text::{count, cut, fit, right, size, span, thousands};
+use crate::tui::text::{cut, fit, right, size, span};
 use crate::units::Direction;
 
 /// Draws them; gives the last line with which the numbers beside the charts can begin.
@@ -51,7 +52,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
         Layout::vertical([Constraint::Length(7), Constraint::Max(wanted), Constraint::Min(10)])
             .areas(side);
     self::kinds(frame, kinds, app);
-    grouped(frame, sizes, app, &classes);
+    bar_groups(frame, sizes, app, &classes);
     numbers(frame, rest, app)
 }
 
@@ -93,7 +94,7 @@ fn chart(frame: &mut Frame<'_>, area: Rect, app: &App, what: &str, of: fn(&Bin) 
             .style(theme.dir(dir))
             .data(points)
     });
-    let rate = |y: f64| if what == "Bytes" { size(y as u64) } else { thousands(y as u64) };
+    let rate = |y: f64| if what == "Bytes" { size(y as u64) } else { grouped(y as u64) };
     let ns = |x: f64| span((x * 1e9) as i64);
     let chart = Chart::new(datasets.collect())
         .block(block(theme, format!("{what} a second"), false))
@@ -141,7 +142,7 @@ fn sizes(app: &App) -> Vec<(String, u64, u64)> {
     all.get(first..=last).unwrap_or(&[]).to_vec()
 }
 
-fn grouped(frame: &mut Frame<'_>, area: Rect, app: &App, rows: &[(String, u64, u64)]) {
+fn bar_groups(frame: &mut Frame<'_>, area: Rect, app: &App, rows: &[(String, u64, u64)]) {
     // Where they do not fit, two classes become one.
     let room = usize::from(area.height.saturating_sub(2)).max(1);
     let group = rows.len().div_ceil(room).max(1);
@@ -162,7 +163,7 @@ fn bars(frame: &mut Frame<'_>, area: Rect, app: &App, title: &str, rows: &[(Stri
     frame.render_widget(block(theme, title.into(), false), area);
     let inside = area.inner(Margin::new(1, 1));
     let width = usize::from(inside.width);
-    let digits = rows.iter().map(|(_, a, b)| thousands(*a.max(b)).len()).max().unwrap_or(1) + 1;
+    let digits = rows.iter().map(|(_, a, b)| grouped(*a.max(b)).len()).max().unwrap_or(1) + 1;
     let bar = width.saturating_sub(9 + 2 * (digits + 1)) / 2;
     let high = rows.iter().map(|(_, a, b)| *a.max(b)).max().unwrap_or(0).max(1);
     let lines: Vec<Line<'_>> = rows
@@ -174,7 +175,7 @@ fn bars(frame: &mut Frame<'_>, area: Rect, app: &App, title: &str, rows: &[(Stri
                 let style = theme.dir(dir);
                 spans.push(Span::styled(fit(&blocks(n, high, bar), bar), style));
                 spans.push(Span::styled(
-                    right(&thousands(n), digits),
+                    right(&grouped(n), digits),
                     if n == 0 { theme.dim } else { style },
                 ));
                 spans.push(Span::raw(" "));
@@ -199,16 +200,16 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
     let theme = &app.theme;
     let marked = &app.conns.marks;
     let whose = if marked.is_empty() {
-        count(app.snapshot.conns.len() as u64, "connection")
+        counted(app.snapshot.conns.len() as u64, "connection")
     } else {
-        count(marked.len() as u64, "marked connection")
+        counted(marked.len() as u64, "marked connection")
     };
     frame.render_widget(block(theme, whose, true), area);
     let inside = area.inner(Margin::new(1, 1));
-    let counted =
+    let included =
         |at: usize| marked.is_empty() || u32::try_from(at).is_ok_and(|at| marked.contains(&at));
     let conns = app.snapshot.conns.iter().enumerate();
-    let conns: Vec<&Conn> = conns.filter(|(at, _)| counted(*at)).map(|(_, conn)| conn).collect();
+    let conns: Vec<&Conn> = conns.filter(|(at, _)| included(*at)).map(|(_, conn)| conn).collect();
     let mut lines = Vec::new();
     for dir in Direction::BOTH {
         let sum = |of: fn(&Traffic) -> u64| conns.iter().map(|c| of(&c.traffic[dir])).sum::<u64>();
@@ -219,7 +220,7 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
         let text = format!(
             " {} {}, {}{}",
             if dir == Direction::ToServer { "→" } else { "←" },
-            count(messages, "message"),
+            counted(messages, "message"),
             size(sum(|t| t.bytes)),
             saved.unwrap_or_default()
         );
@@ -232,7 +233,7 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
     let text = match rtt.mean() {
         Some(mean) => format!(
             " pings answered: {}, mean {}, {} to {}",
-            thousands(rtt.count),
+            grouped(rtt.count),
             span(mean),
             span(rtt.min),
             span(rtt.max)
@@ -246,8 +247,11 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
         [a + info, b + warning, c + error]
     });
     let [info, warning, error] = notes;
-    let text =
-        format!(" notes: {}, {}, {info} info", count(error, "error"), count(warning, "warning"));
+    let text = format!(
+        " notes: {}, {}, {info} info",
+        counted(error, "error"),
+        counted(warning, "warning")
+    );
     lines.push(Line::raw(cut(&text, usize::from(inside.width))));
     lines.push(Line::raw(""));
     lines.push(Line::styled(" Top talkers", theme.header));
@@ -257,7 +261,7 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
     let shown: Vec<_> = lines.into_iter().skip(top).collect();
     frame.render_widget(Paragraph::new(shown), inside);
     if last > 0 {
-        let text = format!(" ↑↓ {} ", count((last - top) as u64, "more line"));
+        let text = format!(" ↑↓ {} ", counted((last - top) as u64, "more line"));
         let border = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
         let place = border.inner(Margin::new(2, 0));
         frame.render_widget(Paragraph::new(Span::styled(text, theme.dim)), place);
