@@ -1,5 +1,8 @@
 //! Streams out of segments: what RFC 9293 lets happen, and the laws.
 
+mod ends;
+mod late;
+
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
