@@ -83,9 +83,11 @@ struct Astray {
     held: VecDeque<Held>,
     held_bytes: usize,
     fin: Option<Fin>,
-    /// Since when something waits.
+    /// Since when something waits behind what is missing at `waits_at`.
     waits_since: Option<Timestamp>,
-    /// Segments of the connection since `acked` went beyond `next`.
+    /// What `next` was then: each hole is given its own time.
+    waits_at: u64,
+    /// Segments of the connection since `acked` went beyond `next`, or `next` came to stand here.
     grace: u32,
     /// What `acked` was some segments ago, and a few segments ago: what has just been acknowledged may
     /// be in the capture's next packet.
@@ -433,6 +435,15 @@ impl Half {
 
     /// Called once for each segment of the connection, whichever side sent it, while something waits.
     pub(super) fn tick(&mut self, now: Origin) {
+        let next = self.next;
+        if let Some(astray) = &mut self.astray
+            && astray.waits_at != next
+        {
+            // A direction that is captured later than the other one all the time has holes all the time.
+            astray.waits_at = next;
+            astray.waits_since = None;
+            astray.grace = 0;
+        }
         if self.acked > self.next {
             let acked = self.acked;
             let astray = self.astray();

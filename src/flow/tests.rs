@@ -2,6 +2,7 @@
 
 mod ends;
 mod late;
+mod skew;
 
 use std::ops::ControlFlow;
 
