@@ -269,6 +269,10 @@ impl Half {
             self.begin(piece.seq, Start::Presumed);
         }
         let ahead = self.distance(piece.seq);
+        if self.begins_earlier(&piece, ahead, peer) {
+            self.acked = self.acked.saturating_add(u64::from(ahead.unsigned_abs()));
+            self.begin(piece.seq, Start::Presumed);
+        }
         if ahead.abs() > FAR && !self.adopt_stray(&piece, give)? {
             return ControlFlow::Continue(());
         }
@@ -288,6 +292,18 @@ impl Half {
         } else {
             ControlFlow::Continue(())
         }
+    }
+
+    /// Is this what the other side's acknowledgement, of which alone the beginning is known, was for? It was
+    /// captured behind that. (Where the other side has said more, that would come before what it answers.)
+    fn begins_earlier(&self, piece: &Piece<'_>, ahead: i32, peer: &Self) -> bool {
+        let keep_alive = ahead == -1 && piece.bytes.len() <= 1;
+        self.start == Start::Presumed
+            && !self.seen
+            && (-FAR..0).contains(&ahead)
+            && !keep_alive
+            && self.is_silent()
+            && peer.is_silent()
     }
 
     /// The usual segment: what is next, and all there is to say of it is its bytes, which are to be

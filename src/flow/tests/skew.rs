@@ -27,3 +27,27 @@ fn what_is_lost_of_a_late_direction_is_a_gap_soon() {
     }
     assert_eq!(net.out.a.bytes.get(10..21), Some(&[&[None; 10], &whole(b"0")[..]].concat()[..]));
 }
+
+#[test]
+fn capture_may_begin_with_the_acknowledgement_of_what_comes_next() {
+    let mut net = Net::new();
+    net.send(false, ACK, 7, 104, b"");
+    net.send(true, ACK, 100, 7, b"ask ");
+    net.send(true, ACK, 104, 7, b"it");
+    net.send(false, ACK, 7, 106, b"answer");
+    let out = net.end();
+    assert_eq!((out.b.bytes, out.a.bytes), (whole(b"ask it"), whole(b"answer")), "{:#?}", out.log);
+    // With the SYN behind both.
+    let mut net = Net::new();
+    net.send(false, ACK, 7, 104, b"");
+    net.send(true, ACK, 100, 7, b"ask ");
+    net.send(true, SYN, 99, 0, b"");
+    net.send(true, ACK, 104, 7, b"it");
+    assert_eq!(net.end().b.bytes, whole(b"ask it"));
+    // A keep-alive is not what comes next.
+    let mut net = Net::new();
+    net.send(false, ACK, 7, 100, b"");
+    net.send(true, ACK, 99, 7, b"\0");
+    net.send(true, ACK, 100, 7, b"ask");
+    assert_eq!(net.end().b.bytes, whole(b"ask"));
+}
