@@ -150,7 +150,8 @@ impl<T: Default> Flow<T> {
             Side::A => (a, b),
             Side::B => (b, a),
         };
-        if flags.has(TcpFlags::RST) && !half.plausible(segment.seq) {
+        if flags.has(TcpFlags::RST) && !half.plausible(segment.seq) || half.predates(segment, peer)
+        {
             return ControlFlow::Continue(Kept::Same);
         }
         let mut interest = Interest::Keep;

@@ -11,12 +11,17 @@
 //! A hole becomes a gap when the receiver has acknowledged past it (and a few more segments did not
 //! fill it), when too much is held behind it, when it has stood too long, or at the end.
 
+mod parts;
+
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
+use self::parts::{Fin, Held, differing};
+pub(super) use self::parts::{Piece, Turn};
 use super::StreamEvent;
 use super::recent::Recent;
 use crate::limits::Limits;
+use crate::packet::{Segment, TcpFlags};
 use crate::units::{Origin, PacketNo, SeqNo, Timestamp};
 
 /// Where stream events go: `true` as long as they are wanted.
@@ -25,42 +30,26 @@ pub(super) type Give<'a> = &'a mut dyn FnMut(StreamEvent<'_>) -> ControlFlow<()>
 /// Beyond the largest window that TCP can scale to in practice: such a segment is not of this stream.
 const FAR: i32 = 64 << 20;
 
+/// As long as no more than this came, what lies behind the beginning is told from what lies far ahead.
+const YOUNG: u64 = 1 << 30;
+
 /// Segments in a row that agree with each other, but not with the stream, until they are the stream.
 const STRAYS: u8 = 3;
 
 /// Segments after which an acknowledgement is no news any more: once or twice as many may go by.
 const SETTLING: u32 = 4;
 
-/// A segment that came before its turn.
-#[derive(Debug)]
-struct Held {
-    /// Stream offset.
-    at: u64,
-    origin: Origin,
-    bytes: Box<[u8]>,
-    /// Bytes behind these that the snapshot length cut off.
-    cut: u64,
-    /// As in [`Piece`].
-    heard: u64,
-}
-
-/// Where a direction ends.
-#[derive(Debug, Clone, Copy)]
-struct Fin {
-    at: u64,
-    origin: Origin,
-    /// As in [`Piece`].
-    heard: u64,
-}
-
-impl Held {
-    fn len(&self) -> u64 {
-        self.bytes.len() as u64 + self.cut
-    }
-
-    fn end(&self) -> u64 {
-        self.at.saturating_add(self.len())
-    }
+/// How it is known where a direction begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Start {
+    /// It is not: nothing came.
+    #[default]
+    Unknown,
+    /// From the first segment that was captured, or from the other side's acknowledgement: more may have
+    /// come before.
+    Presumed,
+    /// From its SYN.
+    Syn,
 }
 
 /// One direction. In the order in which it stands here: what each segment asks for comes first and
@@ -72,10 +61,9 @@ pub(super) struct Half {
     next: u64,
     /// The other side has acknowledged up to here; beyond `next` it proves a hole.
     acked: u64,
-    /// Sequence number of `next`; meaningless until `started`.
+    /// Sequence number of `next`; meaningless until the start is known.
     next_seq: SeqNo,
-    /// `next_seq` is known, from a SYN, a segment, or the other side's acknowledgement.
-    started: bool,
+    start: Start,
     /// FIN was delivered, or RST: nothing follows.
     ended: bool,
     /// A segment with data, SYN or FIN came from this side (not only an acknowledgement of it).
@@ -95,9 +83,11 @@ struct Astray {
     held: VecDeque<Held>,
     held_bytes: usize,
     fin: Option<Fin>,
-    /// Since when something waits.
+    /// Since when something waits behind what is missing at `waits_at`.
     waits_since: Option<Timestamp>,
-    /// Segments of the connection since `acked` went beyond `next`.
+    /// What `next` was then: each hole is given its own time.
+    waits_at: u64,
+    /// Segments of the connection since `acked` went beyond `next`, or `next` came to stand here.
     grace: u32,
     /// What `acked` was some segments ago, and a few segments ago: what has just been acknowledged may
     /// be in the capture's next packet.
@@ -129,19 +119,6 @@ impl Begun {
     }
 }
 
-/// A segment's part in one direction.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a> {
-    pub(super) origin: Origin,
-    pub(super) seq: SeqNo,
-    pub(super) bytes: &'a [u8],
-    pub(super) cut: u32,
-    pub(super) fin: bool,
-    /// Up to where its sender had the other direction when it sent this: what comes of that there
-    /// comes before it.
-    pub(super) heard: u64,
-}
-
 impl Half {
     /// A direction of which nothing came yet; `compares`: what is handed on is remembered, to tell
     /// [`StreamEvent::Conflict`].
@@ -151,22 +128,60 @@ impl Half {
 
     /// The stream begins right after this SYN.
     pub(super) fn syn(&mut self, seq: SeqNo) {
-        if !self.started {
-            self.start(seq.plus(1));
+        let first = seq.plus(1);
+        if self.started() && self.first_byte() == first {
+            self.start = Start::Syn;
+        } else if self.start != Start::Syn && self.is_silent() {
+            // An acknowledgement that came before it was not of this connection.
+            self.begin(first, Start::Syn);
+            self.acked = self.next;
         }
         self.seen = true;
     }
 
-    fn start(&mut self, at: SeqNo) {
+    fn begin(&mut self, at: SeqNo, start: Start) {
         self.next_seq = at;
-        self.started = true;
+        self.start = start;
+    }
+
+    #[inline]
+    fn started(&self) -> bool {
+        self.start != Start::Unknown
+    }
+
+    /// Sequence number of its first byte, where it has begun.
+    #[inline]
+    fn first_byte(&self) -> SeqNo {
+        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
+        SeqNo(self.next_seq.0.wrapping_sub(self.next as u32))
+    }
+
+    /// How far a sequence number of this direction lies before its first byte; never, unless its SYN says
+    /// where that is.
+    #[inline]
+    fn before(&self, seq: SeqNo) -> u32 {
+        if self.start != Start::Syn || self.next > YOUNG {
+            return 0;
+        }
+        seq.ahead_of(self.first_byte()).min(0).unsigned_abs()
+    }
+
+    /// Is a segment from here, to `peer`, a late one (or a late copy of one) of an older connection between
+    /// the same addresses and ports?
+    #[inline]
+    pub(super) fn predates(&self, segment: &Segment<'_>, peer: &Self) -> bool {
+        let has = |flag| segment.flags.has(flag);
+        // RFC 9293 section 3.8.4: a keep-alive may bear the number of the SYN. Section 3.10.7: a RST is judged
+        // by what it acknowledges only where its own number can not be judged.
+        !has(TcpFlags::SYN) && self.before(segment.seq) > 1
+            || has(TcpFlags::ACK)
+                && peer.before(segment.ack) > 0
+                && !(has(TcpFlags::RST) && self.start == Start::Syn)
     }
 
     /// How the stream began, as far as is known.
     pub(super) fn begun(&self) -> Begun {
-        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
-        let first = SeqNo(self.next_seq.0.wrapping_sub(self.next as u32));
-        Begun { first: self.started.then_some(first), seen: self.seen }
+        Begun { first: self.started().then(|| self.first_byte()), seen: self.seen }
     }
 
     /// Is this SYN the one that began the stream (a repeated one), as far as is known.
@@ -176,7 +191,7 @@ impl Half {
 
     /// Could a segment with this sequence number be of this stream.
     pub(super) fn plausible(&self, seq: SeqNo) -> bool {
-        !self.started || self.distance(seq).abs() <= FAR
+        !self.started() || self.distance(seq).abs() <= FAR
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -250,10 +265,14 @@ impl Half {
         if self.ended {
             return ControlFlow::Continue(());
         }
-        if !self.started {
-            self.start(piece.seq);
+        if !self.started() {
+            self.begin(piece.seq, Start::Presumed);
         }
         let ahead = self.distance(piece.seq);
+        if self.begins_earlier(&piece, ahead, peer) {
+            self.acked = self.acked.saturating_add(u64::from(ahead.unsigned_abs()));
+            self.begin(piece.seq, Start::Presumed);
+        }
         if ahead.abs() > FAR && !self.adopt_stray(&piece, give)? {
             return ControlFlow::Continue(());
         }
@@ -275,11 +294,23 @@ impl Half {
         }
     }
 
+    /// Is this what the other side's acknowledgement, of which alone the beginning is known, was for? It was
+    /// captured behind that. (Where the other side has said more, that would come before what it answers.)
+    fn begins_earlier(&self, piece: &Piece<'_>, ahead: i32, peer: &Self) -> bool {
+        let keep_alive = ahead == -1 && piece.bytes.len() <= 1;
+        self.start == Start::Presumed
+            && !self.seen
+            && (-FAR..0).contains(&ahead)
+            && !keep_alive
+            && self.is_silent()
+            && peer.is_silent()
+    }
+
     /// The usual segment: what is next, and all there is to say of it is its bytes, which are to be
     /// handed on. False for any other; that has changed nothing.
     #[inline]
     pub(super) fn passes(&mut self, piece: &Piece<'_>, peer: &Self) -> bool {
-        let usual = self.started
+        let usual = self.started()
             && piece.seq == self.next_seq
             && !self.ended
             && !piece.fin
@@ -361,12 +392,14 @@ impl Half {
         self.acked > self.next && self.hole().is_some()
     }
 
-    /// The packet that brought what stands at `next`: bytes, or FIN; and what its sender had heard.
-    pub(super) fn turn(&self) -> Option<(PacketNo, u64)> {
+    /// What stands at `next`: bytes, or FIN.
+    pub(super) fn turn(&self) -> Option<Turn> {
         match (self.first(), self.fin()) {
-            (Some(held), _) if held.at <= self.next => Some((held.origin.packet, held.heard)),
-            (None, Some(fin)) if fin.at <= self.next && !self.ended => {
-                Some((fin.origin.packet, fin.heard))
+            (Some(&Held { at, origin, heard, .. }), _) if at <= self.next => {
+                Some(Turn { packet: origin.packet, heard, fin: false })
+            }
+            (None, Some(Fin { at, origin, heard })) if at <= self.next && !self.ended => {
+                Some(Turn { packet: origin.packet, heard, fin: true })
             }
             _ => None,
         }
@@ -387,9 +420,9 @@ impl Half {
     /// The other side has everything up to `ack`; gives where in this direction that is.
     #[inline]
     pub(super) fn acknowledged(&mut self, ack: SeqNo) -> u64 {
-        if !self.started {
+        if !self.started() {
             // Nothing of this side was captured yet: what it sends next starts here.
-            self.start(ack);
+            self.begin(ack, Start::Presumed);
             return self.next;
         }
         let ahead = self.distance(ack);
@@ -418,6 +451,15 @@ impl Half {
 
     /// Called once for each segment of the connection, whichever side sent it, while something waits.
     pub(super) fn tick(&mut self, now: Origin) {
+        let next = self.next;
+        if let Some(astray) = &mut self.astray
+            && astray.waits_at != next
+        {
+            // A direction that is captured later than the other one all the time has holes all the time.
+            astray.waits_at = next;
+            astray.waits_since = None;
+            astray.grace = 0;
+        }
         if self.acked > self.next {
             let acked = self.acked;
             let astray = self.astray();
@@ -643,23 +685,6 @@ impl Half {
             len => give(StreamEvent::Conflict { origin, len }),
         }
     }
-}
-
-/// Bytes of the common stretch of two placed slices if they differ there; 0 when they agree.
-fn differing(a_at: u64, a: &[u8], b_at: u64, b: &[u8]) -> u64 {
-    let start = a_at.max(b_at);
-    let stop = (a_at + a.len() as u64).min(b_at + b.len() as u64);
-    if start >= stop || part(a_at, a, start, stop) == part(b_at, b, start, stop) {
-        return 0;
-    }
-    stop - start
-}
-
-/// The bytes from `start` to `stop` of a slice that lies at `at`.
-fn part(at: u64, bytes: &[u8], start: u64, stop: u64) -> Option<&[u8]> {
-    let from = usize::try_from(start.checked_sub(at)?).ok()?;
-    let to = usize::try_from(stop.checked_sub(at)?).ok()?;
-    bytes.get(from..to)
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Streams out of segments: what RFC 9293 lets happen, and the laws.
 
+mod ends;
+mod late;
+mod skew;
+
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
@@ -520,9 +524,9 @@ fn connection_whose_end_alone_was_captured_gives_way_to_the_next() {
 #[test]
 fn a_segment_that_begins_before_the_capture_does_invents_no_gap() {
     let mut net = Net::new();
-    // One side acknowledges up to 100: there the stream of the other, seen second, begins. Then that
-    // one repeats from 90 on.
-    net.send(false, ACK, 7, 100, b"");
+    // One side says something, and acknowledges up to 100: there the stream of the other, seen second,
+    // begins. Then that one repeats from 90 on.
+    net.send(false, ACK, 6, 100, b"x");
     net.send(true, ACK | FIN, 90, 7, b"0123456789abcde");
     let out = net.end();
     assert_eq!(out.b.bytes, whole(b"abcde"));

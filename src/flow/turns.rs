@@ -11,7 +11,7 @@
 
 use std::ops::ControlFlow;
 
-use super::half::Half;
+use super::half::{Half, Turn};
 use super::{Side, StreamEvent};
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNo};
@@ -44,7 +44,7 @@ impl Turns<'_> {
         self.half.tick(now);
         self.peer.tick(now);
         loop {
-            self.hand_on(give)?;
+            self.hand_on(Some(now.packet), give)?;
             let mut moved = false;
             for which in [Which::Half, Which::Peer] {
                 let (half, side) = self.get(which);
@@ -64,12 +64,12 @@ impl Turns<'_> {
 
     /// Hands on all that is held, as if no hole were ever to be filled.
     pub(super) fn shed(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
-        self.hand_on(give)?;
+        self.hand_on(None, give)?;
         while self.half.first_held().or(self.peer.first_held()).is_some() {
             if !self.give_up_first(now, Half::hole, give)? {
                 break;
             }
-            self.hand_on(give)?;
+            self.hand_on(None, give)?;
         }
         ControlFlow::Continue(())
     }
@@ -77,7 +77,7 @@ impl Turns<'_> {
     /// The connection is over: every hole is a gap.
     pub(super) fn flush(&mut self, now: Origin, give: Give<'_>) -> ControlFlow<()> {
         loop {
-            self.hand_on(give)?;
+            self.hand_on(None, give)?;
             if !self.give_up_first(now, Half::hole, give)?
                 && !self.give_up_first(now, Half::hole_before_fin, give)?
             {
@@ -107,9 +107,10 @@ impl Turns<'_> {
         ControlFlow::Continue(true)
     }
 
-    /// Both directions take turns, packet by packet, as far as they may.
-    fn hand_on(&mut self, give: Give<'_>) -> ControlFlow<()> {
-        while let Some(which) = self.next() {
+    /// Both directions take turns, packet by packet, as far as they may. `latest`: the last packet of the
+    /// connection so far; `None` when no other is waited for.
+    fn hand_on(&mut self, latest: Option<PacketNo>, give: Give<'_>) -> ControlFlow<()> {
+        while let Some(which) = self.next(latest) {
             let (half, side) = self.get(which);
             half.hand_on(&mut |event| give(side, event))?;
         }
@@ -117,20 +118,32 @@ impl Turns<'_> {
     }
 
     /// Whose turn it is.
-    fn next(&self) -> Option<Which> {
+    fn next(&self, latest: Option<PacketNo>) -> Option<Which> {
         let (mine, theirs) = (self.half.turn(), self.peer.turn());
-        let mine_may = mine.is_some_and(|(_, heard)| self.peer.covers(heard));
-        let theirs_may = theirs.is_some_and(|(_, heard)| self.half.covers(heard));
-        let (mine, theirs) = (mine.map(|(no, _)| no), theirs.map(|(no, _)| no));
+        let may = |turn: Option<Turn>, other: &Half| {
+            // A FIN that acknowledges the other side's is behind it, and that may be in the next packet.
+            turn.filter(|turn| other.covers(turn.heard)).is_some_and(|turn| {
+                !turn.fin || turn.answers_all(other) || latest != Some(turn.packet)
+            })
+        };
+        let (mine_may, theirs_may) = (may(mine, self.peer), may(theirs, self.half));
+        let by_packet = || {
+            let (mine, theirs) = mine.zip(theirs)?;
+            Some(if theirs.packet < mine.packet { Which::Peer } else { Which::Half })
+        };
         match (mine_may, theirs_may) {
             (true, false) => Some(Which::Half),
             (false, true) => Some(Which::Peer),
-            (true, true) => Some(if theirs < mine { Which::Peer } else { Which::Half }),
-            // Each says that it heard the other first: that is no TCP, but it must not stop here.
-            (false, false) => {
-                let (mine, theirs) = mine.zip(theirs)?;
-                Some(if theirs < mine { Which::Peer } else { Which::Half })
+            (true, true) => {
+                let all = |turn: Option<Turn>, other| turn.is_some_and(|t| t.answers_all(other));
+                match (all(mine, self.peer), all(theirs, self.half)) {
+                    (true, false) => Some(Which::Half),
+                    (false, true) => Some(Which::Peer),
+                    _ => by_packet(),
+                }
             }
+            // Each says that it heard the other first: that is no TCP, but it must not stop here.
+            (false, false) => by_packet(),
         }
     }
 

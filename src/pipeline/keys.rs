@@ -2,10 +2,12 @@
 //!
 //! A proxy that passes the handshake on uses its client's key on its server leg, and rightly so. Its
 //! exchange lies inside the client's: asked after the client asked, answered before the client was
-//! answered. A key whose other use lies elsewhere is a used-up key (RFC 6455 section 4.1: "the nonce
-//! MUST be selected randomly for each connection").
+//! answered. Captures that were taken in several places, or by several queues, may have that a little out of
+//! order. A key whose other use lies elsewhere is a used-up key (RFC 6455 section 4.1: "the nonce MUST be
+//! selected randomly for each connection").
 
 use std::hash::BuildHasher;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use foldhash::fast::RandomState;
@@ -28,11 +30,19 @@ struct Use {
     flow: FlowId,
     from: PacketNo,
     to: PacketNo,
+    server: SocketAddr,
 }
 
 impl Use {
     fn holds(&self, other: &Self) -> bool {
         self.from <= other.from && other.to <= self.to
+    }
+
+    /// Can they be legs of the same connection: one within the other, or at the same time to different
+    /// servers, whatever the order in which their packets were captured.
+    fn may_be_leg_of(&self, other: &Self) -> bool {
+        let meet = self.from <= other.to && other.from <= self.to;
+        self.holds(other) || other.holds(self) || meet && self.server != other.server
     }
 }
 
@@ -86,7 +96,7 @@ impl<S> KeyWatch<S> {
             let reused = uses
                 .iter()
                 .rev()
-                .find(|other| other.flow != this.flow && !this.holds(other) && !other.holds(&this));
+                .find(|other| other.flow != this.flow && !this.may_be_leg_of(other));
             let reused = reused.copied();
             if uses.len() >= USES {
                 uses.remove(0);
@@ -131,7 +141,8 @@ impl<S> KeyWatch<S> {
             return None;
         }
         let to = handshake.response.as_ref().map_or(cx.origin.packet, |r| r.origin.packet);
-        let this = Use { flow: cx.conn.key.flow, from: request.begin.packet, to };
+        let server = cx.conn.server;
+        let this = Use { flow: cx.conn.key.flow, from: request.begin.packet, to, server };
         let earlier = self.register(key, this)?;
         Some(Note::new(
             NoteCode::KeyReused,
@@ -191,8 +202,12 @@ mod tests {
     use super::*;
 
     fn used(flow: u64) -> Use {
-        let packet = PacketNo(flow);
-        Use { flow: FlowId(packet), from: packet, to: packet }
+        between(flow, flow, flow, 8088)
+    }
+
+    fn between(flow: u64, from: u64, to: u64, port: u16) -> Use {
+        let server = SocketAddr::from(([127, 0, 0, 1], port));
+        Use { flow: FlowId(PacketNo(flow)), from: PacketNo(from), to: PacketNo(to), server }
     }
 
     #[test]
@@ -215,11 +230,16 @@ mod tests {
     #[test]
     fn leg_inside_of_another_is_no_reuse() {
         let mut watch = KeyWatch::new((), 3);
-        let outer = Use { flow: FlowId(PacketNo(1)), from: PacketNo(1), to: PacketNo(9) };
-        let inner = Use { flow: FlowId(PacketNo(2)), from: PacketNo(2), to: PacketNo(8) };
-        assert!(watch.register(b"k", inner).is_none());
-        assert!(watch.register(b"k", outer).is_none());
-        let later = Use { flow: FlowId(PacketNo(10)), from: PacketNo(10), to: PacketNo(12) };
-        assert!(watch.register(b"k", later).is_some());
+        assert!(watch.register(b"k", between(2, 2, 8, 8088)).is_none());
+        assert!(watch.register(b"k", between(1, 1, 9, 80)).is_none());
+        assert!(watch.register(b"k", between(10, 10, 12, 443)).is_some());
+    }
+
+    #[test]
+    fn leg_that_was_captured_a_little_out_of_order_is_no_reuse() {
+        let mut watch = KeyWatch::new((), 3);
+        assert!(watch.register(b"k", between(1, 2, 9, 80)).is_none());
+        assert!(watch.register(b"k", between(2, 1, 8, 8088)).is_none());
+        assert!(watch.register(b"k", between(3, 3, 10, 80)).is_some(), "the same server");
     }
 }

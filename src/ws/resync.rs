@@ -212,7 +212,9 @@ impl Finder {
         }
         let index = self.ends.partition_point(|end| *end < start);
         let before = index.checked_sub(1).and_then(|i| self.ends.get(i)).copied().unwrap_or(0);
-        if start - before < self.largest { FLUSHED } else { 0 }
+        // A sender whose segments can be shorter than any frame cuts frames wherever it likes.
+        let smallest = if self.shape.masked { 6 } else { 2 };
+        if (smallest..self.largest).contains(&(start - before)) { FLUSHED } else { 0 }
     }
 
     /// Follows the chain that starts here as far as the bytes go.
@@ -557,6 +559,18 @@ mod tests {
             let data = noise(20_000 + 37 * usize::try_from(seed).unwrap(), seed);
             let segments: Vec<&[u8]> = data.chunks(1448).collect();
             for shape in [SERVER, CLIENT, Shape { rsv1: true, ..SERVER }] {
+                assert_eq!(search(shape, &segments), Search::NeedMore, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn noise_in_segments_shorter_than_a_frame_is_not_frames() {
+        for seed in 0..8 {
+            let data = noise(3_000, seed);
+            let (first, rest) = data.split_at(100);
+            let segments: Vec<&[u8]> = std::iter::once(first).chain(rest.chunks(1)).collect();
+            for shape in [SERVER, CLIENT] {
                 assert_eq!(search(shape, &segments), Search::NeedMore, "seed {seed}");
             }
         }
