@@ -42,7 +42,8 @@ pub enum StreamEvent<'a> {
     },
     /// Bytes that the capture lacks.
     Gap {
-        /// The packet at which that became certain.
+        /// The packet that they are missing before; the one that made it certain, where nothing came behind
+        /// them.
         origin: Origin,
         /// How many; never 0.
         len: u64,

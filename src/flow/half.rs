@@ -504,10 +504,15 @@ impl Half {
         ControlFlow::Continue(true)
     }
 
-    /// These bytes at `next` will not come.
+    /// These bytes at `next` will not come. The gap is of the packet that showed it, the one behind it:
+    /// events stand in the order of their packets.
     pub(super) fn give_up(&mut self, now: Origin, len: u64, give: Give<'_>) -> ControlFlow<()> {
         self.waits_no_more();
-        self.gap(now, len, false, give)
+        let end = self.next.saturating_add(len);
+        let held = self.first().map(|held| (held.at, held.origin));
+        let behind = held.or(self.fin().map(|fin| (fin.at, fin.origin)));
+        let shown_by = behind.filter(|&(at, _)| at == end).map_or(now, |(_, origin)| origin);
+        self.gap(shown_by, len, false, give)
     }
 
     fn waits_no_more(&mut self) {

@@ -1,6 +1,7 @@
 //! Streams out of segments: what RFC 9293 lets happen, and the laws.
 
 mod ends;
+mod gaps;
 mod late;
 mod skew;
 
@@ -234,36 +235,6 @@ fn syn_may_bring_data() {
 }
 
 #[test]
-fn hole_is_a_gap_once_the_receiver_acknowledged_past_it() {
-    let mut net = Net::new();
-    net.open(0, 0);
-    net.send(true, ACK, 0, 0, b"ab");
-    net.send(true, ACK, 6, 0, b"gh");
-    for _ in 0..8 {
-        net.send(true, ACK, 8, 0, b"");
-    }
-    assert_eq!(net.out.a.bytes, whole(b"ab"), "nobody has said that the hole was received");
-    net.send(false, ACK, 0, 8, b"");
-    net.send(false, ACK, 0, 8, b"x");
-    net.send(true, ACK, 8, 1, b"");
-    net.send(true, ACK, 8, 1, b"");
-    let mut want = whole(b"ab");
-    want.extend([None; 4]);
-    want.extend(whole(b"gh"));
-    assert_eq!(net.out.a.bytes, want);
-}
-
-#[test]
-fn acknowledged_hole_can_still_be_filled_by_the_next_packets() {
-    let mut net = Net::new();
-    net.open(0, 0);
-    // The acknowledgement was captured before the data: two capture queues.
-    net.send(false, ACK, 0, 4, b"");
-    net.send(true, ACK, 0, 0, b"abcd");
-    assert_eq!(net.end().a.bytes, whole(b"abcd"));
-}
-
-#[test]
 fn what_was_acknowledged_just_now_is_not_given_up_with_an_older_hole() {
     let mut net = Net::new();
     net.open(0, 0);
@@ -346,32 +317,6 @@ fn segments_that_each_heard_the_other_come_out_all_the_same() {
 }
 
 #[test]
-fn answer_comes_after_the_gap_where_its_request_was() {
-    let mut net = Net::new();
-    net.open(0, 0);
-    net.send(false, ACK, 0, 4, b"answer");
-    net.send(true, ACK, 4, 6, b"more");
-    net.send(false, ACK, 6, 8, b"!");
-    net.send(true, ACK, 8, 7, b"");
-    let out = net.end();
-    assert_eq!(out.a.bytes[..4], [None; 4]);
-    assert!(out.log[0].contains("Gap"), "{:?}", out.log);
-    assert_eq!(out.b.bytes, whole(b"answer!"));
-}
-
-#[test]
-fn bytes_that_only_an_acknowledgement_tells_of_are_a_gap() {
-    let mut net = Net::new();
-    net.open(0, 0);
-    for seq in 0..6 {
-        net.send(true, ACK, seq, 129, b"x");
-    }
-    let out = net.end();
-    assert_eq!(out.b.bytes, vec![None; 129]);
-    assert_eq!(out.a.bytes, whole(b"xxxxxx"));
-}
-
-#[test]
 fn fin_that_was_not_captured_is_no_missing_byte() {
     let mut net = Net::new();
     net.open(0, 0);
@@ -409,21 +354,6 @@ fn reset_flushes_what_is_held_and_ends_both_sides() {
     assert_eq!(out.a.bytes, [None, None, Some(b'c'), Some(b'd')]);
     assert_eq!(out.resets, 1);
     assert_eq!(out.finished, [(FlowId(PacketNo(1)), Finish::Tcp)]);
-}
-
-#[test]
-fn what_waited_for_a_gap_comes_out_packet_by_packet() {
-    let mut net = Net::new();
-    net.open(0, 0);
-    // The request, 3 bytes, is lost. Everything after it is there.
-    net.send(false, ACK, 0, 3, b"answer");
-    net.send(true, ACK, 3, 6, b"ping");
-    net.send(false, ACK, 6, 7, b"pong");
-    net.send(true, ACK, 7, 10, b"more");
-    let out = net.end();
-    let sides: Vec<&str> = out.log.iter().filter_map(|line| line.get(2..8)).collect();
-    assert_eq!(sides, ["A Gap ", "B Data", "A Data", "B Data", "A Data"]);
-    assert_eq!(out.b.bytes, whole(b"answerpong"));
 }
 
 #[test]
@@ -522,18 +452,6 @@ fn connection_whose_end_alone_was_captured_gives_way_to_the_next() {
 }
 
 #[test]
-fn a_segment_that_begins_before_the_capture_does_invents_no_gap() {
-    let mut net = Net::new();
-    // One side says something, and acknowledges up to 100: there the stream of the other, seen second,
-    // begins. Then that one repeats from 90 on.
-    net.send(false, ACK, 6, 100, b"x");
-    net.send(true, ACK | FIN, 90, 7, b"0123456789abcde");
-    let out = net.end();
-    assert_eq!(out.b.bytes, whole(b"abcde"));
-    assert_eq!((out.b.snapped, out.b.fins), (0, 1));
-}
-
-#[test]
 fn capture_that_starts_in_mid_connection_starts_at_the_first_segment() {
     let mut net = Net::new();
     net.send(true, ACK, 777, 888, b"abc");
@@ -545,16 +463,6 @@ fn capture_that_starts_in_mid_connection_starts_at_the_first_segment() {
     let out = net.end();
     assert_eq!(out.a.bytes, whole(b"abc"));
     assert_eq!(out.b.bytes, [None, None, Some(b'x'), Some(b'y'), Some(b'z')]);
-}
-
-#[test]
-fn snapped_bytes_are_a_gap_of_their_own_kind() {
-    let mut net = Net::new();
-    net.open(0, 0);
-    net.send_cut(true, ACK, 0, 0, b"abc", 97);
-    net.send_cut(true, ACK, 100, 0, b"def", 0);
-    let out = net.end();
-    assert_eq!((out.a.bytes.len(), out.a.snapped), (103, 97));
 }
 
 #[test]
@@ -571,17 +479,6 @@ fn stray_segment_far_away_is_ignored_but_a_stream_that_went_on_is_followed() {
     }
     let zs = net.out.a.bytes.iter().filter(|b| **b == Some(b'z')).count();
     assert_eq!(zs, 2, "from the third on");
-}
-
-#[test]
-fn hold_is_bounded_and_overflowing_it_makes_a_gap() {
-    let limits = Limits { hold_bytes: 1000, ..Limits::default() };
-    let mut net = Net::with(limits);
-    net.open(0, 0);
-    for i in 0..11_u32 {
-        net.send(true, ACK, 10 + i * 100, 0, &[7; 100]);
-    }
-    assert_eq!(net.out.a.bytes.len(), 10 + 1100);
 }
 
 #[test]
