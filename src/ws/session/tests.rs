@@ -1,6 +1,8 @@
 use super::*;
 use crate::event::{DeflateSide, EndHow, MessageKind, Wants};
 use crate::limits::Limits;
+use crate::units::PacketNo;
+use crate::ws::Scratch;
 use crate::ws::fuzzing::{Recorder, Step, run};
 use crate::ws::mask;
 
@@ -592,8 +594,6 @@ fn a_hundred_thousand_notes_are_counted_in_the_last() {
 
 #[test]
 fn a_connection_lasts_until_its_latest_time_wherever_that_stands() {
-    use crate::units::{PacketNo, Timestamp};
-    use crate::ws::Scratch;
     for (times, want) in [
         (&[Some(5), Some(9), Some(3), Some(4)][..], Some(9)),
         (&[Some(5), Some(3), Some(9)], Some(9)),
@@ -601,58 +601,51 @@ fn a_connection_lasts_until_its_latest_time_wherever_that_stands() {
         (&[None, Some(2)], Some(2)),
         (&[None], Some(0)),
     ] {
-        let mut sink = Recorder::new(Wants::ALL);
-        let mut scratch = Scratch::default();
-        let limits = Limits::default();
-        let conn = crate::sink::samples::conn(1);
-        let mut out = Out {
-            sink: &mut sink,
-            wants: Wants::ALL,
-            limits: &limits,
-            conn: &conn,
-            scratch: &mut scratch,
-        };
         let mut session = Session::new(Setup { begin: Some(Timestamp(0)), ..Setup::default() });
-        let mut origin = Origin::default();
-        for time in times {
-            origin = Origin { packet: PacketNo(origin.packet.0 + 1), time: time.map(Timestamp) };
-            let flow = session.data(S, origin, &frame(S, 0x81, b"x"), &mut out);
-            assert!(flow.is_continue());
-        }
-        assert!(session.finish(Finish::CaptureEnd, origin, &mut out).is_continue());
-        assert_eq!(sink.end.unwrap().duration_ns, want, "{times:?}");
+        let end = end_of(|out| {
+            let mut origin = Origin::default();
+            for time in times {
+                let packet = PacketNo(origin.packet.0 + 1);
+                origin = Origin { packet, time: time.map(Timestamp) };
+                session.data(S, origin, &frame(S, 0x81, b"x"), out)?;
+            }
+            session.finish(Finish::CaptureEnd, origin, out)
+        });
+        assert_eq!(end.duration_ns, want, "{times:?}");
     }
 }
 
 #[test]
 fn silence_begins_with_the_handshake_where_no_frame_was_sent() {
-    use crate::units::PacketNo;
-    use crate::ws::Scratch;
-    let mut sink = Recorder::new(Wants::ALL);
-    let mut scratch = Scratch::default();
-    let limits = Limits::default();
-    let conn = crate::sink::samples::conn(1);
-    let mut out = Out {
-        sink: &mut sink,
-        wants: Wants::ALL,
-        limits: &limits,
-        conn: &conn,
-        scratch: &mut scratch,
-    };
     let mut session = Session::new(Setup::default());
     let at = |packet, s: i64| Origin {
         packet: PacketNo(packet),
         time: Some(Timestamp(s * 1_000_000_000)),
     };
     session.opened(at(6, 5));
-    assert!(session.fin(S, at(8, 65), &mut out).is_continue());
-    assert!(session.finish(Finish::Tcp, at(9, 66), &mut out).is_continue());
-    let end = sink.end.unwrap();
+    let end = end_of(|out| {
+        session.fin(S, at(8, 65), out)?;
+        session.finish(Finish::Tcp, at(9, 66), out)
+    });
     assert!(
         end.cause.contains("after 60.0 s of silence, which matches an idle timeout"),
         "{end:?}"
     );
     assert_eq!(end.evidence, [6, 8].map(PacketNo));
+}
+
+/// What comes out at the end of a connection that is told packet by packet.
+fn end_of(tell: impl FnOnce(&mut Out<'_, Recorder>) -> ControlFlow<()>) -> End {
+    let mut sink = Recorder::new(Wants::ALL);
+    let mut out = Out {
+        sink: &mut sink,
+        wants: Wants::ALL,
+        limits: &Limits::default(),
+        conn: &crate::sink::samples::conn(1),
+        scratch: &mut Scratch::default(),
+    };
+    assert!(tell(&mut out).is_continue());
+    sink.end.unwrap()
 }
 
 #[test]
