@@ -170,6 +170,11 @@ impl Half {
     /// the same addresses and ports?
     #[inline]
     pub(super) fn predates(&self, segment: &Segment<'_>, peer: &Self) -> bool {
+        let goes_on = segment.seq == self.next_seq && segment.ack == peer.next_seq;
+        !goes_on && self.is_before_its_syn(segment, peer)
+    }
+
+    fn is_before_its_syn(&self, segment: &Segment<'_>, peer: &Self) -> bool {
         let has = |flag| segment.flags.has(flag);
         // RFC 9293 section 3.8.4: a keep-alive may bear the number of the SYN. Section 3.10.7: a RST is judged
         // by what it acknowledges only where its own number can not be judged.
