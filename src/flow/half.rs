@@ -16,7 +16,7 @@ mod parts;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use self::parts::{Fin, Held, differing};
+use self::parts::{Fin, Held, Start, differing};
 pub(super) use self::parts::{Piece, Turn};
 use super::StreamEvent;
 use super::recent::Recent;
@@ -38,19 +38,6 @@ const STRAYS: u8 = 3;
 
 /// Segments after which an acknowledgement is no news any more: once or twice as many may go by.
 const SETTLING: u32 = 4;
-
-/// How it is known where a direction begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Start {
-    /// It is not: nothing came.
-    #[default]
-    Unknown,
-    /// From the first segment that was captured, or from the other side's acknowledgement: more may have
-    /// come before.
-    Presumed,
-    /// From its SYN.
-    Syn,
-}
 
 /// One direction. In the order in which it stands here: what each segment asks for comes first and
 /// shares a cache line, since with many connections it is the lines that cost.

@@ -1,7 +1,20 @@
-//! What a direction is made of: segments' parts that came, and those that wait.
+//! What a direction is made of: its beginning, segments' parts that came, those that wait, its end.
 
 use super::Half;
 use crate::units::{Origin, PacketNo, SeqNo};
+
+/// How it is known where a direction begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Start {
+    /// It is not: nothing came.
+    #[default]
+    Unknown,
+    /// From the first segment that was captured, or from the other side's acknowledgement: more may have
+    /// come before.
+    Presumed,
+    /// From its SYN.
+    Syn,
+}
 
 /// A segment's part in one direction.
 #[derive(Debug, Clone, Copy)]
