@@ -88,11 +88,11 @@ pub(super) fn export(args: &ExportArgs) -> Result<Found, CliError> {
     let target = target(args)?;
     match args.to {
         FormatArg::Har => {
-            let chosen = Chosen::by(read.display_filter.take());
+            let chosen = Chosen::by(&mut read);
             write(args, read, HarSink::of(target, chosen), HarSink::into_inner)
         }
         FormatArg::Csv => {
-            let chosen = Chosen::by(read.display_filter.take());
+            let chosen = Chosen::by(&mut read);
             let cells = if args.verbatim { Cells::Verbatim } else { Cells::Guarded };
             write(args, read, CsvSink::of(target, cells, chosen), CsvSink::into_inner)
         }
@@ -172,7 +172,7 @@ fn write<O: Output>(
 }
 
 fn payloads(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> {
-    let chosen = Chosen::by(read.display_filter.take());
+    let chosen = Chosen::by(&mut read);
     if !args.force && args.output.join(INDEX).exists() {
         return Err(there_already(&args.output.join(INDEX)));
     }
@@ -196,7 +196,7 @@ fn payloads(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError>
 /// Two passes: which connections, then their packets.
 fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> {
     let target = target(args)?;
-    let chosen = Chosen::by(read.display_filter.take());
+    let chosen = Chosen::by(&mut read);
     // What can be read only once is saved on the way.
     let spool = match &read.from {
         From::Inputs(inputs) if read.stop.duration.is_none() && inputs.iter().all(is_file) => None,

@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use super::options::ReadOptions;
 use crate::event::{Cx, Event, Sink, Wants};
 use crate::filter::{Filter, FilterSink};
+use crate::process::Owners;
 use crate::sink::select::Select;
 
 /// What -Y selects; everything without it.
@@ -15,8 +17,15 @@ pub(super) struct Chosen(Option<Box<FilterSink<Passed>>>);
 struct Passed(bool);
 
 impl Chosen {
-    pub(super) fn by(filter: Option<Filter>) -> Self {
-        Self(filter.map(|filter| Box::new(FilterSink::new(filter, Passed::default()))))
+    /// Takes the filter from the options, so that nothing else stands behind it.
+    pub(super) fn by(read: &mut ReadOptions) -> Self {
+        Self::of(read.display_filter.take(), &read.owners)
+    }
+
+    fn of(filter: Option<Filter>, owners: &Owners) -> Self {
+        Self(filter.map(|filter| {
+            Box::new(FilterSink::new(filter, Passed::default()).with_owners(owners.clone()))
+        }))
     }
 }
 
@@ -59,5 +68,29 @@ impl Sink for Passed {
     fn event(&mut self, _: &Cx<'_>, _: &Event<'_>) -> ControlFlow<()> {
         self.0 = true;
         ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Owned;
+    use crate::sink::Output;
+    use crate::sink::export::csv::{Cells, CsvSink};
+    use crate::sink::samples;
+
+    #[test]
+    fn processes_are_asked_of_those_who_know_them() {
+        let owners = Owners::default();
+        let filter = Filter::parse("process == node").unwrap();
+        let csv = CsvSink::of(Vec::new(), Cells::Guarded, Chosen::of(Some(filter), &owners));
+        let mut sink = Owned::new(csv, owners.clone(), None);
+        let conn = samples::conn(1);
+        let cx = Cx { conn: &conn, origin: samples::origin(1, 0) };
+        assert!(sink.event(&cx, &Event::Handshake(&samples::handshake())).is_continue());
+        let (client, server) = (conn.client, conn.server);
+        owners.read_comment(&format!("wstap: client process node[7] ({client} > {server})"));
+        assert!(sink.event(&cx, &Event::Message(&samples::text(b"x"))).is_continue());
+        assert_eq!(sink.into_inner().tally().messages, 1);
     }
 }

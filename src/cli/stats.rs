@@ -71,7 +71,7 @@ pub(super) fn stats(mut args: StatsArgs) -> Result<Found, CliError> {
         verbosity: verbosity(args.look),
     };
     let mut read = ReadOptions::try_from(args.read)?;
-    let chosen = Chosen::by(read.display_filter.take());
+    let chosen = Chosen::by(&mut read);
     let Ran { found, .. } = run(read, StatsSink::of(io::stdout(), options, chosen))?;
     Ok(found)
 }
