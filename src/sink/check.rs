@@ -1,7 +1,9 @@
 //! `check`: a verdict for each connection, with everything that is to be said of it.
 //!
-//! Gets: events. Gives: a report in the format asked for, connection by connection as they end. Keeps:
-//! of each open connection its handshake and one entry for each kind of note, within a budget.
+//! Gets: every event, and which are asked for. Gives: a report in the format asked for, connection by
+//! connection as they end: those of which something is asked for, with the notes of what is asked for;
+//! how they began and ended is told in any case. Keeps: of each open connection its handshake and one
+//! entry for each kind of note, within a budget.
 
 mod gather;
 mod junit;
@@ -17,8 +19,10 @@ use std::ops::ControlFlow;
 use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::sink::outlet::Outlet;
 use crate::sink::paint::Paint;
+use crate::sink::select::{Everything, Select};
 use crate::sink::text::Verbosity;
 use crate::sink::{Numbers, Output, Summary, Tally};
+use crate::units::Timestamp;
 
 use gather::Gather;
 pub use gather::{Finding, Place, Verdict};
@@ -64,10 +68,12 @@ impl Default for CheckOptions {
     }
 }
 
-/// Judges connections.
+/// Judges connections. With a [`Select`], only the events that it selects count, and only connections
+/// of which it selects some.
 #[derive(Debug)]
-pub struct CheckSink<W> {
+pub struct CheckSink<W, S = Everything> {
     out: Outlet<W>,
+    select: S,
     numbers: Numbers,
     tally: Tally,
     gather: Gather,
@@ -84,8 +90,15 @@ enum Report {
 }
 
 impl<W: Write> CheckSink<W> {
-    /// To a writer.
+    /// Of everything, to a writer.
     pub fn new(writer: W, options: CheckOptions) -> Self {
+        Self::of(writer, options, Everything)
+    }
+}
+
+impl<W: Write, S: Select> CheckSink<W, S> {
+    /// Of what is selected, to a writer.
+    pub fn of(writer: W, options: CheckOptions, select: S) -> Self {
         let report = match options.format {
             Format::Text => Report::Text(text::TextReport::new(options)),
             Format::Json => Report::Json,
@@ -94,6 +107,7 @@ impl<W: Write> CheckSink<W> {
         };
         Self {
             out: Outlet::new(writer),
+            select,
             numbers: Numbers::new(),
             tally: Tally::default(),
             gather: Gather::default(),
@@ -117,17 +131,26 @@ impl<W: Write> CheckSink<W> {
     }
 }
 
-impl<W: Write> Sink for CheckSink<W> {
+impl<W: Write, S: Select> Sink for CheckSink<W, S> {
     fn wants(&self) -> Wants {
         Wants::MESSAGES
     }
 
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
-        self.tally.count(event);
+        let selected = self.select.selects(cx, event);
         let no = self.numbers.of(cx.conn.key, event);
-        // Behind a filter their handshakes need not come by.
-        self.tally.connections = self.numbers.given();
-        match self.gather.event(no, cx, event) {
+        if selected {
+            self.tally.count(event);
+        }
+        let verdict = if self.select.selects_all() {
+            self.gather.event(no, cx, event)
+        } else {
+            self.gather.event_of_some(no, cx, event, selected)
+        };
+        // Of those asked for the handshakes need not be.
+        self.tally.connections =
+            if self.select.selects_all() { self.numbers.given() } else { self.gather.selected() };
+        match verdict {
             Some(verdict) => {
                 self.verdict(&verdict);
                 self.out.line_done()
@@ -137,11 +160,15 @@ impl<W: Write> Sink for CheckSink<W> {
     }
 
     fn later(&self) -> Later {
-        Later::Facts
+        if self.select.needs_payload() { Later::Whole } else { Later::Facts }
     }
 }
 
-impl<W: Write> Output for CheckSink<W> {
+impl<W: Write, S: Select> Output for CheckSink<W, S> {
+    fn begin(&mut self, first: Option<Timestamp>) {
+        self.select.begin(first);
+    }
+
     fn flush(&mut self) -> ControlFlow<()> {
         self.out.flush()
     }

@@ -88,12 +88,16 @@ impl Verdict {
 pub(super) struct Gather {
     open: HashMap<ConnKey, Open, foldhash::fast::RandomState>,
     head_bytes: usize,
+    /// Connections so far of which something was asked for.
+    selected: u64,
 }
 
 #[derive(Debug)]
 struct Open {
     verdict: Verdict,
     head_bytes: usize,
+    /// Something of it was asked for.
+    selected: bool,
 }
 
 impl Gather {
@@ -105,8 +109,42 @@ impl Gather {
         if notes.is_empty() && !tells {
             return None;
         }
+        self.take(no, cx, event, notes, true)
+    }
+
+    /// The same where not every event was asked for.
+    pub(super) fn event_of_some(
+        &mut self,
+        no: ConnNo,
+        cx: &Cx<'_>,
+        event: &Event<'_>,
+        selected: bool,
+    ) -> Option<Verdict> {
+        let tells = matches!(event, Event::Handshake(_) | Event::End(_));
+        if !selected && !tells {
+            return None;
+        }
+        let notes = if selected { notes_of(event) } else { &[] };
+        self.take(no, cx, event, notes, selected)
+    }
+
+    /// Connections of which something was asked for.
+    pub(super) const fn selected(&self) -> u64 {
+        self.selected
+    }
+
+    fn take(
+        &mut self,
+        no: ConnNo,
+        cx: &Cx<'_>,
+        event: &Event<'_>,
+        notes: &[Note],
+        selected: bool,
+    ) -> Option<Verdict> {
         let room = HEAD_BUDGET.saturating_sub(self.head_bytes);
         let open = self.open.entry(cx.conn.key).or_insert_with(|| Open::new(no, cx));
+        self.selected += u64::from(selected && !open.selected);
+        open.selected |= selected;
         match event {
             Event::Handshake(handshake) => self.head_bytes += open.handshake(handshake, room),
             Event::End(end) => open.verdict.end = Some(Box::new((*end).clone())),
@@ -121,7 +159,8 @@ impl Gather {
 
     /// Connections without an end, by number.
     pub(super) fn rest(&mut self) -> Vec<Verdict> {
-        let mut rest: Vec<Verdict> = self.open.drain().map(|(_, open)| open.over()).collect();
+        let mut rest: Vec<Verdict> =
+            self.open.drain().filter_map(|(_, open)| open.over()).collect();
         rest.sort_by_key(|verdict| verdict.no);
         self.head_bytes = 0;
         rest
@@ -130,7 +169,7 @@ impl Gather {
     fn close(&mut self, key: ConnKey) -> Option<Verdict> {
         let open = self.open.remove(&key)?;
         self.head_bytes = self.head_bytes.saturating_sub(open.head_bytes);
-        Some(open.over())
+        open.over()
     }
 }
 
@@ -146,7 +185,7 @@ impl Open {
             end: None,
             findings: Vec::new(),
         };
-        Self { verdict, head_bytes: 0 }
+        Self { verdict, head_bytes: 0, selected: false }
     }
 
     /// Keeps the handshake if there is room for it; gives the bytes that it takes.
@@ -183,11 +222,12 @@ impl Open {
         }
     }
 
-    fn over(self) -> Verdict {
+    /// The verdict, if anything of the connection was asked for.
+    fn over(self) -> Option<Verdict> {
         let mut verdict = self.verdict;
         // Stable: equal ones stay in the order of the capture.
         verdict.findings.sort_by_key(|f| std::cmp::Reverse(f.note.severity()));
-        verdict
+        self.selected.then_some(verdict)
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::event::{Message, Outcome};
 use crate::note::NoteCode;
 use crate::sink::samples;
+use crate::sink::select::Where;
 
 /// A connection whose accept is wrong and whose server masks; and one that is fine.
 fn report(options: CheckOptions) -> String {
@@ -186,6 +187,45 @@ fn junit_has_what_its_schemas_require() {
     let places: Vec<usize> = order.iter().map(|tag| xml.find(tag).unwrap()).collect();
     assert!(places.is_sorted(), "{xml}");
     assert!(xml.rfind("<testcase ").unwrap() < xml.find("<system-out>").unwrap());
+}
+
+#[test]
+fn what_is_asked_for_decides_what_is_judged_and_not_what_is_known() {
+    let noted = [samples::note("server-masked")];
+    let bad = Message { notes: &noted, ..samples::text(b"bad") };
+    let (good, yes, end) = (samples::text(b"good"), samples::handshake(), samples::end());
+    let events = [
+        (1, 1, Event::Handshake(&yes)),
+        (2, 2, Event::End(&end)),
+        (3, 3, Event::Handshake(&yes)),
+        (4, 4, Event::Message(&bad)),
+        (5, 5, Event::Message(&good)),
+        (6, 6, Event::End(&end)),
+        (7, 7, Event::Handshake(&yes)),
+        (8, 8, Event::Message(&good)),
+        (9, 9, Event::End(&end)),
+    ];
+    let report = |packets: &'static [u64]| {
+        let select = Where(|cx: &Cx<'_>, _: &Event<'_>| packets.contains(&cx.origin.packet.0));
+        let mut sink = CheckSink::of(Vec::new(), with(Format::Json), select);
+        samples::feed(&mut sink, &events);
+        samples::finish(&mut sink);
+        let tally = *sink.tally();
+        let text = String::from_utf8(sink.into_inner()).unwrap();
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let verdicts = lines.iter().filter(|line| line["event"] == "verdict");
+        let said: Vec<String> = verdicts
+            .map(|v| format!("{} {} {} {}", v["conn"], v["outcome"], v["how"], v["severity"]))
+            .collect();
+        (said.join(", "), tally.connections, tally.messages, tally.errors)
+    };
+    let noted = "2 \"accepted\" \"close\" \"error\"";
+    assert_eq!(report(&[4]), (noted.to_owned(), 1, 1, 1));
+    let (two, three) = ("2 \"accepted\" \"close\" null", "3 \"accepted\" \"close\" null");
+    assert_eq!(report(&[5, 8]), (format!("{two}, {three}"), 2, 2, 0), "nothing said of them");
+    assert_eq!(report(&[6]), (two.to_owned(), 1, 0, 0));
+    assert_eq!(report(&[]), (String::new(), 0, 0, 0));
 }
 
 #[test]
