@@ -218,6 +218,7 @@ impl<'a> Way<'a> {
             }
         }
         self.slide(a, b, &keys_a, &mut partners);
+        self.slide_injected(a, b, &keys_b, &mut partners);
         let moved = moved(&keys_a, &keys_b, &partners);
         let mut taken = vec![false; b.len()];
         for j in partners.iter().flatten().chain(moved.values()) {
@@ -269,6 +270,37 @@ impl<'a> Way<'a> {
                     break;
                 }
                 partners.swap(at - 1, at);
+                at -= 1;
+            }
+        }
+    }
+
+    /// Of equal messages, of which one was injected, none is the copy of what was sent only later.
+    fn slide_injected(
+        &self,
+        a: &[usize],
+        b: &[usize],
+        keys: &[Key],
+        partners: &mut [Option<usize>],
+    ) {
+        let mut senders = vec![None; b.len()];
+        for (i, partner) in partners.iter().enumerate() {
+            if let Some(slot) = partner.and_then(|j| senders.get_mut(j)) {
+                *slot = Some(i);
+            }
+        }
+        for injected in 1..senders.len() {
+            let mut at = injected;
+            while at > 0 && senders.get(at) == Some(&None) && keys.get(at) == keys.get(at - 1) {
+                let Some(Some(i)) = senders.get(at - 1).copied() else { break };
+                let (Some(&from), Some(&to)) = (a.get(i), b.get(at - 1)) else { break };
+                if self.causal(from, to) {
+                    break;
+                }
+                if let Some(partner) = partners.get_mut(i) {
+                    *partner = Some(at);
+                }
+                senders.swap(at - 1, at);
                 at -= 1;
             }
         }

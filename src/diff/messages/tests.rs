@@ -143,6 +143,15 @@ fn of_equal_messages_the_one_that_was_not_passed_on_is_lost() {
 }
 
 #[test]
+fn of_equal_messages_the_one_that_came_before_it_was_sent_is_injected() {
+    let near = passed(&[10, 20, 30].map(|ms| (ms * MS, ToServer, Text, &b"tick"[..])), 0);
+    let far = [11, 12, 21, 31].map(|ms| (ms * MS, ToServer, Text, &b"tick"[..]));
+    let got = legs(&near, &far);
+    assert_eq!(told(&got.list), [("message-injected", "c2s 2", false)]);
+    assert_eq!((got.counts.same, got.delays.max), (3, Some(MS)));
+}
+
+#[test]
 fn fragments_and_compression_of_equal_content_are_expected() {
     let mut kit = Kit::new();
     let mut c = kit.open(40001, 80, KEY, &[]);

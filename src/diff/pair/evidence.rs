@@ -265,15 +265,17 @@ impl Judge<'_> {
     /// Points, equal messages, and whether the messages contradict.
     fn payload(&self, c: &Facts<'_>, s: &Facts<'_>) -> (i32, u32, bool) {
         let (mut equal, mut shorter, mut against) = (0_usize, 0_usize, false);
+        let mut early = 0_usize;
         for dir in Direction::BOTH {
             let (a, b) = (&c.data[dir], &s.data[dir]);
             let shared = shared(a, b);
             let least = known(a).min(known(b));
             equal += shared;
             shorter += least;
-            if !self.causal(c, s, dir) {
+            let Some(before) = self.along((c, s), dir, |_, _| ()) else {
                 return (CONTRADICTION, 0, true);
-            }
+            };
+            early += before;
             against |= shared == 0 && least > 1;
         }
         let n = u32::try_from(equal).unwrap_or(u32::MAX);
@@ -281,7 +283,10 @@ impl Judge<'_> {
             let nothing_shared = against || shorter > 1;
             return (if nothing_shared { CONTRADICTION } else { 0 }, 0, nothing_shared);
         }
-        if equal * 2 >= shorter {
+        if early > 0 {
+            // They may be of another connection with the same content.
+            (0, n, false)
+        } else if equal * 2 >= shorter {
             let each = i32::try_from(equal.min(4)).unwrap_or(4) * 10;
             (20 + each, n, false)
         } else {
@@ -289,17 +294,40 @@ impl Judge<'_> {
         }
     }
 
-    /// No message arrives before it was sent: as far as both legs begin alike.
-    fn causal(&self, c: &Facts<'_>, s: &Facts<'_>, dir: Direction) -> bool {
+    /// Takes equal messages two by two as far as both legs begin alike, client leg first. Gives how
+    /// many arrive before they were sent; `None` where that are more than a proxy can have injected.
+    fn along(
+        &self,
+        (c, s): (&Facts<'_>, &Facts<'_>),
+        dir: Direction,
+        mut each: impl FnMut(&Msg, &Msg),
+    ) -> Option<usize> {
         let same = c.leg.capture == s.leg.capture;
-        let mut both = c.data[dir].iter().zip(&s.data[dir]);
-        both.by_ref().take_while(|(a, b)| a.hash.is_some() && a.hash == b.hash).all(|(a, b)| {
-            let places = self.axis.at(c, a.origin).zip(self.axis.at(s, b.origin));
-            places.is_none_or(|(a, b)| match dir {
-                Direction::ToServer => !self.axis.before(same, a, b),
-                Direction::ToClient => !self.axis.before(same, b, a),
-            })
-        })
+        let to_server = dir == Direction::ToServer;
+        let (first, then) = if to_server { (c, s) } else { (s, c) };
+        let (sent, passed) = (&first.data[dir], &then.data[dir]);
+        let surplus = passed.len().saturating_sub(sent.len());
+        let mut early = 0;
+        let mut sent = sent.iter().peekable();
+        for copy in passed {
+            let twin = sent.peek().filter(|msg| msg.hash.is_some() && msg.hash == copy.hash);
+            let Some(&msg) = twin else { break };
+            let places = self.axis.at(first, msg.origin).zip(self.axis.at(then, copy.origin));
+            if places.is_some_and(|(a, b)| self.axis.before(same, a, b)) {
+                early += 1;
+                if early > surplus {
+                    return None;
+                }
+                continue;
+            }
+            if to_server {
+                each(msg, copy)
+            } else {
+                each(copy, msg)
+            }
+            sent.next();
+        }
+        Some(early)
     }
 
     /// Points off for messages passed on late, once there are enough of them to tell.
@@ -309,13 +337,12 @@ impl Judge<'_> {
         }
         let (mut sum, mut n) = (0_i64, 0_i64);
         for dir in Direction::BOTH {
-            let both = c.data[dir].iter().zip(&s.data[dir]);
-            for (a, b) in both.take_while(|(a, b)| a.hash.is_some() && a.hash == b.hash) {
+            self.along((c, s), dir, |a, b| {
                 if let Some((a, b)) = a.origin.time.zip(b.origin.time) {
                     sum = sum.saturating_add(b.since(a).saturating_abs());
                     n += 1;
                 }
-            }
+            });
         }
         if n < TELLING {
             return 0;

@@ -129,6 +129,23 @@ fn own_handshake_of_the_proxy_is_found_by_its_messages() {
 }
 
 #[test]
+fn message_that_the_proxy_sent_twice_is_no_contradiction() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, OTHER_KEY, &[("X-Forwarded-For", "127.0.0.1")]);
+    s.answered(&mut kit, 101, &[]);
+    c.answered(&mut kit, 101, &[]);
+    for n in 0..4 {
+        c.data(&mut kit, ToServer, MessageKind::Text, b"tick");
+        s.data(&mut kit, ToServer, MessageKind::Text, b"tick");
+        if n == 0 {
+            s.data(&mut kit, ToServer, MessageKind::Text, b"tick");
+        }
+    }
+    assert_eq!(pairs_of(vec![kit]), [(40001, Some(50001), MatchedBy::Headers)]);
+}
+
+#[test]
 fn two_connections_of_one_page_to_two_servers_are_no_pair() {
     let mut kit = Kit::new();
     kit.client_ip = "192.0.2.10";
