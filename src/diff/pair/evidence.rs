@@ -321,9 +321,9 @@ impl Judge<'_> {
                 continue;
             }
             if to_server {
-                each(msg, copy)
+                each(msg, copy);
             } else {
-                each(copy, msg)
+                each(copy, msg);
             }
             sent.next();
         }
