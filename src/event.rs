@@ -628,6 +628,9 @@ pub struct End {
     pub cause: String,
     /// Packets that show it.
     pub evidence: Vec<PacketNo>,
+    /// Whether the capture has the end of what a side sent: its FIN, or an RST of either. Without it more
+    /// may have followed.
+    pub ended: PerDirection<bool>,
     /// Time of the first packet of the connection.
     pub begin: Option<Timestamp>,
     /// Nanoseconds from the connection's first packet to its last.

@@ -69,6 +69,8 @@ pub struct Ending {
     pub by: Option<Direction>,
     /// One sentence.
     pub cause: String,
+    /// Whether the end of what a side sent is in the capture.
+    pub seen: PerDirection<bool>,
     /// The packet that ended it.
     pub origin: Origin,
 }
@@ -322,7 +324,7 @@ impl Sink for Collector {
 }
 
 fn ending(end: &End, origin: Origin) -> Ending {
-    Ending { how: end.how, by: end.by, cause: end.cause.clone(), origin }
+    Ending { how: end.how, by: end.by, cause: end.cause.clone(), seen: end.ended, origin }
 }
 
 /// Bytes of the heads that a handshake holds.

@@ -225,6 +225,7 @@ mod tests {
             how: EndHow::Close,
             by: Some(Direction::ToServer),
             cause: String::new(),
+            seen: crate::units::PerDirection { to_server: true, to_client: true },
             origin: crate::units::Origin::default(),
         };
         let text = text(true, Party::Client, &end, Some(1_000), Some((0, "the last message")));

@@ -10,6 +10,7 @@
 //! called lost.
 
 mod fate;
+mod unseen;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -18,9 +19,9 @@ use super::Found;
 use super::align;
 use super::collect::{Leg, Msg};
 use super::cut::human_ns;
-use super::heads::unanswered;
-use crate::event::{EndHow, MessageKind};
+use crate::event::MessageKind;
 use crate::units::{Direction, Timestamp};
+use unseen::{Span, spans};
 
 /// How many messages share which fate, both directions together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -193,7 +194,7 @@ impl<'a> Way<'a> {
                 matching.map(|(i, _)| i).collect()
             };
             let (a, b) = (of(self.list(0)), of(self.list(1)));
-            self.align(&a, &b, &mut fates);
+            self.align(class, &a, &b, &mut fates);
         }
         // Beyond the budget of either leg nothing is known of the other's either.
         if self.legs.iter().any(|leg| leg.unkept[self.dir] > 0) {
@@ -206,7 +207,7 @@ impl<'a> Way<'a> {
         fates
     }
 
-    fn align(&self, a: &[usize], b: &[usize], fates: &mut Vec<Fate>) {
+    fn align(&self, class: Class, a: &[usize], b: &[usize], fates: &mut Vec<Fate>) {
         let keys = |side: usize, list: &[usize]| -> Vec<Key> {
             list.iter().map(|&at| self.key(side, at)).collect()
         };
@@ -220,6 +221,11 @@ impl<'a> Way<'a> {
         self.slide(a, b, &keys_a, &mut partners);
         self.slide_injected(a, b, &keys_b, &mut partners);
         let moved = moved(&keys_a, &keys_b, &partners);
+        // What is no data may overtake data, and stands where its own neighbours do not tell.
+        let spans = match class {
+            Class::Data => self.spans([a, b], [&keys_a, &keys_b], &partners),
+            Class::Close | Class::Ping | Class::Pong => Spans::default(),
+        };
         let mut taken = vec![false; b.len()];
         for j in partners.iter().flatten().chain(moved.values()) {
             if let Some(slot) = taken.get_mut(*j) {
@@ -232,7 +238,7 @@ impl<'a> Way<'a> {
             match partners.get(i).copied().flatten() {
                 Some(j) => {
                     block.right.extend(open(b, &taken, from_b, j));
-                    self.settle(&mut block, fates);
+                    self.settle(&mut block, &spans, fates);
                     fates.push(Fate::Same(at, b.get(j).copied().unwrap_or_default()));
                     from_b = j + 1;
                 }
@@ -246,7 +252,7 @@ impl<'a> Way<'a> {
             }
         }
         block.right.extend(open(b, &taken, from_b, b.len()));
-        self.settle(&mut block, fates);
+        self.settle(&mut block, &spans, fates);
     }
 
     fn key(&self, side: usize, at: usize) -> Key {
@@ -258,19 +264,46 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Of equal messages, of which one was lost, the one that came just before its copy was
-    /// passed on is the one passed on.
+    /// Where messages without a partner would be on the other leg.
+    fn spans(&self, places: [&[usize]; 2], keys: [&[Key]; 2], partners: &[Option<usize>]) -> Spans {
+        let [a, b] = places;
+        let senders = senders(partners, b.len());
+        let lone = |places: &[usize], spans: Vec<Span>, partners: &[Option<usize>]| {
+            let all = places.iter().copied().zip(spans).zip(partners);
+            all.filter(|(_, partner)| partner.is_none()).map(|(span, _)| span).collect()
+        };
+        let of_a = spans(keys[0], partners, b, self.list(1).len());
+        let of_b = spans(keys[1], &senders, a, self.list(0).len());
+        [lone(a, of_a, partners), lone(b, of_b, &senders)]
+    }
+
+    /// Of equal messages, of which some were lost, those that came just before their copies were
+    /// passed on are the ones passed on.
     fn slide(&self, a: &[usize], b: &[usize], keys: &[Key], partners: &mut [Option<usize>]) {
-        for lost in (1..partners.len()).rev() {
-            let mut at = lost;
-            while at > 0 && partners.get(at) == Some(&None) && keys.get(at) == keys.get(at - 1) {
-                let Some(Some(j)) = partners.get(at - 1).copied() else { break };
-                let (Some(&from), Some(&to)) = (a.get(at), b.get(j)) else { break };
-                if self.delay(from, to).is_none_or(|delay| delay < 0) {
-                    break;
+        let mut begin = 0;
+        for run in keys.chunk_by(|a, b| a == b) {
+            let places = begin..begin + run.len();
+            begin = places.end;
+            let (Some(from), Some(slots)) = (a.get(places.clone()), partners.get_mut(places))
+            else {
+                return;
+            };
+            let copies: Vec<usize> = slots.iter().flatten().copied().collect();
+            if copies.len() < slots.len() {
+                slots.fill(None);
+                let mut end = slots.len();
+                for (left, &j) in copies.iter().enumerate().rev() {
+                    let sent_before = |i: &usize| {
+                        let pair = from.get(*i).copied().zip(b.get(j).copied());
+                        let delay = pair.and_then(|(from, to)| self.delay(from, to));
+                        delay.is_some_and(|delay| delay >= 0)
+                    };
+                    // Each copy before this one needs a place too.
+                    end = (left..end).rev().find(sent_before).unwrap_or(left);
+                    if let Some(slot) = slots.get_mut(end) {
+                        *slot = Some(j);
+                    }
                 }
-                partners.swap(at - 1, at);
-                at -= 1;
             }
         }
     }
@@ -283,12 +316,7 @@ impl<'a> Way<'a> {
         keys: &[Key],
         partners: &mut [Option<usize>],
     ) {
-        let mut senders = vec![None; b.len()];
-        for (i, partner) in partners.iter().enumerate() {
-            if let Some(slot) = partner.and_then(|j| senders.get_mut(j)) {
-                *slot = Some(i);
-            }
-        }
+        let mut senders = senders(partners, b.len());
         let mut steps = SLIDES;
         for injected in 1..senders.len() {
             let mut at = injected;
@@ -313,7 +341,7 @@ impl<'a> Way<'a> {
     }
 
     /// Decides what stands between two messages that are the same on both legs.
-    fn settle(&self, block: &mut Block, fates: &mut Vec<Fate>) {
+    fn settle(&self, block: &mut Block, spans: &Spans, fates: &mut Vec<Fate>) {
         let Block { left, right } = std::mem::take(block);
         let (left, right) = self.unknown(left, right, fates);
         let mut partner_of = fate::partners(self, &left, &right).into_iter();
@@ -322,17 +350,17 @@ impl<'a> Way<'a> {
         for (i, &at) in left.iter().enumerate() {
             if let Some((_, j)) = next.filter(|(x, _)| *x == i) {
                 for &free in right.get(from..j).unwrap_or_default() {
-                    fates.push(self.injected(free));
+                    fates.push(self.injected(free, spans));
                 }
                 fates.push(Fate::Changed(at, right.get(j).copied().unwrap_or_default()));
                 from = j + 1;
                 next = partner_of.next();
             } else {
-                fates.push(self.lost(at, &right));
+                fates.push(self.lost(at, spans, right.len()));
             }
         }
         for &free in right.get(from..).unwrap_or_default() {
-            fates.push(self.injected(free));
+            fates.push(self.injected(free, spans));
         }
     }
 
@@ -363,84 +391,17 @@ impl<'a> Way<'a> {
     }
 
     /// A message that is not on the other leg: lost, unless the capture could have missed it there.
-    fn lost(&self, at: usize, right: &[usize]) -> Fate {
-        let unseen = self.unseen(1, self.time(0, at), self.neighbour(at), right.len());
-        if unseen || self.close_unseen(1, self.msg(0, at)) { Fate::Unknown } else { Fate::Lost(at) }
+    fn lost(&self, at: usize, spans: &Spans, rivals: usize) -> Fate {
+        if self.may_hide(0, at, spans, rivals) { Fate::Unknown } else { Fate::Lost(at) }
     }
 
-    fn injected(&self, at: usize) -> Fate {
-        let unseen = self.unseen_first(at, self.time(1, at));
-        if unseen || self.close_unseen(0, self.msg(1, at)) {
-            Fate::Unknown
-        } else {
-            Fate::Injected(at)
-        }
+    fn injected(&self, at: usize, spans: &Spans) -> Fate {
+        if self.may_hide(1, at, spans, 0) { Fate::Unknown } else { Fate::Injected(at) }
     }
 
-    /// Could a side have had a Close, which comes last whenever that is, where its capture has a hole?
-    fn close_unseen(&self, side: usize, other: Option<&Msg>) -> bool {
-        let Some(leg) = self.legs.get(side) else { return true };
-        let seen = self.list(side).len();
-        let at_the_end = leg.gaps[self.dir].last().is_some_and(|&gap| gap >= seen);
-        at_the_end && other.is_some_and(|m| m.kind == MessageKind::Close)
-    }
-
-    /// How many messages of the other leg came before the time of this one: where it should stand.
-    fn neighbour(&self, at: usize) -> Option<usize> {
-        let time = self.time(0, at)?;
-        let list = self.list(1);
-        Some(list.partition_point(|m| m.origin.time.is_some_and(|t| self.shifted(1, t) < time)))
-    }
-
-    /// Could a message that passed at this time, or later, be missing from what was captured of a side?
-    fn unseen(&self, side: usize, time: Option<i64>, place: Option<usize>, extra: usize) -> bool {
-        let Some(leg) = self.legs.get(side).filter(|leg| !unread(leg)) else { return true };
-        let gaps = &leg.gaps[self.dir];
-        if !gaps.is_empty() {
-            let Some(place) = place else { return true };
-            let near = |gap: &usize| gap.abs_diff(place) <= 1 + extra;
-            if gaps.iter().any(near) {
-                return true;
-            }
-        }
-        let list = &leg.messages[self.dir];
-        // Captured from the middle: what passed before its first packet was not seen.
-        if leg.request().is_none() && leg.response().is_none() {
-            let first = leg.started().and_then(|o| o.time).map(|t| self.shifted(side, t));
-            let Some((time, first)) = time.zip(first) else { return true };
-            if time < first || list.is_empty() {
-                return true;
-            }
-        }
-        let open = leg.end.as_ref().is_none_or(|end| end.how == EndHow::CaptureEnd);
-        let until = self.last_times.get(side).copied().flatten();
-        if let (true, Some(time), Some(until)) = (open, time, until) {
-            return time.saturating_add(IN_FLIGHT) > self.shifted(side, until);
-        }
-        false
-    }
-
-    /// Could a message on the other leg have come from one that the capture missed on the first?
-    fn unseen_first(&self, at: usize, time: Option<i64>) -> bool {
-        let place = time.map(|time| {
-            self.list(0)
-                .partition_point(|m| m.origin.time.is_some_and(|t| self.shifted(0, t) < time))
-        });
-        let Some(leg) = self.legs.first().filter(|leg| !unread(leg)) else { return true };
-        let gaps = &leg.gaps[self.dir];
-        if !gaps.is_empty() {
-            let place = place.unwrap_or(at);
-            return gaps.iter().any(|gap| gap.abs_diff(place) <= 1);
-        }
-        if leg.request().is_none() && leg.response().is_none() {
-            let first = self.list(0).first().and_then(|m| m.origin.time);
-            let first = first.map(|t| self.shifted(0, t));
-            return time.zip(first).is_none_or(|(time, first)| time < first);
-        }
-        let open = leg.end.as_ref().is_none_or(|end| end.how == EndHow::CaptureEnd);
-        let last = self.last_times.first().copied().flatten().map(|t| self.shifted(0, t));
-        // Its capture ended before this was passed on.
-        open && time.zip(last).is_some_and(|(time, last)| time > last)
+    fn may_hide(&self, side: usize, at: usize, spans: &Spans, rivals: usize) -> bool {
+        let span = spans.get(side).and_then(|of_side| of_side.get(&at).copied());
+        self.msg(side, at).is_none_or(|message| self.unseen(side, message, span, rivals))
     }
 
     fn count(&self, fate: &Fate, counts: &mut Counts, delays: &mut Vec<i64>) {
@@ -497,10 +458,18 @@ struct Block {
     right: Vec<usize>,
 }
 
-/// Does the capture lack the answer that would have opened it, so that nothing after it was read?
-fn unread(leg: &Leg) -> bool {
-    let nothing = Direction::BOTH.into_iter().all(|dir| leg.messages[dir].is_empty());
-    nothing && leg.request().is_some() && leg.response().is_none() && !unanswered(leg)
+/// Where the messages of both sides that have no partner would be on the other leg.
+type Spans = [HashMap<usize, Span, foldhash::fast::RandomState>; 2];
+
+/// Which message of the first leg each of `count` on the other is the same as.
+fn senders(partners: &[Option<usize>], count: usize) -> Vec<Option<usize>> {
+    let mut senders = vec![None; count];
+    for (i, partner) in partners.iter().enumerate() {
+        if let Some(slot) = partner.and_then(|j| senders.get_mut(j)) {
+            *slot = Some(i);
+        }
+    }
+    senders
 }
 
 /// Equal messages that stand at different places.
@@ -561,8 +530,6 @@ fn summary(handshake: Option<i64>, mut delays: Vec<i64>) -> Delays {
     Delays { handshake, p50: rank(50), p99: rank(99), max: delays.last().copied() }
 }
 
-/// A message this long before a capture's end may still have been on its way.
-const IN_FLIGHT: i64 = 1_000_000_000;
 /// How far clocks that were brought together may still disagree.
 const CLOCK_SLACK: i64 = 50_000_000;
 /// So often a place is changed for which of equal messages was injected: only captures made to cost time

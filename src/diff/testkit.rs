@@ -154,6 +154,22 @@ impl Open {
         self.emit(kit, origin, &Event::Handshake(&handshake));
     }
 
+    /// Its handshake is not in the capture, which begins here.
+    pub(crate) fn joined(&mut self, kit: &mut Kit) {
+        let origin = kit.packet();
+        let handshake = Handshake {
+            http: HttpVersion::Http1,
+            outcome: Outcome::Unseen,
+            request: None,
+            response: None,
+            subprotocol: None,
+            extensions: None,
+            deflate: None,
+            notes: Vec::new(),
+        };
+        self.emit(kit, origin, &Event::Handshake(&handshake));
+    }
+
     fn emit(&self, kit: &mut Kit, origin: Origin, event: &Event<'_>) {
         let _ = kit.collector.event(&Cx { conn: &self.conn, origin }, event);
     }
@@ -216,12 +232,25 @@ impl Open {
     }
 
     pub(crate) fn end(&mut self, kit: &mut Kit, how: EndHow, by: Option<Direction>) {
+        let ended = how != EndHow::CaptureEnd;
+        self.end_seen(kit, how, by, PerDirection { to_server: ended, to_client: ended });
+    }
+
+    /// An end of which the capture has not all.
+    pub(crate) fn end_seen(
+        &mut self,
+        kit: &mut Kit,
+        how: EndHow,
+        by: Option<Direction>,
+        ended: PerDirection<bool>,
+    ) {
         let origin = kit.packet();
         let end = End {
             how,
             by,
             cause: String::new(),
             evidence: Vec::new(),
+            ended,
             begin: None,
             duration_ns: None,
             messages: PerDirection::default(),

@@ -129,6 +129,7 @@ pub(super) fn end() -> End {
         by: Some(Direction::ToClient),
         cause: "the server reset the connection".into(),
         evidence: vec![PacketNo(90), PacketNo(91)],
+        ended: PerDirection { to_server: true, to_client: true },
         begin: Some(TIME),
         duration_ns: Some(1_500_000_000),
         messages: PerDirection { to_server: 3, to_client: 5 },

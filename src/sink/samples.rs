@@ -167,6 +167,7 @@ pub(crate) fn end() -> End {
         by: Some(Direction::ToServer),
         cause: "The client closed with 1000 (normal closure), and the server answered.".into(),
         evidence: vec![PacketNo(12), PacketNo(13)],
+        ended: PerDirection { to_server: true, to_client: true },
         begin: Some(T0),
         duration_ns: Some(4_800_000),
         messages: PerDirection { to_server: 2, to_client: 2 },

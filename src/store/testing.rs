@@ -168,6 +168,7 @@ impl Play {
             by: Some(Direction::ToServer),
             cause: "client sent Close 1000, server answered".into(),
             evidence: vec![origin.packet],
+            ended: PerDirection { to_server: true, to_client: true },
             begin: None,
             duration_ns: Some(i64::try_from(self.packet).unwrap() * Self::STEP),
             messages: PerDirection::default(),

@@ -447,6 +447,11 @@ impl Session {
                 stop.is_some_and(|stop| since(Some(ping), stop) >= Some(super::ending::PATIENCE))
             });
         }
+        let reset = facts.reset.is_some();
+        let ended = PerDirection {
+            to_server: reset || facts.fins.to_server.is_some(),
+            to_client: reset || facts.fins.to_client.is_some(),
+        };
         let explained = facts.explain(why);
         for note in explained.notes {
             common.notes.push(note, budget);
@@ -458,6 +463,7 @@ impl Session {
             by: explained.by,
             cause: explained.cause,
             evidence: explained.evidence,
+            ended,
             begin,
             duration_ns: begin.zip(last).map(|(from, to)| to.since(from)),
             messages: PerDirection {
