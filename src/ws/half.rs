@@ -114,8 +114,10 @@ impl Half {
             } else {
                 // RFC 6455 section 4.1: a client sends nothing behind its request before it has the answer.
                 let waited = setup.handshake_known && dir == Direction::ToServer;
-                let prior = if waited { FLUSHED } else { 0 };
-                Stage::Lost(Box::new(Finder::new(shape(dir, setup), prior)))
+                let shape = shape(dir, setup);
+                let finder =
+                    if waited { Finder::new(shape, FLUSHED) } else { Finder::at_beginning(shape) };
+                Stage::Lost(Box::new(finder))
             },
             decoder: Decoder::default(),
             frame_begin: Origin::default(),
