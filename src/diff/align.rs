@@ -4,8 +4,8 @@
 //! sides have ([`common`]). Keeps: one table of at most [`TABLE`] cells.
 //!
 //! Long sequences are cut at keys that occur once on each side (patience), the pieces are aligned
-//! by longest common subsequence, and what is left over that is still too long in one pass with a
-//! bounded look ahead. So the cost is bounded whatever a stranger sends.
+//! by longest common subsequence, and what is left over that is still too long by the same in a window that
+//! moves along. So the cost is bounded whatever a stranger sends.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -52,7 +52,7 @@ fn middle<K: Eq + Hash + Copy>(
     }
     let anchors = if depth == 0 { Vec::new() } else { anchors(a, b) };
     if anchors.is_empty() {
-        look_ahead(a, b, base, out);
+        windows(a, b, base, out);
         return;
     }
     let (mut i, mut j) = (0, 0);
@@ -144,25 +144,28 @@ fn table<K: Eq>(a: &[K], b: &[K], base: (usize, usize), out: &mut Vec<(usize, us
     }
 }
 
-/// Each item of `a` meets the next equal one of `b`, if that is not far.
-fn look_ahead<K: Eq + Hash + Copy>(
-    a: &[K],
-    b: &[K],
-    base: (usize, usize),
-    out: &mut Vec<(usize, usize)>,
-) {
-    let mut places: HashMap<K, Vec<usize>, foldhash::fast::RandomState> = HashMap::default();
-    for (j, key) in b.iter().enumerate() {
-        places.entry(*key).or_default().push(j);
-    }
-    let mut j = 0;
-    for (i, key) in a.iter().enumerate() {
-        let Some(list) = places.get(key) else { continue };
-        let Some(&next) = list.get(list.partition_point(|&at| at < j)) else { continue };
-        if next - j <= LOOK_AHEAD {
-            out.push((base.0 + i, base.1 + next));
-            j = next + 1;
-        }
+/// The textbook table over a window that moves along both: of each, the half that what follows does not
+/// change is kept.
+fn windows<K: Eq>(a: &[K], b: &[K], base: (usize, usize), out: &mut Vec<(usize, usize)>) {
+    const HALF: usize = WINDOW / 2;
+    let (mut from, mut to) = (0, 0);
+    let mut pairs = Vec::new();
+    while from < a.len() && to < b.len() {
+        let ends = ((from + WINDOW).min(a.len()), (to + WINDOW).min(b.len()));
+        let (Some(left), Some(right)) = (a.get(from..ends.0), b.get(to..ends.1)) else { return };
+        pairs.clear();
+        table(left, right, (0, 0), &mut pairs);
+        let last = ends == (a.len(), b.len());
+        let kept = pairs.partition_point(|&(i, j)| last || i < HALF && j < HALF);
+        let kept = pairs.get(..kept).unwrap_or_default();
+        out.extend(kept.iter().map(|&(i, j)| (base.0 + from + i, base.1 + to + j)));
+        let step = match kept.last() {
+            _ if last => return,
+            // Smaller steps would make it slow for who wants that.
+            Some(&(i, j)) if i.max(j) >= HALF / 2 => (i + 1, j + 1),
+            _ => (HALF, HALF),
+        };
+        (from, to) = (from + step.0, to + step.1);
     }
 }
 
@@ -170,8 +173,8 @@ fn look_ahead<K: Eq + Hash + Copy>(
 const TABLE: usize = 1 << 18;
 /// How often a piece is cut at unique keys again.
 const PATIENCE_DEPTH: u32 = 8;
-/// How far ahead a partner is looked for where nothing else helps.
-const LOOK_AHEAD: usize = 256;
+/// Items of either side looked at together where nothing else helps.
+const WINDOW: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -213,6 +216,14 @@ mod tests {
         let a: Vec<u8> = (0..100_000_u32).map(|i| u8::from(i % 3 == 0)).collect();
         let b: Vec<u8> = (0..100_000_u32).map(|i| u8::from(i % 5 == 0)).collect();
         assert!(common(&a, &b).len() > 50_000);
+    }
+
+    #[test]
+    fn long_sequence_of_two_keys_that_lost_some_is_found_nearly_whole() {
+        let a: Vec<u8> = (0..20_000_u32).map(|i| u8::from(i % 2 == 0)).collect();
+        let b: Vec<u8> =
+            a.iter().enumerate().filter(|(i, _)| i % 5 != 3).map(|(_, &x)| x).collect();
+        assert!(common(&a, &b).len() > b.len() * 99 / 100);
     }
 
     proptest! {
