@@ -4,7 +4,6 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::opens;
 use super::trace::{is_stripped, leaves_any, sender_of};
 use super::words::{joined, list, quote};
 use crate::event::RequestHead;
@@ -269,15 +268,13 @@ fn body(exchange: &Exchange, head: &RequestHead) -> Option<Note> {
     })
 }
 
-/// RFC 6455 4.1: nothing more may be sent until the server has answered. What comes before a
-/// refusal may be the next request, and before an answer that the capture lacks, nothing is known.
+/// RFC 6455 4.1: nothing more may be sent until the server has answered. Before an answer that the
+/// capture lacks, nothing is known.
 pub(super) fn early(exchange: &Exchange) -> Option<Note> {
     let (origin, bytes) = exchange.early?;
     let answered_in = match &exchange.answer {
         // Behind a gap an answer may have waited for its turn until after what the client said to it.
-        Answer::Head(head) | Answer::Partial(head)
-            if opens(exchange, head) && origin.packet < head.begin.packet =>
-        {
+        Answer::Head(head) | Answer::Partial(head) if origin.packet < head.begin.packet => {
             format!(", and the answer began in packet {}", head.begin.packet)
         }
         Answer::NotHttp { .. } | Answer::Cut { .. } => String::new(),

@@ -182,7 +182,7 @@ fn early_frames_need_an_answer_that_shows_them_early() {
     Judged(judge(unseen)).has(&["handshake-incomplete"]);
     let mut refused = exchange(REQUEST, head("HTTP/1.1 403 Forbidden\n"));
     refused.early = early;
-    Judged(judge(refused)).has(&["status-not-101"]);
+    Judged(judge(refused)).has(&["early-frames", "status-not-101"]);
 }
 
 #[test]
