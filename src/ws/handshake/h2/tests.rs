@@ -85,9 +85,36 @@ fn what_http_1_asks_for_is_asked_for_only_where_it_has_a_meaning() {
         Blame::Client,
         "lacks :scheme",
     );
+    asked(":scheme=https\n", ":scheme=http\n").is_clean();
+    for scheme in ["wss", "ftp", ""] {
+        let odd = format!(":scheme={scheme}\n");
+        asked(":scheme=https\n", &odd).has(&["header-invalid"]).says(
+            "header-invalid",
+            Blame::Client,
+            &format!(":scheme is \"{scheme}\""),
+        );
+    }
     // Key and accept are of no use, and no harm.
     asked(":method", "sec-websocket-key=AA==\n:method").is_clean();
     judged(REQUEST, &(RESPONSE.to_owned() + "sec-websocket-accept=AA==\n")).is_clean();
+}
+
+#[test]
+fn the_target_is_a_path_and_nothing_else() {
+    for path in ["https://server/a", "chat", "*", ""] {
+        asked(":path=/chat", &format!(":path={path}")).has(&["target-invalid"]).says(
+            "target-invalid",
+            Blame::Client,
+            &format!(":path is \"{path}\""),
+        );
+    }
+    // Of one that nobody sent nothing is said but that.
+    let pathless = REQUEST.replace(":path=/chat\n", "").replace("/chat", "server.example.com");
+    judged(&pathless, RESPONSE).has(&["header-invalid"]).says(
+        "header-invalid",
+        Blame::Client,
+        "lacks :path",
+    );
 }
 
 #[test]
