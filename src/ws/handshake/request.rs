@@ -134,11 +134,17 @@ fn upgrade(head: &RequestHead) -> Option<Note> {
     }
     let connection = joined(&head.fields, "Connection");
     if is_stripped(head) {
+        let named = head.fields.has_token("Connection", "upgrade");
         let rest = connection
             .map_or_else(|| "no Connection".to_owned(), |v| format!("Connection: {}", quote(v)));
+        let (rest, dropped) = if named {
+            (format!("though {rest} names it"), "that header")
+        } else {
+            (format!("and {rest}"), "its hop-by-hop headers")
+        };
         let text = format!(
-            "the request has a Sec-WebSocket-Key but no Upgrade header, and {rest}: a proxy passed \
-             it on without its hop-by-hop headers and is not set up for WebSockets"
+            "the request has a Sec-WebSocket-Key but no Upgrade header, {rest}: a proxy passed it on \
+             without {dropped} and is not set up for WebSockets"
         );
         return Some(Note::new(NoteCode::UpgradeStripped, Blame::Proxy, text));
     }
