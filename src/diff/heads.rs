@@ -8,6 +8,8 @@
 
 mod known;
 mod lines;
+mod translated;
+mod whole;
 
 use std::borrow::Cow;
 
@@ -26,32 +28,39 @@ use known::Kind;
 pub(super) use known::is_gateway;
 pub(super) use lines::same_line;
 use lines::{Change, besides, change, has_token, joined, lines};
+use whole::Cuts;
 
 /// Compares the heads of two legs as far as both were captured.
 pub(crate) fn compare(client: &Leg, server: &Leg, found: &mut Found) {
     if let (Some(before), Some(after)) = (client.request(), server.request()) {
-        request_line(before, after, found);
-        key(client, server, found);
+        let cuts = Cuts::of(client, server, Direction::ToServer);
+        request_line(before, after, cuts, found);
+        key(client, server, cuts, found);
         let side = Side {
             dir: Direction::ToServer,
             from: Head::request(before),
             to: Head::request(after),
+            cuts,
             client_ip: client.client.ip().to_canonical().to_string(),
             own_answer: false,
         };
         side.fields(&before.fields, &after.fields, found);
+        side.translated(found);
     }
     if let (Some(before), Some(after)) = (client.response(), server.response()) {
+        let cuts = Cuts::of(client, server, Direction::ToClient);
         let own_answer = status_line(before, after, found);
-        accept(client, server, found);
+        accept(client, server, cuts, found);
         let side = Side {
             dir: Direction::ToClient,
             from: Head::response(after),
             to: Head::response(before),
+            cuts,
             client_ip: String::new(),
             own_answer,
         };
         side.fields(&before.fields, &after.fields, found);
+        side.translated(found);
     }
     one_answer(client, server, found);
 }
@@ -128,10 +137,13 @@ pub(super) fn accept_for(key: &[u8]) -> String {
     STANDARD.encode(hash.finalize())
 }
 
-fn request_line(before: &RequestHead, after: &RequestHead, found: &mut Found) {
+fn request_line(before: &RequestHead, after: &RequestHead, cuts: Cuts, found: &mut Found) {
     let translated = is_h2(&before.version) != is_h2(&after.version);
     let same_method = before.method == after.method || translated;
-    if before.target != after.target || !same_method {
+    // Of a head that is not whole the target may be what is missing.
+    let unknown = |head: &RequestHead| is_h2(&head.version) && head.fields.first(":path").is_none();
+    let unknown = cuts.from && unknown(before) || cuts.to && unknown(after);
+    if before.target != after.target && !unknown || !same_method {
         let line = |head: &RequestHead| {
             if same_method {
                 json!(head.target)
@@ -242,9 +254,9 @@ fn status_line(before: &ResponseHead, after: &ResponseHead, found: &mut Found) -
     !expected
 }
 
-fn key(client: &Leg, server: &Leg, found: &mut Found) {
+fn key(client: &Leg, server: &Leg, cuts: Cuts, found: &mut Found) {
     let (before, after) = (client.ws_key(), server.ws_key());
-    if before == after {
+    if before == after || before.is_none() && cuts.from || after.is_none() && cuts.to {
         return;
     }
     let wrong_accept = accept_is_right(client) == Some(false);
@@ -277,7 +289,7 @@ fn accept_is_right(leg: &Leg) -> Option<bool> {
     Some(accept.trim_ascii() == accept_for(leg.ws_key()?).as_bytes())
 }
 
-fn accept(client: &Leg, server: &Leg, found: &mut Found) {
+fn accept(client: &Leg, server: &Leg, cuts: Cuts, found: &mut Found) {
     let of = |leg: &'_ Leg| {
         leg.response().and_then(|r| r.fields.first("sec-websocket-accept")).map(<[u8]>::to_vec)
     };
@@ -285,7 +297,8 @@ fn accept(client: &Leg, server: &Leg, found: &mut Found) {
     let forged = accept_is_right(client) == Some(false);
     // A server whose own accept is wrong is no fault of the proxy that passes it on.
     let passed_on = before == after && client.ws_key() == server.ws_key();
-    if passed_on || before == after && !forged {
+    let cut = before.is_none() && cuts.to || after.is_none() && cuts.from && !forged;
+    if passed_on || cut || before == after && !forged {
         return;
     }
     let h2 = |leg: &Leg| leg.response().is_some_and(|r| is_h2(&r.version));
@@ -343,12 +356,20 @@ struct Side<'a> {
     dir: Direction,
     from: Head<'a>,
     to: Head<'a>,
+    cuts: Cuts,
     client_ip: String,
     /// The proxy answered in the server's stead: its own header fields are its own.
     own_answer: bool,
 }
 
 impl Side<'_> {
+    /// What the proxy had to make, and did not.
+    fn translated(&self, found: &mut Found) {
+        if self.from.h2 && !self.to.h2 && self.to.upgrades && !self.own_answer && !self.cuts.to {
+            translated::lacking(self.dir, self.from.fields, self.to.fields, found);
+        }
+    }
+
     fn fields(&self, before: &Fields, after: &Fields, found: &mut Found) {
         for name in names(before, after) {
             self.field(&name, before, after, found);
@@ -371,6 +392,9 @@ impl Side<'_> {
             Direction::ToClient => (&after, &before),
         };
         let Some(change) = change(name, kind, from, to) else { return };
+        if self.cuts.excuse(from, to) {
+            return;
+        }
         let (expected, why) = self.judge(name, kind, change, from, to);
         let expected = expected || self.own_answer;
         let code = match (kind, change) {
@@ -391,8 +415,8 @@ impl Side<'_> {
             code,
             dir: self.dir,
             what: name.to_owned(),
-            before: joined(name, &before).map_or(Value::Null, Value::String),
-            after: joined(name, &after).map_or(Value::Null, Value::String),
+            before: shown(name, &before, &after),
+            after: shown(name, &after, &before),
             text: text.into(),
             expected,
         });
@@ -417,22 +441,24 @@ impl Side<'_> {
             }
             Kind::Host => (false, "HTTP/1.1 requires it (RFC 9112 section 3.2)"),
             Kind::Connection => {
-                let lost = self.from.upgrades
-                    && self.to.upgrades
-                    && has_token(from, b"upgrade")
-                    && !has_token(to, b"upgrade")
-                    && !self.to.h2;
-                if lost {
+                let asked = self.from.upgrades && has_token(from, b"upgrade") || self.from.h2;
+                let made = !self.to.upgrades || self.to.h2 || has_token(to, b"upgrade");
+                if asked && !made {
                     (false, "without the Upgrade token no WebSocket comes of it")
                 } else {
                     (true, "each hop has its own (RFC 9110 section 7.6.1)")
                 }
             }
             Kind::Upgrade => match change {
+                Change::Added if self.from.h2 && self.to.upgrades => {
+                    match has_token(to, b"websocket") {
+                        true => (true, "HTTP/2 has no Upgrade"),
+                        false => (false, "it decides what protocol is spoken"),
+                    }
+                }
                 _ if !(self.from.upgrades && self.to.upgrades) => {
                     (true, "each hop has its own (RFC 9110 section 7.8)")
                 }
-                Change::Added if self.from.h2 => (true, "HTTP/2 has no Upgrade"),
                 Change::Removed if self.to.h2 => (true, "HTTP/2 has no Upgrade"),
                 Change::Removed => (
                     false,
@@ -466,6 +492,9 @@ impl Side<'_> {
             // RFC 9110 section 7.6.1: fields that Connection names go no further.
             Kind::EndToEnd if change == Change::Removed && self.nominated(name) => {
                 (true, "Connection named it for one hop only")
+            }
+            _ if name == "set-cookie" && regrouped(name, from, to) => {
+                (false, "lines of it must not be combined (RFC 9110 section 5.3)")
             }
             // RFC 9110 section 7.7: what is for the other end, no hop should touch.
             _ => match change {
@@ -583,6 +612,19 @@ fn value(bytes: Option<&[u8]>) -> Value {
     bytes.map_or(Value::Null, |b| Value::String(header_text(b).into_owned()))
 }
 
+/// Do lines differ only in which of them are one?
+fn regrouped(name: &str, these: &[&[u8]], those: &[&[u8]]) -> bool {
+    these != those && joined(name, these) == joined(name, those)
+}
+
+/// Lines as one text; one by one where that alone tells them from the other leg's.
+fn shown(name: &str, these: &[&[u8]], those: &[&[u8]]) -> Value {
+    if regrouped(name, these, those) {
+        return these.iter().map(|line| value(Some(line))).collect();
+    }
+    joined(name, these).map_or(Value::Null, Value::String)
+}
+
 fn sentence(name: &str, change: Change, from: &[&[u8]], to: &[&[u8]], why: &str) -> String {
     let text = |lines: &[&[u8]]| joined(name, lines).unwrap_or_default();
     let moved = |kept, all| text(&besides(kept, all).unwrap_or_default());
@@ -593,6 +635,14 @@ fn sentence(name: &str, change: Change, from: &[&[u8]], to: &[&[u8]], why: &str)
         }
         Change::Removed => {
             format!("The proxy removed {spelled}: {}; {why}.", clip(&moved(to, from)))
+        }
+        Change::Changed | Change::Cosmetic if regrouped(name, from, to) => {
+            let list = |lines: &[&[u8]]| {
+                let many = if lines.len() == 1 { "line" } else { "lines" };
+                let shown: Vec<_> = lines.iter().map(|line| header_text(line)).collect();
+                format!("{} {many} ({})", lines.len(), clip(&shown.join(" | ")))
+            };
+            format!("The proxy changed {spelled} from {} to {}; {why}.", list(from), list(to))
         }
         Change::Changed | Change::Cosmetic => {
             let (old, new) = (text(from), text(to));

@@ -328,3 +328,137 @@ fn sentence_of_an_added_line_names_that_line_alone() {
     let text = sentence("X-Multi", Change::Removed, &two, &one, "why");
     assert_eq!(text, "The proxy removed X-Multi: two; why.");
 }
+
+#[test]
+fn lines_of_set_cookie_made_one_are_told_one_by_one() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, KEY, &[]);
+    c.answered(&mut kit, 101, &[("Set-Cookie", "a=1; Path=/, b=2")]);
+    s.answered(&mut kit, 101, &[("Set-Cookie", "a=1; Path=/")]);
+    let mut legs = kit.collected().legs;
+    let far = legs[1].handshake.as_mut().and_then(|h| h.response.as_mut()).unwrap();
+    far.fields.0.extend(fields(&[("Set-Cookie", "b=2")]).0);
+    let mut found = Found::new(100);
+    compare(&legs[0], &legs[1], &mut found);
+    assert_eq!(told(found.list()), [("header-changed", "set-cookie", false)]);
+    let told = &found.list()[0];
+    assert_eq!(told.before, json!(["a=1; Path=/, b=2"]));
+    assert_eq!(told.after, json!(["a=1; Path=/", "b=2"]));
+    assert_eq!(
+        told.text,
+        "The proxy changed Set-Cookie from 2 lines (a=1; Path=/ | b=2) to 1 line (a=1; Path=/, b=2); \
+         lines of it must not be combined (RFC 9110 section 5.3)."
+    );
+}
+
+/// Of two legs with these fields in the request, alterations when the capture lacks a part of these.
+fn with_cut_requests(near: Pairs<'_>, far: Pairs<'_>, cut: [bool; 2]) -> Vec<Alteration> {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, near);
+    let mut s = kit.open(50001, 8088, KEY, far);
+    c.answered(&mut kit, 101, &[]);
+    s.answered(&mut kit, 101, &[]);
+    let mut legs = kit.collected().legs;
+    for (leg, partial) in legs.iter_mut().zip(cut) {
+        let exchange = crate::http::Exchange {
+            request: leg.request().cloned(),
+            request_partial: partial,
+            answer: crate::http::Answer::Head(leg.response().cloned().unwrap()),
+            interim: Vec::new(),
+            request_body: false,
+            early: None,
+            proxy_protocol: None,
+            http2: None,
+        };
+        leg.handshake = Some(crate::ws::handshake::judge(exchange));
+    }
+    let mut found = Found::new(100);
+    compare(&legs[0], &legs[1], &mut found);
+    let of_request = |a: &&Alteration| a.dir == Direction::ToServer;
+    found.list().iter().filter(of_request).cloned().collect()
+}
+
+#[test]
+fn what_a_head_lacks_that_is_not_whole_was_not_removed_nor_added() {
+    let near = [("Cookie", "a=b"), ("X-Both", "1"), (":path", "/a")];
+    let far = [("X-Both", "2"), ("Sec-WebSocket-Key", "-"), (":path", "/a")];
+    let changed = ("header-changed", "x-both", false);
+    let key = ("header-removed", "sec-websocket-key", false);
+    let cookie = ("header-removed", "cookie", false);
+    let of = |cut| with_cut_requests(&near, &far, cut);
+    assert_eq!(told(&of([false, false])), [key, cookie, changed]);
+    assert_eq!(told(&of([false, true])), [changed]);
+    assert_eq!(told(&of([true, false])), [key, cookie, changed]);
+    assert_eq!(told(&with_cut_requests(&far, &near, [true, false])), [changed]);
+}
+
+#[test]
+fn what_an_answer_lacks_that_is_not_whole_was_not_removed_nor_added() {
+    let of = |near: Pairs<'_>, far: Pairs<'_>, cut: usize| {
+        let mut kit = Kit::new();
+        let mut c = kit.open(40001, 80, KEY, &[]);
+        let mut s = kit.open(50001, 8088, KEY, &[]);
+        c.answered(&mut kit, 101, near);
+        s.answered(&mut kit, 101, far);
+        let mut legs = kit.collected().legs;
+        let exchange = crate::http::Exchange {
+            request: legs[cut].request().cloned(),
+            request_partial: false,
+            answer: crate::http::Answer::Partial(legs[cut].response().cloned().unwrap()),
+            interim: Vec::new(),
+            request_body: false,
+            early: None,
+            proxy_protocol: None,
+            http2: None,
+        };
+        legs[cut].handshake = Some(crate::ws::handshake::judge(exchange));
+        let mut found = Found::new(100);
+        compare(&legs[0], &legs[1], &mut found);
+        found.list().to_vec()
+    };
+    let lacks = [("Sec-WebSocket-Accept", "-"), ("Upgrade", "-")];
+    let has = [("X-Powered-By", "backend"), ("Sec-WebSocket-Protocol", "chat")];
+    assert_eq!(of(&lacks, &has, 0), []);
+    assert_eq!(of(&has, &lacks, 1), []);
+    let subprotocol = ("subprotocol-changed", "sec-websocket-protocol", false);
+    let more = told(&of(&has, &[], 0)).len();
+    assert_eq!((told(&of(&has, &[], 0))[..].contains(&subprotocol), more), (true, 2));
+}
+
+/// A request over HTTP/2 that went on over HTTP/1.1 with these changes.
+fn translated(far: Pairs<'_>) -> Vec<Alteration> {
+    let mut kit = Kit::new();
+    let near = [("Upgrade", "-"), ("Connection", "-"), ("Sec-WebSocket-Key", "-")];
+    let mut c = kit.open(40001, 80, KEY, &near);
+    c.request.version = "2".into();
+    c.request.method = "CONNECT".into();
+    let mut s = kit.open(50001, 8088, KEY, far);
+    s.answered(&mut kit, 400, &[]);
+    c.answered(&mut kit, 400, &[]);
+    let legs = kit.collected().legs;
+    let mut found = Found::new(100);
+    compare(&legs[1], &legs[0], &mut found);
+    found.list().iter().filter(|a| !a.expected).cloned().collect()
+}
+
+#[test]
+fn handshake_translated_from_http2_must_have_what_http1_needs() {
+    assert_eq!(translated(&[]), []);
+    for (name, what) in [
+        ("Sec-WebSocket-Key", "sec-websocket-key"),
+        ("Upgrade", "upgrade"),
+        ("Connection", "connection"),
+    ] {
+        let list = translated(&[(name, "-")]);
+        assert_eq!(told(&list), [("header-removed", what, false)]);
+        assert!(list[0].text.contains(name), "{}", list[0].text);
+    }
+    let list = translated(&[("Sec-WebSocket-Version", "-")]);
+    assert_eq!(told(&list), [("header-removed", "sec-websocket-version", false)]);
+    let list = translated(&[("Upgrade", "h2c"), ("Connection", "close")]);
+    assert_eq!(
+        told(&list),
+        [("header-added", "upgrade", false), ("header-added", "connection", false)]
+    );
+}

@@ -1,0 +1,65 @@
+//! Heads of which the capture lacks a part.
+//!
+//! Gets: a leg. Gives: whether its request and its response are all there. What a head lacks that is
+//! not whole may have been in it: nothing was removed on the way to it, nor added on the way from it.
+
+use crate::diff::collect::Leg;
+use crate::note::{Blame, NoteCode};
+use crate::units::{Direction, PerDirection};
+
+/// Is the head of each direction cut: read in part only?
+pub(super) fn cut(leg: &Leg) -> PerDirection<bool> {
+    let notes = || leg.handshake.iter().flat_map(|handshake| &handshake.notes);
+    let says = |start: &str| {
+        let mut notes = notes().filter(|note| note.blame == Blame::Capture);
+        notes.any(|note| note.code == NoteCode::HandshakeIncomplete && note.text.starts_with(start))
+    };
+    PerDirection {
+        to_server: says("the request's head is not whole"),
+        to_client: says("the answer's head is not whole"),
+    }
+}
+
+/// The heads of one direction: whether the one it comes from and the one it goes to are cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cuts {
+    pub(super) from: bool,
+    pub(super) to: bool,
+}
+
+impl Cuts {
+    pub(super) fn of(client: &Leg, server: &Leg, dir: Direction) -> Self {
+        let (client, server) = (cut(client)[dir], cut(server)[dir]);
+        match dir {
+            Direction::ToServer => Self { from: client, to: server },
+            Direction::ToClient => Self { from: server, to: client },
+        }
+    }
+
+    /// Can it be that a header is the same on both legs, though these lines are all that was read?
+    pub(super) fn excuse(self, from: &[&[u8]], to: &[&[u8]]) -> bool {
+        // Of a header in several lines some may be missing.
+        let one_each = from.len() == 1 && to.len() == 1;
+        match (from.is_empty(), to.is_empty()) {
+            (true, _) => self.from,
+            (false, true) => self.to,
+            (false, false) => !one_each && (self.from || self.to),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_from_a_cut_head_is_excused_and_what_differs_is_not() {
+        let cuts = |from, to| Cuts { from, to };
+        let (none, a, b): ([&[u8]; 0], [&[u8]; 1], [&[u8]; 1]) = ([], [b"a"], [b"b"]);
+        assert!(cuts(true, false).excuse(&none, &a) && !cuts(false, true).excuse(&none, &a));
+        assert!(cuts(false, true).excuse(&a, &none) && !cuts(true, false).excuse(&a, &none));
+        assert!(!cuts(true, true).excuse(&a, &b));
+        assert!(cuts(true, false).excuse(&a, &[b"a", b"b"]));
+        assert!(!cuts(false, false).excuse(&a, &[b"a", b"b"]));
+    }
+}
