@@ -14,6 +14,7 @@ use crate::event::{
     ConnInfo, Cx, End, EndHow, Event, Handshake, Message, MessageKind, Payload, RequestHead,
     ResponseHead, Sink, Wants,
 };
+use crate::note::{Blame, Note, NoteCode};
 use crate::units::{
     ConnKey, ConnNo, Direction, MessageNo, Origin, PacketNo, PerDirection, StreamNo, Timestamp,
 };
@@ -56,6 +57,8 @@ pub struct Leg {
     pub unkept: PerDirection<u64>,
     /// How it ended; `None` when nothing was told of it.
     pub end: Option<Ending>,
+    /// Where it was over before it was open: an attempt whose answer never came.
+    pub given_up: Option<Origin>,
     /// Payload bytes kept of it.
     kept_bytes: usize,
 }
@@ -143,6 +146,7 @@ impl Leg {
             gaps: PerDirection::default(),
             unkept: PerDirection::default(),
             end: None,
+            given_up: None,
             kept_bytes: 0,
         }
     }
@@ -304,6 +308,7 @@ impl Sink for Collector {
                 Event::Handshake(handshake) => {
                     budget.head_bytes =
                         budget.head_bytes.saturating_sub(head_bytes(handshake).max(1));
+                    leg.given_up = Some(cx.origin).filter(|_| given_up(handshake));
                     leg.handshake = Some((*handshake).clone());
                 }
                 Event::Message(message) => leg.keep(message, cx.origin, &mut budget),
@@ -321,6 +326,18 @@ impl Sink for Collector {
         self.budget = budget;
         ControlFlow::Continue(())
     }
+}
+
+/// Is it an attempt that ended without an answer, by the word of one of the two?
+fn given_up(handshake: &Handshake) -> bool {
+    let unanswered = |note: &Note| match note.code {
+        NoteCode::ResponseNotHttp => true,
+        NoteCode::HandshakeIncomplete => note.blame != Blame::Capture,
+        _ => false,
+    };
+    handshake.request.is_some()
+        && handshake.response.is_none()
+        && handshake.notes.iter().any(unanswered)
 }
 
 fn ending(end: &End, origin: Origin) -> Ending {

@@ -142,8 +142,10 @@ impl State<'_> {
             for mark in &facts.marks {
                 if let Some(list) = index.marks.get(mark) {
                     near.extend(self.after(list, c, i64::MAX));
+                    near.extend(self.unseen_before(list, c));
                 }
             }
+            near.extend(self.unseen_before(&index.starts, c));
             let until = self.judge.axis.window(facts);
             near.extend(self.after(&index.starts, c, until));
             near.sort_unstable();
@@ -166,6 +168,19 @@ impl State<'_> {
         let begin = list.partition_point(|&(at, _)| at < from);
         let rest = list.get(begin..).unwrap_or_default();
         rest.iter().take_while(move |&&(at, _)| at <= until).map(|&(_, s)| s).take(CANDIDATES)
+    }
+
+    /// The last candidates of a list that start before a leg was first seen, if it may be older.
+    fn unseen_before<'l>(
+        &self,
+        list: &'l [(i64, usize)],
+        c: usize,
+    ) -> impl Iterator<Item = usize> + 'l {
+        let unseen = self.judge.facts.get(c).filter(|f| !f.start_seen);
+        let seen = unseen.and_then(|f| self.judge.axis.start(f)).unwrap_or(i64::MIN);
+        let before = list.partition_point(|&(at, _)| at < seen);
+        let earlier = list.get(..before).unwrap_or_default();
+        earlier.iter().rev().map(|&(_, s)| s).take(CANDIDATES)
     }
 
     /// Leaves out candidates in which the proxy would have answered its client before its upstream

@@ -95,7 +95,7 @@ impl Kit {
             begin: origin,
             notes: Vec::new(),
         };
-        Open { conn, request, numbers: PerDirection::default() }
+        Open { conn, request, numbers: PerDirection::default(), notes: Vec::new() }
     }
 
     pub(crate) fn collected(self) -> Collected {
@@ -108,6 +108,8 @@ pub(crate) struct Open {
     pub(crate) conn: ConnInfo,
     pub(crate) request: RequestHead,
     pub(crate) numbers: PerDirection<u64>,
+    /// Of its handshake.
+    pub(crate) notes: Vec<crate::note::Note>,
 }
 
 impl Open {
@@ -149,7 +151,7 @@ impl Open {
             subprotocol: None,
             extensions: None,
             deflate: None,
-            notes: Vec::new(),
+            notes: std::mem::take(&mut self.notes),
         };
         self.emit(kit, origin, &Event::Handshake(&handshake));
     }

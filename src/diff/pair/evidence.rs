@@ -7,11 +7,11 @@
 
 use super::MatchedBy;
 use super::clock::{Axis, BEHIND};
-use super::facts::{Facts, last_segment};
+use super::facts::{COMPARED, Facts, last_segment};
 use crate::diff::collect::Msg;
 use crate::diff::heads::same_line;
 use crate::event::EndHow;
-use crate::units::Direction;
+use crate::units::{Direction, PerDirection};
 
 /// Where the server leg's handshake is to the client leg's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,21 +80,25 @@ impl Judge<'_> {
                 return None;
             }
         }
-        let (payload, equal, contradicts) = self.payload(c, s);
+        let courses = PerDirection {
+            to_server: self.course((c, s), Direction::ToServer),
+            to_client: self.course((c, s), Direction::ToClient),
+        };
+        let payload = self.payload(c, s, &courses);
         let points = Points {
             key: if same_key { KEY } else { 0 },
             place: self.place(c, s, order),
             heads: heads(c, s),
             forwarded: forwarded(c, s),
-            payload,
-            delay: self.delay(c, s),
+            payload: payload.points,
+            delay: self.delay(&courses),
         };
         let alike = points.heads + points.forwarded;
         let score = points.key + points.place + alike + points.payload + points.delay;
         // Place alone is no evidence: somebody opens two connections at a time every day.
         // Nor are like heads of one after the other: a page opens several.
         let content =
-            same_key || payload > 0 || if behind { points.forwarded } else { alike } >= 25;
+            same_key || payload.points > 0 || if behind { points.forwarded } else { alike } >= 25;
         let by = if same_key {
             MatchedBy::Key
         } else if points.payload > alike {
@@ -102,12 +106,20 @@ impl Judge<'_> {
         } else {
             MatchedBy::Headers
         };
-        let fits = !contradicts && points.heads > -15;
+        let fits = !payload.contradicts && !payload.excused && points.heads > -15;
         let refused = behind && self.ended_by_refusal(c, s);
         let last_resort = fits && (nested && points.place >= 20 || refused && points.heads > 0);
         let on_known_way = fits && (nested || behind) && points.place > 0;
         let score = if content { score } else { score.min(ENOUGH - 1) };
         let start = self.axis.start(s).unwrap_or(0);
+        // Where not even the order of the two legs is known, the messages have to tell it: question
+        // within question and answer within answer, more often than two clients happen to.
+        let told = Direction::BOTH.iter().all(|&dir| courses[dir].pairs.len() >= TOLD);
+        let unordered = !c.start_seen && self.axis.start(c).is_none_or(|first| first > start);
+        if unordered && !told {
+            return None;
+        }
+        let equal = payload.equal;
         Some(Edge { client, server, score, by, order, last_resort, on_known_way, equal, start })
     }
 
@@ -162,13 +174,15 @@ impl Judge<'_> {
         let (Some(asked), Some(asked_on)) = (self.axis.start(c), self.axis.start(s)) else {
             return false;
         };
-        if self.axis.before(same_capture, asked, asked_on)
-            || same_capture && matches!(self.axis, Axis::Packets) && asked_on == asked
-        {
+        let backwards = self.axis.before(same_capture, asked, asked_on)
+            || same_capture && matches!(self.axis, Axis::Packets) && asked_on == asked;
+        // A leg that was there before it was first seen may have been there before the other.
+        if backwards && c.start_seen {
             return false;
         }
         let end = c.leg.end.as_ref().filter(|end| end.how != EndHow::CaptureEnd);
-        let ended = end.and_then(|end| self.axis.at(c, end.origin));
+        let ended = end.map(|end| end.origin).or(c.leg.given_up);
+        let ended = ended.and_then(|origin| self.axis.at(c, origin));
         ended.is_none_or(|ended| !self.axis.before(same_capture, asked_on, ended))
     }
 
@@ -262,87 +276,98 @@ impl Judge<'_> {
         points
     }
 
-    /// Points, equal messages, and whether the messages contradict.
-    fn payload(&self, c: &Facts<'_>, s: &Facts<'_>) -> (i32, u32, bool) {
+    /// What the messages say, both ways together.
+    fn payload(&self, c: &Facts<'_>, s: &Facts<'_>, courses: &PerDirection<Course<'_>>) -> Payload {
         let (mut equal, mut shorter, mut against) = (0_usize, 0_usize, false);
-        let mut early = 0_usize;
+        let (mut early, mut injected) = (0_usize, 0_usize);
         for dir in Direction::BOTH {
-            let (a, b) = (&c.data[dir], &s.data[dir]);
-            let shared = shared(a, b);
-            let least = known(a).min(known(b));
-            equal += shared;
+            let course = &courses[dir];
+            if course.impossible {
+                return Payload::CONTRADICTION;
+            }
+            let same = course.pairs.len();
+            let least = known(&c.data[dir]).min(known(&s.data[dir]));
+            equal += same;
             shorter += least;
-            let Some(before) = self.along((c, s), dir, |_, _| ()) else {
-                return (CONTRADICTION, 0, true);
-            };
-            early += before;
-            against |= shared == 0 && least > 1;
+            early += course.early;
+            injected += course.injected;
+            against |= same == 0 && least > 1;
         }
-        let n = u32::try_from(equal).unwrap_or(u32::MAX);
-        if equal == 0 {
-            let nothing_shared = against || shorter > 1;
-            return (if nothing_shared { CONTRADICTION } else { 0 }, 0, nothing_shared);
+        let nothing_shared = equal == 0 && (against || shorter > 1);
+        if nothing_shared || injected >= MANY && injected > equal * 2 {
+            return Payload::CONTRADICTION;
         }
-        if early > 0 {
+        let points = if equal == 0 || early > 0 {
             // They may be of another connection with the same content.
-            (0, n, false)
+            0
         } else if equal * 2 >= shorter {
-            let each = i32::try_from(equal.min(4)).unwrap_or(4) * 10;
-            (20 + each, n, false)
+            20 + i32::try_from(equal.min(4)).unwrap_or(4) * 10
         } else {
-            (5, n, false)
-        }
+            5
+        };
+        let equal = u32::try_from(equal).unwrap_or(u32::MAX);
+        Payload { points, equal, contradicts: false, excused: early > 0 }
     }
 
-    /// Takes equal messages two by two as far as both legs begin alike, client leg first. Gives how
-    /// many arrive before they were sent; `None` where that are more than a proxy can have injected.
-    fn along(
-        &self,
-        (c, s): (&Facts<'_>, &Facts<'_>),
-        dir: Direction,
-        mut each: impl FnMut(&Msg, &Msg),
-    ) -> Option<usize> {
+    /// Lays the messages of one direction on the later leg beside those on the earlier one, in order.
+    fn course<'m>(&self, (c, s): (&Facts<'m>, &Facts<'m>), dir: Direction) -> Course<'m> {
         let same = c.leg.capture == s.leg.capture;
-        let to_server = dir == Direction::ToServer;
-        let (first, then) = if to_server { (c, s) } else { (s, c) };
+        let (first, then) = if dir == Direction::ToServer { (c, s) } else { (s, c) };
         let (sent, passed) = (&first.data[dir], &then.data[dir]);
-        let surplus = passed.len().saturating_sub(sent.len());
-        let mut early = 0;
-        let mut sent = sent.iter().peekable();
-        for copy in passed {
-            let twin = sent.peek().filter(|msg| msg.hash.is_some() && msg.hash == copy.hash);
-            let Some(&msg) = twin else { break };
+        let comes_before = |copy: &Msg, msg: &Msg| {
             let places = self.axis.at(first, msg.origin).zip(self.axis.at(then, copy.origin));
-            if places.is_some_and(|(a, b)| self.axis.before(same, a, b)) {
-                early += 1;
-                if early > surplus {
-                    return None;
-                }
+            places.is_some_and(|(a, b)| self.axis.before(same, a, b))
+        };
+        let mut course = Course::default();
+        let mut early: Vec<&Msg> = Vec::new();
+        let mut left: Vec<&Msg> = Vec::new();
+        let mut rest = sent.as_slice();
+        for &copy in passed {
+            let twin = rest.iter().position(|msg| msg.hash.is_some() && msg.hash == copy.hash);
+            let Some((skipped, [msg, behind @ ..])) = twin.and_then(|at| rest.split_at_checked(at))
+            else {
+                continue;
+            };
+            if comes_before(copy, msg) {
+                early.push(copy);
                 continue;
             }
-            if to_server {
-                each(msg, copy);
-            } else {
-                each(copy, msg);
-            }
-            sent.next();
+            left.extend(skipped);
+            course.pairs.push((msg, copy));
+            rest = behind;
         }
-        Some(early)
+        // Of a list that was not looked at to its end the originals' copies may still come.
+        if passed.len() < COMPARED {
+            left.extend(rest);
+        }
+        course.early = early.len();
+        // A proxy may send something of its own that the client happens to send later. But then that
+        // passes too; where it never does, the copy is no copy.
+        course.impossible = early
+            .iter()
+            .any(|copy| left.iter().any(|msg| msg.hash == copy.hash && comes_before(copy, msg)));
+        let unseen = !first.start_seen
+            || !first.leg.gaps[dir].is_empty()
+            || first.leg.unkept[dir] > 0
+            || sent.len() >= COMPARED;
+        if !unseen {
+            let unknown = sent.len() - known(sent);
+            course.injected = known(passed).saturating_sub(course.pairs.len() + unknown);
+        }
+        course
     }
 
     /// Points off for messages passed on late, once there are enough of them to tell.
-    fn delay(&self, c: &Facts<'_>, s: &Facts<'_>) -> i32 {
+    fn delay(&self, courses: &PerDirection<Course<'_>>) -> i32 {
         if !matches!(self.axis, Axis::Packets) {
             return 0;
         }
         let (mut sum, mut n) = (0_i64, 0_i64);
-        for dir in Direction::BOTH {
-            self.along((c, s), dir, |a, b| {
-                if let Some((a, b)) = a.origin.time.zip(b.origin.time) {
-                    sum = sum.saturating_add(b.since(a).saturating_abs());
-                    n += 1;
-                }
-            });
+        for (msg, copy) in Direction::BOTH.into_iter().flat_map(|dir| &courses[dir].pairs) {
+            if let Some((a, b)) = msg.origin.time.zip(copy.origin.time) {
+                sum = sum.saturating_add(b.since(a).saturating_abs());
+                n += 1;
+            }
         }
         if n < TELLING {
             return 0;
@@ -354,33 +379,38 @@ impl Judge<'_> {
     }
 }
 
+/// The messages of one direction, on their way from one leg to the other.
+#[derive(Debug, Default)]
+struct Course<'a> {
+    /// Equal ones in order, each with the copy that came after it.
+    pairs: Vec<(&'a Msg, &'a Msg)>,
+    /// Copies that came before anything they could be copies of, so that they must be injected.
+    early: usize,
+    /// One of those is a copy for certain, so that the legs are not of one connection.
+    impossible: bool,
+    /// Messages on the later leg that were never sent on the earlier one.
+    injected: usize,
+}
+
+/// What the messages of two legs say.
+#[derive(Debug, Clone, Copy)]
+struct Payload {
+    points: i32,
+    /// Equal messages.
+    equal: u32,
+    contradicts: bool,
+    /// Fits only if some messages were injected.
+    excused: bool,
+}
+
+impl Payload {
+    const CONTRADICTION: Self =
+        Self { points: CONTRADICTION, equal: 0, contradicts: true, excused: false };
+}
+
 /// Messages whose content is known.
 fn known(list: &[&Msg]) -> usize {
     list.iter().filter(|m| m.hash.is_some()).count()
-}
-
-/// How many messages two lists share, whatever the order.
-fn shared(a: &[&Msg], b: &[&Msg]) -> usize {
-    let prefix = a.iter().zip(b).take_while(|(a, b)| a.hash.is_some() && a.hash == b.hash).count();
-    let rest = |list: &[&Msg]| {
-        let mut hashes: Vec<_> = list.iter().skip(prefix).filter_map(|m| m.hash).collect();
-        hashes.sort_unstable();
-        hashes
-    };
-    let (left, right) = (rest(a), rest(b));
-    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
-    let mut count = prefix;
-    while let (Some(x), Some(y)) = (left.peek(), right.peek()) {
-        let order = x.cmp(y);
-        if order.is_le() {
-            left.next();
-        }
-        if order.is_ge() {
-            right.next();
-        }
-        count += usize::from(order.is_eq());
-    }
-    count
 }
 
 /// How alike the request heads are, as far as a proxy should leave them alone.
@@ -453,5 +483,9 @@ const KEY: i32 = 100;
 const CONTRADICTION: i32 = -40;
 /// Legs whose ends are no further apart ended together, in nanoseconds.
 const ENDS_TOGETHER: i64 = 2_000_000_000;
+/// So many messages that nobody sent are the proxy's own only where twice as many pass are not.
+const MANY: usize = 3;
+/// Messages each way that tell which of two legs is nearer the client.
+const TOLD: usize = 2;
 /// Messages from which a mean delay tells something.
 const TELLING: i64 = 4;

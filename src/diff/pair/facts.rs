@@ -14,7 +14,10 @@ use crate::units::{Direction, Origin, PerDirection};
 pub(super) struct Facts<'a> {
     pub(super) leg: &'a Leg,
     pub(super) key: Option<&'a [u8]>,
+    /// Where it starts, or what was seen of it first.
     pub(super) start: Option<Origin>,
+    /// Whether its request was seen: otherwise it started earlier than `start`.
+    pub(super) start_seen: bool,
     pub(super) answered: Option<Origin>,
     pub(super) status: Option<u16>,
     /// Addresses that forwarding headers name, nearest the server last.
@@ -47,6 +50,7 @@ impl<'a> Facts<'a> {
             leg,
             key: leg.ws_key(),
             start: leg.started(),
+            start_seen: request.is_some(),
             answered: leg.answered(),
             status: leg.response().map(|r| {
                 if r.version.starts_with('2') && r.status / 100 == 2 { 101 } else { r.status }
@@ -150,7 +154,7 @@ fn address(text: &str) -> String {
 }
 
 /// Data messages of each direction compared between candidates.
-const COMPARED: usize = 64;
+pub(super) const COMPARED: usize = 64;
 /// Messages of each direction that candidates are looked up by.
 const MARKS: usize = 4;
 /// Header fields compared between candidates.

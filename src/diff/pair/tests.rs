@@ -145,6 +145,145 @@ fn message_that_the_proxy_sent_twice_is_no_contradiction() {
     assert_eq!(pairs_of(vec![kit]), [(40001, Some(50001), MatchedBy::Headers)]);
 }
 
+/// Two connections and what each sends or gets: the leg, the way, the text.
+fn told_in_turn(kit: &mut Kit, legs: &mut [&mut Open], talk: &[(usize, Direction, &str)]) {
+    for &(leg, dir, text) in talk {
+        legs[leg].data(kit, dir, MessageKind::Text, text.as_bytes());
+    }
+}
+
+#[test]
+fn two_clients_who_say_the_same_to_two_servers_are_no_pair() {
+    // The first one's handshake happens to hold the second's, which is ahead with every message.
+    let mut kit = Kit::new();
+    let mut one = kit.open(40001, 80, KEY, &[]);
+    let mut two = kit.open(40002, 81, OTHER_KEY, &[]);
+    two.answered(&mut kit, 101, &[]);
+    told_in_turn(&mut kit, &mut [&mut two], &[(0, ToServer, "hello"), (0, ToClient, "hello")]);
+    one.answered(&mut kit, 101, &[]);
+    let talk = [
+        (0, ToServer, "hello"),
+        (0, ToClient, "hello"),
+        (1, ToServer, "again"),
+        (1, ToClient, "again"),
+        (0, ToServer, "again"),
+        (0, ToClient, "again"),
+        (1, ToServer, "bye"),
+        (1, ToClient, "bye"),
+    ];
+    told_in_turn(&mut kit, &mut [&mut one, &mut two], &talk);
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
+fn copies_that_come_before_their_originals_are_no_copies_whatever_was_injected_before_them() {
+    // A greeting of one server only keeps the two lists from beginning alike.
+    let mut kit = Kit::new();
+    let mut one = kit.open(40001, 80, KEY, &[]);
+    one.answered(&mut kit, 101, &[]);
+    told_in_turn(&mut kit, &mut [&mut one], &[(0, ToClient, "welcome")]);
+    let mut two = kit.open(40002, 81, OTHER_KEY, &[]);
+    two.answered(&mut kit, 101, &[]);
+    for text in ["hello", "more", "bye"] {
+        let talk =
+            [(0, ToServer, text), (0, ToClient, text), (1, ToServer, text), (1, ToClient, text)];
+        told_in_turn(&mut kit, &mut [&mut one, &mut two], &talk);
+    }
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
+fn two_messages_alike_among_many_that_nobody_sent_are_no_pair() {
+    let mut kit = Kit::new();
+    let browser = [("User-Agent", "Firefox"), ("Origin", "http://page.example")];
+    let mut one = kit.open(40001, 80, KEY, &browser);
+    one.answered(&mut kit, 101, &[]);
+    let talk = ["hello", "", "a", "b", "c"];
+    let both = talk.iter().flat_map(|text| [(0, ToServer, *text), (0, ToClient, *text)]);
+    told_in_turn(&mut kit, &mut [&mut one], &both.collect::<Vec<_>>());
+    let other = [("User-Agent", "Chromium"), ("Origin", "http://page.example")];
+    let mut two = kit.open(40002, 81, OTHER_KEY, &other);
+    two.answered(&mut kit, 101, &[]);
+    told_in_turn(&mut kit, &mut [&mut two], &[(0, ToServer, "hello"), (0, ToServer, "")]);
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
+fn legs_that_fit_only_if_messages_were_injected_are_not_paired_for_want_of_others() {
+    let tick = |excused: bool| {
+        let mut kit = Kit::new();
+        let mut c = kit.open(40001, 80, KEY, &[]);
+        let mut s = kit.open(50001, 8088, OTHER_KEY, &[("User-Agent", "-"), (":path", "/")]);
+        s.answered(&mut kit, 101, &[]);
+        c.answered(&mut kit, 101, &[]);
+        if excused {
+            s.data(&mut kit, ToServer, MessageKind::Text, b"tick");
+        }
+        c.data(&mut kit, ToServer, MessageKind::Text, b"tick");
+        s.data(&mut kit, ToServer, MessageKind::Text, b"tick");
+        pairs_of(vec![kit]).len()
+    };
+    assert_eq!((tick(false), tick(true)), (1, 0));
+}
+
+#[test]
+fn attempt_that_ended_without_an_answer_is_not_carried_on_later() {
+    use crate::note::{Blame, Note, NoteCode};
+    let pairs = |note: Option<Note>| {
+        let mut kit = Kit::new();
+        let mut one = kit.open(40001, 80, KEY, &[]);
+        one.notes.extend(note);
+        one.answered(&mut kit, 0, &[]);
+        let mut two = kit.open(40002, 81, KEY, &[]);
+        two.answered(&mut kit, 400, &[]);
+        pairs_of(vec![kit]).len()
+    };
+    let lacking = |blame| Some(Note::new(NoteCode::HandshakeIncomplete, blame, "closed"));
+    assert_eq!(pairs(Some(Note::new(NoteCode::ResponseNotHttp, Blame::Server, "no HTTP"))), 0);
+    assert_eq!(pairs(lacking(Blame::Server)), 0);
+    // What the capture lacks ends nothing.
+    assert_eq!((pairs(lacking(Blame::Capture)), pairs(None)), (1, 1));
+}
+
+#[test]
+fn leg_whose_handshake_was_not_captured_may_be_older_than_what_was_seen_of_it() {
+    let mut kit = Kit::new();
+    let mut c = kit.open(40001, 80, KEY, &[]);
+    let mut s = kit.open(50001, 8088, OTHER_KEY, &[]);
+    s.answered(&mut kit, 101, &[]);
+    told_in_turn(&mut kit, &mut [&mut s], &[(0, ToServer, "one"), (0, ToClient, "ONE")]);
+    c.joined(&mut kit);
+    let talk = [
+        (0, ToClient, "ONE"),
+        (0, ToServer, "two"),
+        (1, ToServer, "two"),
+        (1, ToClient, "TWO"),
+        (0, ToClient, "TWO"),
+        (0, ToServer, "three"),
+        (1, ToServer, "three"),
+        (1, ToClient, "THREE"),
+        (0, ToClient, "THREE"),
+    ];
+    told_in_turn(&mut kit, &mut [&mut c, &mut s], &talk);
+    assert_eq!(pairs_of(vec![kit]), [(40001, Some(50001), MatchedBy::Payload)]);
+}
+
+#[test]
+fn legs_of_which_nothing_tells_the_order_are_paired_by_answers_within_answers_only() {
+    // What both servers broadcast comes in the one order or in the other.
+    let mut kit = Kit::new();
+    let mut one = kit.open(40001, 80, KEY, &[]);
+    one.answered(&mut kit, 101, &[]);
+    let mut two = kit.open(40002, 81, OTHER_KEY, &[]);
+    two.joined(&mut kit);
+    for n in 0..9 {
+        for leg in [&mut one, &mut two] {
+            leg.data(&mut kit, ToClient, MessageKind::Text, format!("news {n}").as_bytes());
+        }
+    }
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
 #[test]
 fn two_connections_of_one_page_to_two_servers_are_no_pair() {
     let mut kit = Kit::new();
