@@ -450,11 +450,13 @@ impl Side<'_> {
                 }
             }
             Kind::Upgrade => match change {
+                Change::Added
+                    if self.from.h2 && self.to.upgrades && has_token(to, b"websocket") =>
+                {
+                    (true, "HTTP/2 has no Upgrade")
+                }
                 Change::Added if self.from.h2 && self.to.upgrades => {
-                    match has_token(to, b"websocket") {
-                        true => (true, "HTTP/2 has no Upgrade"),
-                        false => (false, "it decides what protocol is spoken"),
-                    }
+                    (false, "it decides what protocol is spoken")
                 }
                 _ if !(self.from.upgrades && self.to.upgrades) => {
                     (true, "each hop has its own (RFC 9110 section 7.8)")
@@ -613,16 +615,16 @@ fn value(bytes: Option<&[u8]>) -> Value {
 }
 
 /// Do lines differ only in which of them are one?
-fn regrouped(name: &str, these: &[&[u8]], those: &[&[u8]]) -> bool {
-    these != those && joined(name, these) == joined(name, those)
+fn regrouped(name: &str, one: &[&[u8]], other: &[&[u8]]) -> bool {
+    one != other && joined(name, one) == joined(name, other)
 }
 
 /// Lines as one text; one by one where that alone tells them from the other leg's.
-fn shown(name: &str, these: &[&[u8]], those: &[&[u8]]) -> Value {
-    if regrouped(name, these, those) {
-        return these.iter().map(|line| value(Some(line))).collect();
+fn shown(name: &str, lines: &[&[u8]], other: &[&[u8]]) -> Value {
+    if regrouped(name, lines, other) {
+        return lines.iter().map(|line| value(Some(line))).collect();
     }
-    joined(name, these).map_or(Value::Null, Value::String)
+    joined(name, lines).map_or(Value::Null, Value::String)
 }
 
 fn sentence(name: &str, change: Change, from: &[&[u8]], to: &[&[u8]], why: &str) -> String {

@@ -37,6 +37,8 @@ pub(super) struct Edge {
     pub(super) last_resort: bool,
     /// As `last_resort`, but only where others went the same way.
     pub(super) on_known_way: bool,
+    /// Both ask for the same, in the same subprotocols.
+    pub(super) same_target: bool,
     /// Data messages that are equal.
     pub(super) equal: u32,
     /// Where the server leg starts: of retries the last one's answer is passed on.
@@ -84,7 +86,7 @@ impl Judge<'_> {
             to_server: self.course((c, s), Direction::ToServer),
             to_client: self.course((c, s), Direction::ToClient),
         };
-        let payload = self.payload(c, s, &courses);
+        let payload = Payload::of(c, s, &courses);
         let points = Points {
             key: if same_key { KEY } else { 0 },
             place: self.place(c, s, order),
@@ -120,7 +122,19 @@ impl Judge<'_> {
             return None;
         }
         let equal = payload.equal;
-        Some(Edge { client, server, score, by, order, last_resort, on_known_way, equal, start })
+        let same_target = same_target(c, s);
+        Some(Edge {
+            client,
+            server,
+            score,
+            by,
+            order,
+            last_resort,
+            on_known_way,
+            same_target,
+            equal,
+            start,
+        })
     }
 
     /// The evidence in words.
@@ -276,39 +290,6 @@ impl Judge<'_> {
         points
     }
 
-    /// What the messages say, both ways together.
-    fn payload(&self, c: &Facts<'_>, s: &Facts<'_>, courses: &PerDirection<Course<'_>>) -> Payload {
-        let (mut equal, mut shorter, mut against) = (0_usize, 0_usize, false);
-        let (mut early, mut injected) = (0_usize, 0_usize);
-        for dir in Direction::BOTH {
-            let course = &courses[dir];
-            if course.impossible {
-                return Payload::CONTRADICTION;
-            }
-            let same = course.pairs.len();
-            let least = known(&c.data[dir]).min(known(&s.data[dir]));
-            equal += same;
-            shorter += least;
-            early += course.early;
-            injected += course.injected;
-            against |= same == 0 && least > 1;
-        }
-        let nothing_shared = equal == 0 && (against || shorter > 1);
-        if nothing_shared || injected >= MANY && injected > equal * 2 {
-            return Payload::CONTRADICTION;
-        }
-        let points = if equal == 0 || early > 0 {
-            // They may be of another connection with the same content.
-            0
-        } else if equal * 2 >= shorter {
-            20 + i32::try_from(equal.min(4)).unwrap_or(4) * 10
-        } else {
-            5
-        };
-        let equal = u32::try_from(equal).unwrap_or(u32::MAX);
-        Payload { points, equal, contradicts: false, excused: early > 0 }
-    }
-
     /// Lays the messages of one direction on the later leg beside those on the earlier one, in order.
     fn course<'m>(&self, (c, s): (&Facts<'m>, &Facts<'m>), dir: Direction) -> Course<'m> {
         let same = c.leg.capture == s.leg.capture;
@@ -406,6 +387,39 @@ struct Payload {
 impl Payload {
     const CONTRADICTION: Self =
         Self { points: CONTRADICTION, equal: 0, contradicts: true, excused: false };
+
+    /// What the messages say, both ways together.
+    fn of(c: &Facts<'_>, s: &Facts<'_>, courses: &PerDirection<Course<'_>>) -> Self {
+        let (mut equal, mut shorter, mut against) = (0_usize, 0_usize, false);
+        let (mut early, mut injected) = (0_usize, 0_usize);
+        for dir in Direction::BOTH {
+            let course = &courses[dir];
+            if course.impossible {
+                return Self::CONTRADICTION;
+            }
+            let same = course.pairs.len();
+            let least = known(&c.data[dir]).min(known(&s.data[dir]));
+            equal += same;
+            shorter += least;
+            early += course.early;
+            injected += course.injected;
+            against |= same == 0 && least > 1;
+        }
+        let nothing_shared = equal == 0 && (against || shorter > 1);
+        if nothing_shared || injected >= MANY && injected > equal * 2 {
+            return Self::CONTRADICTION;
+        }
+        let points = if equal == 0 || early > 0 {
+            // They may be of another connection with the same content.
+            0
+        } else if equal * 2 >= shorter {
+            20 + i32::try_from(equal.min(4)).unwrap_or(4) * 10
+        } else {
+            5
+        };
+        let equal = u32::try_from(equal).unwrap_or(u32::MAX);
+        Self { points, equal, contradicts: false, excused: early > 0 }
+    }
 }
 
 /// Messages whose content is known.
@@ -446,6 +460,21 @@ fn heads(c: &Facts<'_>, s: &Facts<'_>) -> i32 {
         }
     }
     points + (equal * 6).min(30)
+}
+
+/// Do the requests ask for the same, in the same subprotocols?
+fn same_target(c: &Facts<'_>, s: &Facts<'_>) -> bool {
+    const SUBPROTOCOL: &str = "sec-websocket-protocol";
+    let offered = |f: &Facts<'_>| -> Vec<u8> {
+        let lines = f.end_to_end.iter().filter(|(name, _)| name == SUBPROTOCOL).map(|(_, v)| *v);
+        lines.collect::<Vec<_>>().join(&b","[..])
+    };
+    // The last segment is what a proxy that changes prefixes leaves alone.
+    let same = c.path == s.path || c.path.len() > 1 && last_segment(c.path) == last_segment(s.path);
+    !c.path.is_empty()
+        && !s.path.is_empty()
+        && same
+        && same_line(SUBPROTOCOL, &offered(c), &offered(s))
 }
 
 /// Does the server leg's request say that it was forwarded for the client leg's client.

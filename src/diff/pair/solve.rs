@@ -124,7 +124,29 @@ impl Graph {
         if list.iter().all(retry) {
             return list.first().copied();
         }
-        list.iter().copied().find(|&at| self.forced(at, &list))
+        let forced = list.iter().copied().find(|&at| self.forced(at, &list));
+        forced.or_else(|| list.iter().copied().find(|&at| self.told_by_target(at, &list)))
+    }
+
+    /// Is it the only good candidate of both its legs that asks for the same, while each of the others
+    /// has one that does? Where a target was rewritten somebody's is nobody else's, and nothing is told.
+    fn told_by_target(&self, at: usize, of_client: &[usize]) -> bool {
+        let Some(edge) = self.edge(at).filter(|e| e.same_target && e.score >= ENOUGH) else {
+            return false;
+        };
+        let same = |&at: &usize| self.edge(at).is_some_and(|e| e.same_target);
+        let explained = |lists: &Lists, leg: usize| self.alive(lists, leg).any(|at| same(&at));
+        let near = |&other: &usize| {
+            other != at && self.edge(other).is_some_and(|e| e.score > edge.score - MARGIN)
+        };
+        let rivals = of_client.iter().copied().filter(|&other| other != at).all(|other| {
+            !same(&other) && self.edge(other).is_some_and(|e| explained(&self.of_server, e.server))
+        });
+        rivals
+            && self.alive(&self.of_server, edge.server).filter(near).all(|other| {
+                !same(&other)
+                    && self.edge(other).is_some_and(|e| explained(&self.of_client, e.client))
+            })
     }
 
     /// Is it the only good candidate of one of its legs, while whoever else has the other leg as a
@@ -194,6 +216,7 @@ mod tests {
             order: Order::Within,
             last_resort: true,
             on_known_way: true,
+            same_target: false,
             equal: 0,
             start: i64::try_from(server).unwrap(),
         }
@@ -234,6 +257,21 @@ mod tests {
             edge(2, 12, 130),
         ];
         assert_eq!(taken(all), [(0, 10), (1, 11), (2, 12)]);
+    }
+
+    fn asking(client: usize, server: usize) -> Edge {
+        Edge { same_target: true, ..edge(client, server, 90) }
+    }
+
+    #[test]
+    fn of_equally_good_ones_the_target_tells_when_it_tells_of_all() {
+        let all = vec![asking(0, 10), edge(0, 11, 85), edge(1, 10, 85), asking(1, 11)];
+        assert_eq!(taken(all), [(0, 10), (1, 11)]);
+        // Nobody asks for what 11 asks for: somebody's target was rewritten.
+        let all = vec![asking(0, 10), edge(0, 11, 85), edge(1, 10, 85), edge(1, 11, 85)];
+        assert_eq!(taken(all), []);
+        let all = vec![asking(0, 10), asking(0, 11), asking(1, 10), asking(1, 11)];
+        assert_eq!(taken(all), []);
     }
 
     #[test]
