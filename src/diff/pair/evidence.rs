@@ -303,7 +303,10 @@ impl Judge<'_> {
         let mut early: Vec<&Msg> = Vec::new();
         let mut left: Vec<&Msg> = Vec::new();
         let mut rest = sent.as_slice();
-        for &copy in passed {
+        let shared = |copy: &Msg| {
+            copy.hash.is_some_and(|hash| first.hashes[dir].binary_search(&hash).is_ok())
+        };
+        for &copy in passed.iter().filter(|copy| shared(copy)) {
             let twin = rest.iter().position(|msg| msg.hash.is_some() && msg.hash == copy.hash);
             let Some((skipped, [msg, behind @ ..])) = twin.and_then(|at| rest.split_at_checked(at))
             else {

@@ -2,10 +2,10 @@
 //!
 //! Gets: a leg. Gives: [`Facts`], read once so that each candidate is judged quickly.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
-use crate::diff::collect::{Leg, Msg};
+use crate::diff::collect::{Hash, Leg, Msg};
 use crate::event::{MessageKind, RequestHead, header_text};
 use crate::units::{Direction, Origin, PerDirection};
 
@@ -29,6 +29,8 @@ pub(super) struct Facts<'a> {
     pub(super) path: &'a str,
     /// The first data messages, for comparing.
     pub(super) data: PerDirection<Vec<&'a Msg>>,
+    /// Hashes of those, sorted: most candidates share none of them.
+    pub(super) hashes: PerDirection<Vec<Hash>>,
     /// Hashes of what candidates are looked up by.
     pub(super) marks: Vec<u64>,
 }
@@ -46,6 +48,13 @@ impl<'a> Facts<'a> {
             to_server: data(Direction::ToServer),
             to_client: data(Direction::ToClient),
         };
+        let sorted = |list: &[&Msg]| {
+            let mut hashes: Vec<Hash> = list.iter().filter_map(|m| m.hash).collect();
+            hashes.sort_unstable();
+            hashes
+        };
+        let hashes =
+            PerDirection { to_server: sorted(&data.to_server), to_client: sorted(&data.to_client) };
         let mut facts = Self {
             leg,
             key: leg.ws_key(),
@@ -61,6 +70,7 @@ impl<'a> Facts<'a> {
             forwarded_host: fields.and_then(|f| f.first("x-forwarded-host")),
             path: request.map_or("", |r| path(&r.target)),
             data,
+            hashes,
             marks: Vec::new(),
         };
         facts.marks = facts.find_marks();
@@ -79,12 +89,12 @@ impl<'a> Facts<'a> {
         if !self.path.is_empty() {
             let last = last_segment(self.path);
             let agent = self.end_to_end.iter().find(|(name, _)| name == "user-agent");
-            mark(&|h| (0_u8, last, agent.map(|a| a.1)).hash(h));
+            mark(&|h| std::hash::Hash::hash(&(0_u8, last, agent.map(|a| a.1)), h));
         }
         for dir in Direction::BOTH {
             // The first message may be one that the proxy lost or changed: the first few are marks.
             for hash in self.data[dir].iter().filter_map(|m| m.hash).take(MARKS) {
-                mark(&|h| (1_u8, dir, hash).hash(h));
+                mark(&|h| std::hash::Hash::hash(&(1_u8, dir, hash), h));
             }
         }
         marks.sort_unstable();

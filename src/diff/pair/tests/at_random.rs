@@ -111,3 +111,39 @@ proptest! {
         prop_assert_eq!(wrong, 0);
     }
 }
+
+proptest! {
+    /// Clients of different servers, who all say the same and get the same answers: two of them look
+    /// like a proxy's legs only where each message of the one lies within that of the other.
+    #[test]
+    fn clients_of_different_servers_are_paired_only_where_each_message_lies_within_its_twin(
+        order in prop::collection::vec(0_usize..6, 60),
+        joined in 0_usize..8,
+    ) {
+        let says = [b"one", b"two", b"six"];
+        let mut kit = Kit::new();
+        let mut legs: Vec<Option<Open>> = (0..6).map(|_| None).collect();
+        let mut places: Vec<Vec<u64>> = vec![Vec::new(); 6];
+        let rest = (0..6).flat_map(|at| std::iter::repeat_n(at, 8));
+        for at in order.into_iter().chain(rest) {
+            let port = u16::try_from(at).unwrap();
+            match (places[at].len(), &mut legs[at]) {
+                (0, leg) => *leg = Some(kit.open(20000 + port, 8080 + port, &key_of(at), &[])),
+                (1, Some(leg)) if at == joined => leg.joined(&mut kit),
+                (1, Some(leg)) => leg.answered(&mut kit, 101, &[]),
+                (n @ 2..8, Some(leg)) => {
+                    let dir = if n % 2 == 0 { ToServer } else { ToClient };
+                    leg.data(&mut kit, dir, MessageKind::Text, says[n / 2 - 1]);
+                }
+                _ => continue,
+            }
+            places[at].push(kit.packet);
+        }
+        for (client, server, _) in pairs_of(vec![kit]) {
+            let Some(server) = server else { continue };
+            let [near, far] = [client, server].map(|port| &places[usize::from(port - 20000)]);
+            let within = (2..8).all(|n| if n % 2 == 0 { near[n] < far[n] } else { far[n] < near[n] });
+            prop_assert!(within, "{client} and {server}: {near:?}, {far:?}");
+        }
+    }
+}
