@@ -92,7 +92,7 @@ impl Rtt {
         }
     }
 
-    /// The mean; `None` without any.
+    /// The mean, in nanoseconds, rounded toward 0; `None` without any.
     pub fn mean(&self) -> Option<i64> {
         i64::try_from(self.count).ok().and_then(|count| self.sum.checked_div(count))
     }
