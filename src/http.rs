@@ -36,6 +36,7 @@ use crate::units::{Direction, Origin};
 
 pub use self::fuzz::fuzz_http;
 pub use self::guess::{Guess, looks_like, proxy_protocol};
+pub(crate) use self::head::is_token_byte;
 pub use self::held::{Held, HeldPiece};
 
 /// A WebSocket upgrade attempt and what was answered: evidence for the judge.

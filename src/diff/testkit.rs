@@ -7,6 +7,7 @@ use super::collect::{Collected, Collector};
 use super::*;
 use crate::event::*;
 use crate::units::*;
+use crate::ws::handshake::accept_for;
 
 pub(crate) const MS: i64 = 1_000_000;
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -114,8 +115,7 @@ impl Open {
     /// Answers it; 101 with the right accept unless `more` says otherwise. 0: never answered.
     pub(crate) fn answered(&mut self, kit: &mut Kit, status: u16, more: &[(&str, &str)]) {
         let origin = kit.packet();
-        let accept =
-            heads::accept_for(self.request.fields.first("sec-websocket-key").unwrap_or(b""));
+        let accept = accept_for(self.request.fields.first("sec-websocket-key").unwrap_or(b""));
         let mut list = if status == 101 {
             fields(&[
                 ("Upgrade", "websocket"),

@@ -147,7 +147,7 @@ pub(super) fn may_start_request(bytes: &[u8]) -> bool {
     let window = bytes.get(..=METHOD_MAX).unwrap_or(bytes);
     match split_at_byte(window, b' ') {
         Some((method, _)) => is_method(method),
-        None => bytes.len() <= METHOD_MAX && window.iter().all(|&b| is_tchar(b)),
+        None => bytes.len() <= METHOD_MAX && window.iter().all(|&b| is_token_byte(b)),
     }
 }
 
@@ -164,11 +164,11 @@ fn http_version(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 fn is_method(method: &[u8]) -> bool {
-    (1..=METHOD_MAX).contains(&method.len()) && method.iter().all(|&b| is_tchar(b))
+    (1..=METHOD_MAX).contains(&method.len()) && method.iter().all(|&b| is_token_byte(b))
 }
 
-/// `tchar` of RFC 9110 section 5.6.2.
-pub(super) const fn is_tchar(b: u8) -> bool {
+/// `tchar` of RFC 9110 section 5.6.2, which a token is made of; RFC 2616 section 2.2 says the same.
+pub(crate) const fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric()
         || matches!(
             b,
@@ -253,7 +253,7 @@ fn lenient_fields<'a>(
 /// A field line. Where nothing is missing it is kept whatever it is, with a note for its faults.
 fn field<'a>(line: &'a [u8], at: usize, extent: Extent, notes: &mut Notes) -> Option<RawField<'a>> {
     let (name, value) = split_at_byte(line, b':').unwrap_or((line, b""));
-    let bad_name = name.iter().position(|&b| !is_tchar(b));
+    let bad_name = name.iter().position(|&b| !is_token_byte(b));
     let bare = name.len() == line.len();
     if extent == Extent::Cut && (bare || name.is_empty() || bad_name.is_some()) {
         return None;

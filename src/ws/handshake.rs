@@ -109,8 +109,8 @@ fn digest(key: &[u8]) -> impl AsRef<[u8]> + use<> {
     Sha1::new().chain_update(key).chain_update(GUID).finalize()
 }
 
-/// RFC 6455 section 1.3.
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// What is put behind the key before it is hashed (RFC 6455 section 1.3).
+pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Judges an upgrade attempt and its answer.
 pub fn judge(exchange: Exchange) -> Handshake {

@@ -34,11 +34,6 @@ fn heads(
 }
 
 #[test]
-fn accept_is_the_one_of_rfc_6455_section_1_3() {
-    assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-}
-
-#[test]
 fn equal_heads_say_nothing() {
     assert_eq!(requests(&[], &[]), []);
 }

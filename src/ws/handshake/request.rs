@@ -8,10 +8,9 @@ use super::opens;
 use super::trace::{is_stripped, leaves_any, sender_of};
 use super::words::{joined, list, quote};
 use crate::event::RequestHead;
-use crate::http::{Answer, Exchange};
+use crate::http::{Answer, Exchange, is_token_byte};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::Count;
-use crate::ws::extension::is_token_byte;
 
 /// Every note on the request but those on extensions.
 pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
