@@ -9,6 +9,8 @@ pub mod pages;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::units::named;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -20,16 +22,11 @@ pub enum Severity {
     Error,
 }
 
-impl Severity {
-    /// The name in NDJSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
+named!(Severity {
+    Info "info",
+    Warning "warning",
+    Error "error",
+});
 
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,17 +47,12 @@ pub enum Blame {
     Capture,
 }
 
-impl Blame {
-    /// The name in NDJSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-            Self::Proxy => "proxy",
-            Self::Capture => "capture",
-        }
-    }
-}
+named!(Blame {
+    Client "client",
+    Server "server",
+    Proxy "proxy",
+    Capture "capture",
+});
 
 impl From<crate::units::Direction> for Blame {
     /// The sender of what travels this way.
@@ -115,8 +107,8 @@ macro_rules! codes {
         }
 
         impl NoteCode {
-            /// Every code, in the order of CONTRACT: handshake, HTTP/2, frames, connection,
-            /// alterations.
+            /// Every code, in the order of [`explain::GROUPS`]: handshake, HTTP/2, frames,
+            /// connection, alterations.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The stable name: `accept-mismatch`.

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, End, Event, Handshake, Message, MessageKind, Opcode, Payload, Sink, Wants};
+use crate::event::{Cx, End, Event, Handshake, Message, MessageKind, Payload, Sink, Wants};
 use crate::note::Note;
 use crate::sink::json::line::{note, separated};
 use crate::sink::json::write::{base64, number, raw, string};
@@ -252,15 +252,8 @@ fn message(buf: &mut Vec<u8>, cx: &Cx<'_>, message: &Message<'_>) {
         },
     );
     seconds(buf, cx.origin.time);
-    let opcode = match message.kind {
-        MessageKind::Text => Opcode::Text,
-        MessageKind::Binary => Opcode::Binary,
-        MessageKind::Close => Opcode::Close,
-        MessageKind::Ping => Opcode::Ping,
-        MessageKind::Pong => Opcode::Pong,
-    };
     raw(buf, ",\"opcode\":");
-    number(buf, opcode.bits());
+    number(buf, message.kind.opcode().bits());
     raw(buf, ",\"data\":");
     match (message.kind, message.payload) {
         (MessageKind::Text, Payload::Text(text)) => string(buf, text),
