@@ -11,10 +11,11 @@ mod cases;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 use wstap::note::NoteCode;
 
 use cases::{CASES, SEALED};
@@ -70,6 +71,35 @@ fn every_case_fires_its_code() {
         let fired = fired(file.path());
         assert!(fired.contains_key(*code), "{code} is not among {fired:?}");
     }
+}
+
+#[test]
+fn explain_tells_everybody_whom_a_note_blames() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut captures = Vec::new();
+    // The shared corpus, where it is at hand.
+    for folder in ["samples", "../shared/corpus"] {
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
+        captures.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    captures.retain(|path| path.extension().is_some_and(|e| e == "pcap" || e == "pcapng"));
+    let cases: Vec<_> = CASES.iter().map(|(_, make)| make().file()).collect();
+    let mut seen = BTreeSet::new();
+    for path in captures.iter().map(PathBuf::as_path).chain(cases.iter().map(NamedTempFile::path)) {
+        for line in wstap(&["print", "--json"], Some(path)).lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            for note in line["notes"].as_array().into_iter().flatten() {
+                let of = |key: &str| note[key].as_str().unwrap().to_owned();
+                seen.insert((of("code"), of("blame")));
+            }
+        }
+    }
+    assert!(seen.len() > 60, "{seen:?}");
+    seen.retain(|(code, blame)| {
+        let code: NoteCode = code.parse().unwrap();
+        !code.explanation().blames.iter().any(|listed| listed.name() == blame)
+    });
+    assert!(seen.is_empty(), "explain does not say that they can be blamed: {seen:?}");
 }
 
 #[test]
