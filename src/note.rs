@@ -264,7 +264,7 @@ codes! {
 mod tests {
     use super::*;
 
-    /// What CONTRACT says can never be an error.
+    /// What is never an error, whatever it is blamed on: scripts rely on it.
     const NEVER_ERRORS: &str = "status-not-101 version-negotiation subprotocol-unselected \
         handshake-incomplete proxy-trace proxy-protocol mask-zero mask-reused pong-unsolicited \
         ping-unanswered close-unanswered no-close-frame reset frame-cut message-unfinished \

@@ -50,7 +50,7 @@ pub struct CheckOptions {
     pub width: Option<usize>,
     /// Text with colour or without.
     pub paint: Paint,
-    /// Quiet: no handshake tables. Verbose: whole heads.
+    /// Quiet: no handshake tables, no notes of severity info. Verbose: whole heads.
     pub verbosity: Verbosity,
     /// The capture's name, as results point to it.
     pub capture: String,

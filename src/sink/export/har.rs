@@ -7,8 +7,9 @@
 //! `_webSocketMessages` holds `type` (`send`: by the client, `receive`), `time` (seconds since 1970),
 //! `opcode` (control frames too: 8, 9, 10), `data` (text as it is with opcode 1, anything else in
 //! base64). What wstap adds begins with `_` as HAR 1.2 section "Custom fields" asks: `_incomplete` on
-//! messages that lack bytes, `_text: false` where a text message is no UTF-8 and its data is base64,
-//! `_notes`, and of an entry `_conn`, `_outcome`, `_how`.
+//! messages that lack bytes, `_text: false` where a text message is no UTF-8 and its data is base64, and of
+//! an entry `_conn`, `_outcome`, and `_how` where it has an end. Notes, where there are some, are `_notes` of
+//! a message and of an entry (its handshake's), and `_endNotes` (those of its end).
 
 mod head;
 
