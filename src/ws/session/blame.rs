@@ -71,6 +71,27 @@ fn browser_that_got_none_of_its_subprotocols_is_not_blamed_for_leaving() {
 }
 
 #[test]
+fn client_that_left_before_the_answer_owes_no_close() {
+    let setup = Setup { failed_opening: Some(FailedOpening::Left), ..Setup::default() };
+    let steps = [Step::Fin(C), Step::Data(S, frame(S, 0x81, b"hello")), Step::Reset(C)];
+    let got = given(setup, &steps);
+    assert_eq!(got.codes, ["reset"], "{:?}", got.texts);
+    let cause = got.end.unwrap().cause;
+    assert!(cause.contains("(FIN) in packet 2 without a Close frame: it did not wait"), "{cause}");
+}
+
+#[test]
+fn frame_whose_end_the_capture_lacks_was_not_cut_by_who_ended_tcp() {
+    let close = frame(S, 0x88, b"\x03\xe8bye");
+    let lacking = [Step::Data(S, close[..4].to_vec()), Step::Gap(S, 3), Step::Fin(S)];
+    let got = given(Setup::default(), &lacking);
+    assert!(!got.codes.contains(&"frame-cut"), "{:?}", got.texts);
+    let cut = [Step::Data(S, close[..4].to_vec()), Step::Gap(S, 2), Step::Fin(S)];
+    let got = given(Setup::default(), &cut);
+    assert!(got.codes.contains(&"frame-cut"), "{:?}", got.texts);
+}
+
+#[test]
 fn masks_of_a_server_are_one_fault() {
     let bytes = framed(0x81, Some([0; 4]), b"x");
     assert_eq!(sends(S, &bytes).codes, ["server-masked"]);
