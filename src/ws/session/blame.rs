@@ -40,6 +40,21 @@ fn page_where_frames_should_be_is_no_close_and_no_ping() {
 }
 
 #[test]
+fn opcodes_and_order_of_an_extension_that_is_not_known_here_are_no_fault() {
+    let setup = Setup { other_extension: true, ..Setup::default() };
+    let frames = [
+        frame(S, 0x03, b"a"),
+        frame(S, 0x80, b"b"),
+        frame(S, 0x01, b"begun"),
+        frame(S, 0x81, b"another"),
+        frame(S, 0x80, b"?"),
+        frame(S, 0x8b, b""),
+    ];
+    let got = given(setup, &[Step::Data(S, frames.concat())]);
+    assert_eq!(got.codes, [""; 0], "{:?}", got.texts);
+}
+
+#[test]
 fn continuation_of_what_is_unknown_is_no_second_fault() {
     let bytes = [frame(S, 0x03, b"a"), frame(S, 0x00, b"b"), frame(S, 0x80, b"c")].concat();
     assert_eq!(sends(S, &bytes).codes, ["opcode-reserved"]);
