@@ -78,9 +78,10 @@ pub enum Answer {
         /// What ended it.
         by: CutBy,
     },
-    /// Bytes that are no HTTP. Those taken are in `start`, unless they are a line longer than it.
+    /// Bytes that are no HTTP. Those taken are in `start`, unless they are a line longer than it. Over
+    /// HTTP/2, fields without a status.
     NotHttp {
-        /// Up to 64 of them.
+        /// Up to 64 of them; over HTTP/2, of what stands in place of the status.
         start: Box<[u8]>,
         /// The packet that brought the first.
         origin: Origin,
@@ -346,7 +347,9 @@ impl Http1 {
         if !self.server_seen && !self.held.is_empty() {
             return self.answer_missing();
         }
-        self.cut_short(self.ended.unwrap_or(CutBy::CaptureEnd))
+        // Who left first did not wait for what the capture may have missed.
+        let left = self.left.filter(|_| !self.answer_begun());
+        self.cut_short(self.ended.or(left).unwrap_or(CutBy::CaptureEnd))
     }
 
     /// Gives up waiting: whoever knows that the answer was sent (acknowledgement numbers tell) says so
@@ -368,6 +371,14 @@ impl Http1 {
             held.body_left = left;
         }
         held
+    }
+
+    /// Where the client sent its FIN, if it did: the answer came to nobody.
+    pub fn client_left(&self) -> Option<Origin> {
+        match self.left {
+            Some(CutBy::Fin(Direction::ToServer, origin)) => Some(origin),
+            _ => None,
+        }
     }
 
     /// Is an attempt waiting for its answer.
