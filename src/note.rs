@@ -9,8 +9,6 @@ pub mod pages;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::units::named;
-
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -22,7 +20,7 @@ pub enum Severity {
     Error,
 }
 
-named!(Severity {
+crate::units::named!(Severity {
     Info "info",
     Warning "warning",
     Error "error",
@@ -47,7 +45,7 @@ pub enum Blame {
     Capture,
 }
 
-named!(Blame {
+crate::units::named!(Blame {
     Client "client",
     Server "server",
     Proxy "proxy",
