@@ -564,8 +564,8 @@ pub struct Message<'a> {
     /// Bytes after unmasking, reassembling and inflating.
     ///
     /// Of an incomplete message, those that are there; of a compressed one, those that came out until it
-    /// failed, none where some of it is missing. Over the limit of a message's size it is
-    /// [`Self::wire_len`]. Where [`Wants::payload`] is off nothing is inflated: 0 for a compressed message,
+    /// failed, none where some of it is missing. What was not kept as it is over the limit
+    /// on the wire already has [`Self::wire_len`]. Where [`Wants::payload`] is off nothing is inflated: 0 for a compressed message,
     /// for any other [`Self::wire_len`].
     pub len: u64,
     /// Payload bytes on the wire, as the frame headers announce them.

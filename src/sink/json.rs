@@ -78,7 +78,7 @@
 //! |---|---|---|
 //! | `bytes` | TCP bytes that the capture lacks; on HTTP/2, of the TCP connection where it is not known how many of the stream are missing | never |
 //!
-//! `end`, which a rejected attempt has not:
+//! `end`; an attempt that came to nothing may have none:
 //!
 //! | field | what it is | null |
 //! |---|---|---|
