@@ -376,16 +376,18 @@ impl<S: Sink> Conns<S> {
         match step {
             Step::Refused(exchange) => {
                 let info = conn.next_attempt(flow);
-                self.tell(&info, origin, &conn.judge(*exchange))?;
+                let refused = Handshake { last: true, ..conn.judge(*exchange) };
+                self.tell(&info, origin, &refused)?;
                 return ControlFlow::Continue(Some(http));
             }
             Step::Switched(exchange) => {
                 let info = conn.next_attempt(flow);
                 // Where bytes of the request are missing, frames behind it may be missing with them.
                 let request_whole = exchange.request.is_some() && !exchange.request_partial;
-                let judged = conn.judge(*exchange);
+                let mut judged = conn.judge(*exchange);
+                judged.last = judged.notes.iter().any(|n| n.code == NoteCode::OtherProtocol);
                 self.tell(&info, origin, &judged)?;
-                if judged.notes.iter().any(|n| n.code == NoteCode::OtherProtocol) {
+                if judged.last {
                     conn.stage = Stage::Ignored;
                     return ControlFlow::Continue(None);
                 }
@@ -404,7 +406,7 @@ impl<S: Sink> Conns<S> {
                 // What the request did not offer can not have been agreed.
                 let offer_known = exchange.request.is_some() && !exchange.request_partial;
                 let info = conn.next_attempt(flow);
-                let judged = conn.judge(*exchange);
+                let judged = Handshake { last: !goes_on, ..conn.judge(*exchange) };
                 self.tell(&info, origin, &judged)?;
                 if goes_on {
                     let attempt = LostAnswer { info, deflate: judged.deflate, offer_known };
@@ -571,6 +573,7 @@ fn unseen(info: &ConnInfo) -> Handshake {
                 info.client, info.server
             ),
         )],
+        last: false,
     }
 }
 

@@ -224,7 +224,7 @@ impl<S: Sink> Conns<S> {
                     at.streams.any = true;
                     let mut info = at.conn.next_attempt(at.flow);
                     info.h2_stream = exchange.http2.map(|over| over.stream);
-                    let mut judged = at.conn.judge(*exchange);
+                    let mut judged = Handshake { last: true, ..at.conn.judge(*exchange) };
                     if too_many {
                         let text = format!(
                             "{} WebSockets of this connection are open or asked for already, and no more are \

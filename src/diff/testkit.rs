@@ -150,6 +150,7 @@ impl Open {
             extensions: None,
             deflate: None,
             notes: Vec::new(),
+            last: status != 101,
         };
         self.emit(kit, origin, &Event::Handshake(&handshake));
     }
@@ -166,6 +167,7 @@ impl Open {
             extensions: None,
             deflate: None,
             notes: Vec::new(),
+            last: false,
         };
         self.emit(kit, origin, &Event::Handshake(&handshake));
     }

@@ -125,6 +125,7 @@ pub fn judge(exchange: Exchange) -> Handshake {
         extensions: None,
         deflate: None,
         notes: Vec::new(),
+        last: false,
         request: exchange.request,
         response: into_head(exchange.answer),
     };
@@ -187,6 +188,7 @@ fn closely(exchange: Exchange) -> Handshake {
         extensions: agreed("Sec-WebSocket-Extensions"),
         deflate,
         notes,
+        last: false,
         request: exchange.request,
         response: into_head(exchange.answer),
     }
