@@ -65,6 +65,8 @@ pub struct Http2 {
     mid_connection: bool,
     /// The packet with which requests were found again behind a gap: those up to it are read late.
     asked_before: Option<PacketNo>,
+    /// The last stream that the server's GOAWAYs let go on, and the highest one that was seen by then.
+    goaway: Option<(StreamId, StreamId)>,
     /// What is kept for streams that wait for their answer, about.
     waiting: usize,
 }
@@ -144,6 +146,7 @@ impl Http2 {
             proxy_protocol: None,
             mid_connection: false,
             asked_before: None,
+            goaway: None,
             waiting: 0,
         }
     }
@@ -235,7 +238,10 @@ impl Http2 {
                     self.queue.extend(step);
                 }
                 Part::GoAway { last, code } => {
-                    if dir == Direction::ToClient {
+                    // One that says no more than another before it costs no walk over the streams.
+                    let (lowest, highest) = self.goaway.unwrap_or((LAST, 0));
+                    if dir == Direction::ToClient && (last < lowest || self.highest > highest) {
+                        self.goaway = Some((lowest.min(last), self.highest));
                         let by = CutBy::GoAway(dir, origin, code);
                         self.cut_all(by, |stream| stream > last);
                     }
