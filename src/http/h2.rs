@@ -408,7 +408,7 @@ impl Http2 {
         self.highest = self.highest.max(block.stream);
         match dir {
             Direction::ToServer => self.request(origin, block, read, limits),
-            Direction::ToClient => self.response(origin, block, read),
+            Direction::ToClient => self.response(origin, block, read, limits),
         }
         // Behind what the block says; of trailers it is all that matters.
         if block.end_stream {
@@ -449,9 +449,9 @@ impl Http2 {
         self.weigh();
     }
 
-    fn response(&mut self, origin: Origin, block: Block, read: hpack::Block) {
+    fn response(&mut self, origin: Origin, block: Block, read: hpack::Block, limits: &Limits) {
         let stream = block.stream;
-        if self.may_be_refused(stream, &read.fields) {
+        if self.may_be_refused(stream, &read.fields, limits) {
             return self.refute(stream);
         }
         let Some(Stream::Waiting(waiting)) = self.streams.get_mut(&stream) else { return };
@@ -493,10 +493,10 @@ impl Http2 {
     }
 
     /// Does the answer to a request that was missed say that the stream is no WebSocket.
-    fn may_be_refused(&self, stream: StreamId, fields: &Fields) -> bool {
+    fn may_be_refused(&self, stream: StreamId, fields: &Fields, limits: &Limits) -> bool {
         let known = self.streams.contains_key(&stream);
         let refused = fields.first(":status").is_some_and(|status| !status.starts_with(b"2"));
-        !known && refused && self.may_be_one(stream, &Limits::default())
+        !known && refused && self.may_be_one(stream, limits)
     }
 
     /// From now on a stream is a WebSocket.

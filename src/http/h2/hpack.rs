@@ -77,7 +77,7 @@ impl Decoder {
             }
             // 6.2.1: literal, to be added to the table.
             0x40.. => {
-                let name = self.name(input, 6)?;
+                let name = self.name(input, 6, list.limits)?;
                 let value = string(input, list.limits)?;
                 match &name {
                     Some(name) => list.push(name, &value),
@@ -93,7 +93,7 @@ impl Decoder {
             }
             // 6.2.2, 6.2.3: literal, not to be added.
             _ => {
-                let name = self.name(input, 4)?;
+                let name = self.name(input, 4, list.limits)?;
                 let value = string(input, list.limits)?;
                 match name {
                     Some(name) => list.push(&name, &value),
@@ -105,9 +105,14 @@ impl Decoder {
     }
 
     /// The name of a literal; `None` where it refers to what was lost.
-    fn name(&self, input: &mut &[u8], prefix: u8) -> Result<Option<Vec<u8>>, Malformed> {
+    fn name(
+        &self,
+        input: &mut &[u8],
+        prefix: u8,
+        limits: &Limits,
+    ) -> Result<Option<Vec<u8>>, Malformed> {
         match integer(input, prefix)? {
-            0 => string(input, &Limits::default()).map(Some),
+            0 => string(input, limits).map(Some),
             index => Ok(match self.table.entry(index)? {
                 Found::Entry(name, _) => name.map(<[u8]>::to_vec),
                 Found::Lost => None,

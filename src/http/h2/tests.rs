@@ -184,6 +184,17 @@ fn streams_are_told_apart_and_others_are_stepped_over() {
 }
 
 #[test]
+fn refusals_to_requests_that_were_missed_are_remembered_within_the_limit() {
+    let limits = Limits { h2_streams: 8, ..Limits::default() };
+    let mut http = Http2::mid_connection(PerDirection { to_server: true, to_client: true });
+    for stream in (1..99).step_by(2) {
+        let refusal = headers(stream, &[(":status", "404")]);
+        assert_eq!(http.data(ToClient, Origin::default(), &mut &refusal[..], &limits), None);
+    }
+    assert_eq!(http.streams.len(), 4);
+}
+
+#[test]
 fn padding_priority_continuation_and_unknown_frames_are_no_trouble() {
     let mut talk = Talk::begun();
     let block = block(&CONNECT);
