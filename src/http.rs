@@ -77,9 +77,10 @@ pub enum Answer {
         /// What ended it.
         by: CutBy,
     },
-    /// Bytes that are no HTTP. Those taken are in `start`, unless they are a line longer than it.
+    /// Bytes that are no HTTP. Those taken are in `start`, unless they are a line longer than it. Over
+    /// HTTP/2, fields without a status.
     NotHttp {
-        /// Up to 64 of them.
+        /// Up to 64 of them; over HTTP/2, of what stands in place of the status.
         start: Box<[u8]>,
         /// The packet that brought the first.
         origin: Origin,

@@ -67,6 +67,8 @@ pub struct Http2 {
     asked_before: Option<PacketNo>,
     /// The last stream that the server's GOAWAYs let go on, and the highest one that was seen by then.
     goaway: Option<(StreamId, StreamId)>,
+    /// The client's FIN.
+    left: Option<CutBy>,
     /// What is kept for streams that wait for their answer, about.
     waiting: usize,
 }
@@ -147,6 +149,7 @@ impl Http2 {
             mid_connection: false,
             asked_before: None,
             goaway: None,
+            left: None,
             waiting: 0,
         }
     }
@@ -219,7 +222,8 @@ impl Http2 {
                     other.max_frame = other.max_frame.max(settings.max_frame.unwrap_or(0));
                     if dir == Direction::ToClient {
                         self.settings.get_or_insert(origin);
-                        if settings.connect.is_some_and(|value| value != 0) {
+                        // RFC 8441 section 3: no other value says anything.
+                        if settings.connect == Some(1) {
                             self.enabled.get_or_insert(origin);
                         }
                         // What is not known to be said is not known to be withheld.
@@ -288,7 +292,9 @@ impl Http2 {
 
     /// A side has ended TCP. After the client's FIN the server may still answer; a RST ends both.
     pub fn closed(&mut self, by: CutBy) {
-        if !matches!(by, CutBy::Fin(Direction::ToServer, _)) {
+        if matches!(by, CutBy::Fin(Direction::ToServer, _)) {
+            self.left.get_or_insert(by);
+        } else {
             self.cut_all(by, |_| true);
         }
     }
@@ -422,7 +428,7 @@ impl Http2 {
         if !new || !asks_for_websocket(&read.fields) {
             return;
         }
-        let over = OverHttp2 { stream: block.stream, consent: Consent::Unknown };
+        let over = OverHttp2 { stream: block.stream, consent: Consent::Unknown, switching: None };
         let exchange = Box::new(Exchange {
             request: Some(head::request(read.fields, block.begin, origin)),
             request_partial: read.partial,
@@ -455,20 +461,31 @@ impl Http2 {
             return self.refute(stream);
         }
         let Some(Stream::Waiting(waiting)) = self.streams.get_mut(&stream) else { return };
-        let head = head::response(read.fields, block.begin, origin);
-        let answer = match head {
-            // RFC 9110 section 15.2. (101 is not one of HTTP/2's: RFC 9113 section 8.6.)
-            Some(head) if head.status < 200 => {
+        let lapses = self.ways.to_client.lapses;
+        // Trailers have none, and frames that are missing may have been the answer before them.
+        let sure = !read.partial && lapses <= waiting.lapses;
+        let answer = match head::response(read.fields, block.begin, origin) {
+            // RFC 9113 section 8.6: HTTP/2 has no 101; the answer is still to come.
+            Ok(head) if head.status == 101 => {
+                if let Some(over) = &mut waiting.exchange.http2 {
+                    over.switching.get_or_insert(origin);
+                }
+                return;
+            }
+            // RFC 9110 section 15.2.
+            Ok(head) if head.status < 200 => {
                 let interim = &mut waiting.exchange.interim;
                 if interim.len() < super::server::INTERIM {
                     interim.push(head.status);
                 }
                 return;
             }
-            Some(head) if read.partial => Answer::Partial(head),
-            Some(head) => Answer::Head(head),
+            Ok(head) if read.partial => Answer::Partial(head),
+            Ok(head) => Answer::Head(head),
+            // RFC 9113 section 8.3.2: malformed.
+            Err(start) if sure => Answer::NotHttp { start, origin },
             // An interim response, or the answer: what follows shows which.
-            None => {
+            Err(_) => {
                 self.ways.to_client.lapses += 1;
                 return;
             }
@@ -552,10 +569,24 @@ impl Http2 {
             return self.open(stream, Answer::Missing);
         }
         let Some(Stream::Waiting(waiting)) = self.streams.remove(&stream) else { return None };
+        let by = self.left_first(&waiting, by);
         let answer = if missing { Answer::Missing } else { Answer::Cut { seen: 0, by } };
         let exchange = self.answered(waiting.exchange, answer);
         self.weigh();
         Some(Step::Over { exchange, too_many: false })
+    }
+
+    /// A server that ends what its client has left without an answer did not break off first. Where it
+    /// gives a reason of its own, that stands.
+    fn left_first(&self, waiting: &Waiting, by: CutBy) -> CutBy {
+        if !matches!(by, CutBy::Fin(..) | CutBy::Reset(..) | CutBy::StreamEnd(..)) {
+            return by;
+        }
+        // An ordinary request ends its side and waits for the answer; a WebSocket has nothing to wait for.
+        let extended = waiting.exchange.request.as_ref().is_some_and(is_extended);
+        let ended = waiting.client_ended.filter(|_| extended);
+        let ended = ended.map(|origin| CutBy::StreamEnd(Direction::ToServer, origin));
+        ended.or(self.left).unwrap_or(by)
     }
 
     fn cut_all(&mut self, by: CutBy, which: impl Fn(StreamId) -> bool) {

@@ -173,9 +173,9 @@ impl Http1 {
 
     fn refused(&mut self, mut attempt: Box<Exchange>, answer: Answer) -> Step {
         self.replay = true;
-        // What came behind a refused attempt and reads as a request is no early frame.
+        // What came behind a refused attempt and reads as a request, or may, is no early frame.
         if let Some(super::HeldPiece::Data { bytes, .. }) = self.held.pieces().next()
-            && matches!(super::looks_like(bytes), super::Guess::Request)
+            && !matches!(super::looks_like(bytes), super::Guess::No)
         {
             attempt.early = None;
         }

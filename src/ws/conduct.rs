@@ -31,7 +31,10 @@ impl Conduct {
         notes: &mut Notes,
         budget: usize,
     ) {
-        self.judge_key(header.mask, place, notes, budget);
+        // Server frames have none, and what is wrong with one that has is said already.
+        if place.dir == Direction::ToServer {
+            self.judge_key(header.mask, place, notes, budget);
+        }
         if header.opcode != Opcode::Pong {
             self.judge_after_close(header.opcode, place, notes, budget);
         }

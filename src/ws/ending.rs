@@ -103,6 +103,15 @@ impl Carrier {
     }
 }
 
+/// Why a client does not use a connection that was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailedOpening {
+    /// The answer is invalid (RFC 6455 section 4.1).
+    Answer,
+    /// It chose none of the subprotocols that were offered, which browsers fail on (WHATWG WebSockets).
+    Subprotocol,
+}
+
 /// What is known of an ending.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -128,8 +137,10 @@ pub struct Facts {
     pub unreadable: PerDirection<bool>,
     /// Pings without pong, by the direction of the ping.
     pub unanswered: PerDirection<Unanswered>,
-    /// The client had to fail the connection because of the answer, and sent no frame.
-    pub failed_opening: bool,
+    /// What of the answer makes the client fail the connection, which sent no frame.
+    pub failed_opening: Option<FailedOpening>,
+    /// The first frame of each sender that was masked where it must not be, or the other way round.
+    pub wrong_mask: PerDirection<Option<Origin>>,
 }
 
 /// The ending, explained.
@@ -175,10 +186,26 @@ impl Facts {
         self.first_act.get_or_insert(FirstAct { dir, origin, before });
     }
 
-    /// The first act was the client's, which had to. RFC 6455 section 7.1.7: without a Close, since the
-    /// connection was not established for it.
-    fn gave_up_opening(&self, act: FirstAct) -> bool {
-        self.failed_opening && act.dir == Direction::ToServer
+    /// Why whoever acted first had to, and needed no Close for it.
+    fn forced(&self, act: FirstAct) -> Option<&'static str> {
+        let wrong_mask = self.wrong_mask[act.dir.flip()];
+        match (act.dir, self.failed_opening) {
+            // RFC 6455 section 7.1.7: the connection was not established for it.
+            (Direction::ToServer, Some(FailedOpening::Answer)) => {
+                Some("after such an answer it has to fail the connection")
+            }
+            (Direction::ToServer, Some(FailedOpening::Subprotocol)) => {
+                Some("browsers fail a connection for which none of their subprotocols was chosen")
+            }
+            // Section 5.1: it MUST close the connection, and MAY send a Close.
+            _ if wrong_mask.is_some_and(|frame| frame.packet <= act.origin.packet) => {
+                Some(match act.dir {
+                    Direction::ToServer => "after a masked frame it has to close the connection",
+                    Direction::ToClient => "after an unmasked frame it has to close the connection",
+                })
+            }
+            _ => None,
+        }
     }
 
     /// The other side had ended, or reset, what carries the connection before this one sent its Close,
@@ -278,6 +305,11 @@ impl Facts {
             let what = self.fin_of[other].name();
             let _ = write!(text, "the {} ended {what} instead of answering it", other.sender());
             Self::later(&mut text, close, origin);
+            let own = self.fins[dir].filter(|own| own.packet < origin.packet);
+            if let Some(own) = own {
+                let _ =
+                    write!(text, ", the {} itself before it (packet {})", dir.sender(), own.packet);
+            }
         } else if let Some(origin) = self.fins[dir] {
             let what = self.fin_of[dir].name();
             let _ = write!(text, "it ended {what} itself without waiting for the answer");
@@ -342,9 +374,9 @@ impl Facts {
             });
         }
         self.add_silence(&mut text);
-        let gave_up = self.gave_up_opening(act);
-        if gave_up {
-            text.push_str(": after such an answer it has to fail the connection");
+        let forced = self.forced(act);
+        if let Some(why) = forced {
+            push(&mut text, &[": ", why]);
         }
         let other = act.dir.flip();
         let answered = self.closes[other].is_some();
@@ -377,7 +409,7 @@ impl Facts {
                 origin.packet
             );
         }
-        if !gave_up {
+        if forced.is_none() {
             let _ = write!(text, "; on this leg that is the {who} itself or a proxy in its place");
         }
         text
@@ -485,7 +517,7 @@ impl Facts {
             }
             // Section 7.1.2: ending begins with a Close frame.
             None if !self.blind.to_server && !self.blind.to_client => {
-                if let Some(act) = self.first_act.filter(|act| !self.gave_up_opening(*act)) {
+                if let Some(act) = self.first_act.filter(|act| self.forced(*act).is_none()) {
                     notes.push(Note::new(
                         NoteCode::NoCloseFrame,
                         act.dir.into(),

@@ -310,7 +310,7 @@ pub fn session(data: &[u8]) {
         synced: PerDirection { to_server: synced, to_client: true },
         handshake_known: flags & 32 == 0,
         other_extension: flags & 64 != 0,
-        invalid_answer: flags & 128 != 0,
+        failed_opening: (flags & 128 != 0).then_some(crate::ws::ending::FailedOpening::Answer),
     };
     let mut steps = Vec::new();
     let mut input = rest;

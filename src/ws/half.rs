@@ -66,6 +66,10 @@ pub(super) struct Half {
     counter: Counter,
     conduct: Conduct,
     unaligned: u32,
+    /// The frame before was masked where it must not be, or the other way round.
+    masks_wrongly: bool,
+    /// A fragmented message of a reserved opcode is open.
+    reserved_open: bool,
     decoder: Decoder,
     stage: Stage,
     /// Boxed, as is `current`: most frames need neither.
@@ -135,6 +139,8 @@ impl Half {
             unproven: if synced { 0 } else { PROOF },
             relapses: 0,
             strikes: 0,
+            masks_wrongly: false,
+            reserved_open: false,
             pending: Notes::default(),
             conduct: Conduct::default(),
             pings: Pings::default(),
@@ -299,43 +305,40 @@ impl Half {
         let budget = out.limits.notes;
         let who = self.dir.sender();
         let in_frame = self.current.is_some();
-        let what = common.carrier_of(by);
-        let ending = by.map(|by| (Blame::from(by), by.sender()));
+        // Who only follows has no choice but to leave off.
+        let ending = by.map(|by| {
+            let (ender, did) = common.ender(by, origin);
+            (Blame::from(ender), did)
+        });
         if let Some(current) = &mut self.current {
-            if let Some((blame, ender)) = ending {
+            if let Some((blame, did)) = &ending {
                 let text = format!(
-                    "{who} frame {} (packet {}) ends after {} of {}: the {ender} ended {what} \
-                     in packet {}",
+                    "{who} frame {} (packet {}) ends after {} of {}: {did}",
                     current.no,
                     current.begin.packet,
                     current.phase.saturating_sub(current.missing),
                     Count(current.header.len, "byte"),
-                    origin.packet
                 );
-                current.notes.push(Note::new(NoteCode::FrameCut, blame, text), budget);
+                current.notes.push(Note::new(NoteCode::FrameCut, *blame, text), budget);
             }
             self.end_current(common, Some(other), origin, false, out)?;
         } else if self.decoder.header_bytes_held() > 0
-            && let Some((blame, ender)) = ending
+            && let Some((blame, did)) = &ending
         {
             let text = format!(
-                "{who} frame {} (packet {}) ends inside its header, after {}: the {ender} ended {what} \
-                 in packet {}",
+                "{who} frame {} (packet {}) ends inside its header, after {}: {did}",
                 self.frames + 1,
                 self.frame_begin.packet,
                 Count(self.decoder.header_bytes_held().into(), "byte"),
-                origin.packet
             );
-            common.notes.push(Note::new(NoteCode::FrameCut, blame, text), budget);
+            common.notes.push(Note::new(NoteCode::FrameCut, *blame, text), budget);
         }
-        let unfinished = ending.filter(|_| !self.unsure && !in_frame).and_then(|(blame, ender)| {
+        let unfinished = ending.filter(|_| !self.unsure && !in_frame).and_then(|(blame, did)| {
             let open = self.open.as_ref()?;
             let text = format!(
-                "the {who}'s message begun in packet {} is unfinished after {}: the {ender} \
-                 ended {what} in packet {}",
+                "the {who}'s message begun in packet {} is unfinished after {}: {did}",
                 open.head.begin.packet,
                 Count(open.head.frames.into(), "frame"),
-                origin.packet
             );
             Some(Note::new(NoteCode::MessageUnfinished, blame, text))
         });

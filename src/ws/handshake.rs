@@ -163,10 +163,11 @@ fn closely(exchange: Exchange) -> Handshake {
             outcome
         }
         Some(head) => {
+            let refusal = refusal::judge(request, head, &notes);
             if over_h2.is_some() {
                 notes.extend(h2::hop_by_hop(&head.fields, "answer", Blame::Server));
             }
-            notes.extend(refusal::judge(request, head, &notes));
+            notes.extend(refusal);
             Outcome::Rejected
         }
         None => Outcome::Incomplete,

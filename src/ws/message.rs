@@ -33,6 +33,8 @@ pub(super) struct Head {
     pub(super) shed: bool,
     /// An extension that is not known here may have changed its bytes.
     pub(super) encoded: bool,
+    /// It was given up, and nothing is missing of what came of it.
+    pub(super) unfinished: bool,
 }
 
 /// A message whose last frame has not come yet.
@@ -259,8 +261,14 @@ impl Counter {
         if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
             return Payload::Text(text);
         }
-        if head.whole && !head.encoded {
-            let at = simdutf8::compat::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to());
+        let fault = simdutf8::compat::from_utf8(bytes).err();
+        // Of what was not finished the last character may be one that was only begun.
+        let judged = head.whole
+            || head.unfinished
+                && !head.compressed
+                && fault.is_some_and(|fault| fault.error_len().is_some());
+        if judged && !head.encoded {
+            let at = fault.map_or(0, |fault| fault.valid_up_to());
             let byte = bytes.get(at).copied().unwrap_or(0);
             notes.push(
                 self.note(

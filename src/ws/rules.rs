@@ -145,9 +145,26 @@ pub fn is_plain(header: &Header, dir: Direction, rsv1: Rsv1) -> bool {
     };
     rsv_fits
         && shape_fits
-        && header.mask.is_some() == (dir == Direction::ToServer)
+        && !masks_wrongly(header, dir)
         && header.is_minimal()
         && !header.overflows()
+}
+
+/// RFC 6455 section 5.1: a client MUST mask all frames, a server MUST NOT mask any.
+pub fn masks_wrongly(header: &Header, dir: Direction) -> bool {
+    header.mask.is_some() != (dir == Direction::ToServer)
+}
+
+/// Both of its first bytes are such as text begins with: an error page, for one, where frames should be.
+pub fn reads_as_text(header: &Header) -> bool {
+    let length = match header.length_bytes() {
+        0 => u8::try_from(header.len).unwrap_or(127),
+        2 => 126,
+        _ => 127,
+    };
+    let first = u8::from(header.fin) << 7 | header.rsv << 4 | header.opcode.bits();
+    let second = u8::from(header.mask.is_some()) << 7 | length;
+    [first, second].iter().all(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\n'))
 }
 
 /// Judges one header by itself. Returns how many of its few fixed bits are wrong: several at once
@@ -162,7 +179,6 @@ pub fn judge(
     mut note: impl FnMut(Note),
 ) -> u32 {
     let mut wrong = 0;
-    // RFC 6455 section 5.1: a client MUST mask all frames, a server MUST NOT mask any.
     match (place.dir, header.mask) {
         (Direction::ToServer, None) => {
             wrong += 1;

@@ -12,7 +12,7 @@ use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Count, Direction, Origin, PerDirection, Timestamp};
 use crate::ws::Out;
 pub use crate::ws::ending::Finish;
-use crate::ws::ending::{Carrier, Facts, since};
+use crate::ws::ending::{Carrier, Facts, FailedOpening, since};
 use crate::ws::extension::names_other;
 use crate::ws::half::Half;
 use crate::ws::rules::{Notes, Rsv1};
@@ -32,8 +32,8 @@ pub struct Setup {
     /// An extension was agreed, or may have been, that is not known here: RSV bits may be its, and the
     /// data of frames that have them.
     pub other_extension: bool,
-    /// The answer was one that the client must fail the connection on.
-    pub invalid_answer: bool,
+    /// The answer was one that the client must fail the connection on, or does if it is a browser.
+    pub failed_opening: Option<FailedOpening>,
 }
 
 impl Default for Setup {
@@ -44,7 +44,7 @@ impl Default for Setup {
             synced: PerDirection { to_server: true, to_client: true },
             handshake_known: true,
             other_extension: false,
-            invalid_answer: false,
+            failed_opening: None,
         }
     }
 }
@@ -53,10 +53,20 @@ impl Setup {
     /// What a handshake says of the frames behind it: a whole answer tells what was agreed, whatever the
     /// request was.
     pub fn of(judged: &Handshake) -> Self {
+        let response = judged.response.iter().flat_map(|head| &head.notes);
+        let unselected = judged
+            .notes
+            .iter()
+            .chain(response)
+            .any(|note| note.code == NoteCode::SubprotocolUnselected);
         Self {
             deflate: judged.deflate,
             other_extension: judged.extensions.as_deref().is_some_and(names_other),
-            invalid_answer: judged.outcome == Outcome::Invalid,
+            failed_opening: match judged.outcome {
+                Outcome::Invalid => Some(FailedOpening::Answer),
+                _ if unselected => Some(FailedOpening::Subprotocol),
+                _ => None,
+            },
             ..Self::default()
         }
     }
@@ -126,9 +136,23 @@ impl Common {
     }
 
     /// What a side ended, or nobody.
-    pub(super) fn carrier_of(&self, by: Option<Direction>) -> &'static str {
+    fn carrier_of(&self, by: Option<Direction>) -> &'static str {
         let facts = self.facts.as_ref();
         facts.zip(by).map_or(Carrier::Tcp, |(facts, by)| facts.ended_by(by)).name()
+    }
+
+    /// Who began the ending that `by` took part in, and what that was.
+    pub(super) fn ender(&self, by: Direction, origin: Origin) -> (Direction, String) {
+        let facts = self.facts.as_ref();
+        let act = facts.and_then(|facts| facts.first_act);
+        let (dir, origin) = act.map_or((by, origin), |act| (act.dir, act.origin));
+        let close = facts.and_then(|facts| facts.closes[dir].as_ref());
+        let did = if close.is_some_and(|close| close.origin == origin) {
+            "sent its Close".to_owned()
+        } else {
+            format!("ended {}", self.carrier_of(Some(dir)))
+        };
+        (dir, format!("the {} {did} in packet {}", dir.sender(), origin.packet))
     }
 
     #[inline]
@@ -430,7 +454,8 @@ impl Session {
     fn summary(&mut self, why: Finish, budget: usize) -> End {
         let common = &mut self.common;
         let mut facts = common.facts.take().unwrap_or_default();
-        facts.failed_opening = common.setup.invalid_answer && !self.halves.to_server.has_sent();
+        facts.failed_opening =
+            common.setup.failed_opening.filter(|_| !self.halves.to_server.has_sent());
         facts.blind = common.blind;
         for dir in Direction::BOTH {
             let half = &mut self.halves[dir];
@@ -443,8 +468,13 @@ impl Session {
                 .flatten()
                 .min_by_key(|origin| origin.packet)
                 .or(common.now);
+            // Section 5.5.2: no pong is owed for what comes behind a Close.
+            let own_close = facts.closes[dir].as_ref().map(|close| close.origin.packet);
             facts.unanswered[dir] = half.unanswered(|ping| {
-                stop.is_some_and(|stop| since(Some(ping), stop) >= Some(super::ending::PATIENCE))
+                own_close.is_none_or(|close| ping.packet <= close)
+                    && stop.is_some_and(|stop| {
+                        since(Some(ping), stop) >= Some(super::ending::PATIENCE)
+                    })
             });
         }
         let reset = facts.reset.is_some();
@@ -489,6 +519,8 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+mod blame;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

@@ -31,13 +31,26 @@ pub(super) fn request(fields: Fields, begin: Origin, origin: Origin) -> RequestH
     }
 }
 
-/// A response; `None` without a status that is one.
-pub(super) fn response(fields: Fields, begin: Origin, origin: Origin) -> Option<ResponseHead> {
-    let status = status(&fields)?;
+/// A response.
+///
+/// # Errors
+/// Without a status that is one: what stands in its place, in part where that is long.
+pub(super) fn response(
+    fields: Fields,
+    begin: Origin,
+    origin: Origin,
+) -> Result<ResponseHead, Box<[u8]>> {
+    let Some(status) = status(&fields) else {
+        let odd = fields.first(":status").unwrap_or_default();
+        return Err(odd.get(..SHOWN).unwrap_or(odd).into());
+    };
     let notes = faults(&fields, Blame::Server, &[":status"]);
     let reason = Cow::Borrowed("");
-    Some(ResponseHead { status, reason, version: VERSION, fields, origin, begin, notes })
+    Ok(ResponseHead { status, reason, version: VERSION, fields, origin, begin, notes })
 }
+
+/// Bytes shown of a `:status` that is none.
+const SHOWN: usize = 64;
 
 /// Three digits.
 fn status(fields: &Fields) -> Option<u16> {
@@ -143,9 +156,9 @@ mod tests {
             let list = fields(&[(":status", status)]);
             response(list, Origin::default(), Origin::default()).map(|head| head.status)
         };
-        assert_eq!(of("200"), Some(200));
+        assert_eq!(of("200"), Ok(200));
         for odd in ["", "20", "2000", "+20", "2x0"] {
-            assert_eq!(of(odd), None, "{odd}");
+            assert_eq!(of(odd), Err(odd.as_bytes().into()));
         }
     }
 

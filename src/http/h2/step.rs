@@ -11,6 +11,8 @@ pub struct OverHttp2 {
     pub stream: u32,
     /// The server's word on extended CONNECT.
     pub consent: Consent,
+    /// The packet of a 101 that came, which HTTP/2 does not have (RFC 9113 section 8.6).
+    pub switching: Option<Origin>,
 }
 
 /// What the server had said of extended CONNECT when it was asked (RFC 8441 section 3).

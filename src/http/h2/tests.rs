@@ -149,8 +149,10 @@ fn answer(answer: &Answer) -> String {
         Answer::Head(head) => head.status.to_string(),
         Answer::Partial(head) => format!("{} in part", head.status),
         Answer::Missing => "something missing".into(),
-        Answer::Cut { by, .. } => format!("{by:?}").split('(').next().unwrap().to_owned(),
-        Answer::NotHttp { .. } => "no HTTP".into(),
+        Answer::Cut { by, .. } => {
+            format!("{by:?}").split(',').next().unwrap().replace("(To", " to ").to_lowercase()
+        }
+        Answer::NotHttp { start, .. } => format!("no status {:?}", String::from_utf8_lossy(start)),
     }
 }
 
@@ -277,9 +279,9 @@ fn refusals_of_all_kinds_are_over() {
         talk.heard(),
         [
             "1 over by 403",
-            "3 over by StreamReset",
-            "5 over by StreamEnd",
-            "11 over by GoAway",
+            "3 over by streamreset to client",
+            "5 over by streamend to client",
+            "11 over by goaway to client",
             "s2c goaway 0"
         ]
     );
@@ -287,7 +289,73 @@ fn refusals_of_all_kinds_are_over() {
     talk.closed(CutBy::Fin(ToServer, talk.origin()));
     talk.say(ToClient, &headers(7, &OK));
     talk.closed(CutBy::Fin(ToClient, talk.origin()));
-    assert_eq!(talk.heard(), ["7 opened by 200, Given", "9 over by Fin"]);
+    assert_eq!(talk.heard(), ["7 opened by 200, Given", "9 over by fin to server"]);
+}
+
+#[test]
+fn a_server_that_ends_what_its_client_has_left_did_not_break_off_first() {
+    let ended = frame(kind::DATA, flag::END_STREAM, 1, b"");
+    let refused = frame(kind::RST_STREAM, 0, 1, &[0, 0, 0, 7]);
+    let last = |before: &dyn Fn(&mut Talk), after: &dyn Fn(&mut Talk)| {
+        let mut talk = Talk::begun();
+        talk.say(ToServer, &headers(1, &CONNECT));
+        before(&mut talk);
+        assert_eq!(talk.heard(), [""; 0]);
+        after(&mut talk);
+        talk.heard().remove(0)
+    };
+    let stays = |_: &mut Talk| {};
+    let ends = |talk: &mut Talk| talk.say(ToServer, &ended);
+    let leaves = |talk: &mut Talk| talk.closed(CutBy::Fin(ToServer, talk.origin()));
+    let server_ends = |talk: &mut Talk| talk.say(ToClient, &ended);
+    let server_leaves = |talk: &mut Talk| talk.closed(CutBy::Fin(ToClient, talk.origin()));
+    let server_resets = |talk: &mut Talk| talk.closed(CutBy::Reset(ToClient, talk.origin()));
+    let server_refuses = |talk: &mut Talk| talk.say(ToClient, &refused);
+    assert_eq!(last(&stays, &server_ends), "1 over by streamend to client");
+    assert_eq!(last(&stays, &server_leaves), "1 over by fin to client");
+    assert_eq!(last(&ends, &server_ends), "1 over by streamend to server");
+    assert_eq!(last(&ends, &server_leaves), "1 over by streamend to server");
+    assert_eq!(last(&leaves, &server_ends), "1 over by fin to server");
+    assert_eq!(last(&leaves, &server_leaves), "1 over by fin to server");
+    assert_eq!(last(&leaves, &server_resets), "1 over by fin to server");
+    // This one says why.
+    assert_eq!(last(&ends, &server_refuses), "1 over by streamreset to client");
+    // What asks as in HTTP/1 ends its side, as every request does, and waits.
+    let mut talk = Talk::begun();
+    let get = block(&[(":method", "GET"), (":path", "/"), ("upgrade", "websocket")]);
+    talk.say(ToServer, &frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &get));
+    server_leaves(&mut talk);
+    assert_eq!(talk.heard(), ["1 over by fin to client"]);
+}
+
+#[test]
+fn an_answer_without_a_status_is_malformed_and_not_missing() {
+    let mut talk = Talk::begun();
+    talk.say(ToServer, &[headers(1, &CONNECT), headers(3, &CONNECT)].concat());
+    talk.say(ToClient, &headers(1, &[("x", "y")]));
+    assert_eq!(talk.heard(), ["1 over by no status \"\""]);
+    // The capture lacks nothing for it.
+    talk.say(ToClient, &headers(3, &[(":status", "2x0")]));
+    talk.say(ToServer, &headers(5, &CONNECT));
+    talk.say(ToClient, &[data(1, b"late"), headers(5, &OK)].concat());
+    assert_eq!(talk.heard(), ["3 over by no status \"2x0\"", "5 opened by 200, Given"]);
+    // A status may be among what refers to fields that are lost.
+    talk.say(ToServer, &headers(7, &CONNECT));
+    talk.say(ToClient, &frame(kind::HEADERS, flag::END_HEADERS, 7, &[0xbe]));
+    talk.closed(CutBy::Fin(ToClient, talk.origin()));
+    assert_eq!(talk.heard(), ["7 over by something missing"]);
+}
+
+#[test]
+fn http_2_has_no_101() {
+    let mut talk = Talk::begun();
+    talk.say(ToServer, &headers(1, &CONNECT));
+    talk.say(ToClient, &headers(1, &[(":status", "101")]));
+    assert_eq!(talk.heard(), [""; 0]);
+    let Some(Stream::Waiting(waiting)) = talk.http.streams.get(&1) else { panic!("not asked") };
+    assert!(waiting.exchange.interim.is_empty());
+    let over = waiting.exchange.http2.unwrap();
+    assert_eq!(over.switching.unwrap().packet, PacketNo(talk.packet));
 }
 
 #[test]
@@ -333,6 +401,11 @@ fn consent_is_what_the_server_said_before() {
     assert_eq!(asked(Some(&[]), Some(ENABLE)), format!("1 opened by 200, Late({})", at(4)));
     assert_eq!(asked(None, Some(&[])), format!("1 opened by 200, Withheld({})", at(3)));
     assert_eq!(asked(None, None), "1 opened by 200, Unknown");
+    // Neither 0 nor any other value but 1 allows it.
+    for value in [0, 2] {
+        let odd = [0, 8, 0, 0, 0, value];
+        assert_eq!(asked(Some(&odd), None), format!("1 opened by 200, Withheld({})", at(2)));
+    }
     // What the capture lacks may have been it.
     let mut talk = Talk::new();
     talk.say(ToServer, PREFACE);
@@ -476,7 +549,7 @@ mod loss {
         talk.finish();
         assert_eq!(
             talk.heard(),
-            ["1 opened by something missing, Unknown, hello", "3 over by CaptureEnd"]
+            ["1 opened by something missing, Unknown, hello", "3 over by captureend"]
         );
     }
 }

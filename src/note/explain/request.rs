@@ -211,8 +211,8 @@ pub(super) const SUBPROTOCOL_DUPLICATE: Explanation = Explanation {
 
 pub(super) const HEADER_INVALID: Explanation = Explanation {
     title: "A header line holds bytes that are not allowed",
-    rule: "A name or value with control characters, white space in front of the colon, or a folded line.",
-    demands: "RFC 9110 §5.5: field values have no CR, LF or NUL; other control characters are invalid too. RFC 9112 §5.1: no white space between name and colon; §5.2: no line folding.",
+    rule: "A name or value with control characters, white space in front of the colon, or a folded line; over HTTP/2, also upper case letters in a name, or a pseudo-header field that is missing, out of place or wrong.",
+    demands: "RFC 9110 §5.5: field values have no CR, LF or NUL; other control characters are invalid too. RFC 9112 §5.1: no white space between name and colon; §5.2: no line folding. RFC 9113 §8.2.1 and §8.3: what makes a message of HTTP/2 malformed. RFC 8441 §4 and §5: an extended CONNECT has :scheme (https or http) and :path.",
     who: "sender",
     why: "What one hop reads as one header another reads as two: that is how requests are smuggled past proxies. Strict servers answer 400, strict clients fail the connection.",
     causes: &[
@@ -244,8 +244,8 @@ pub(super) const LINE_ENDING: Explanation = Explanation {
 
 pub(super) const TARGET_INVALID: Explanation = Explanation {
     title: "The request target is not allowed",
-    rule: "The target holds a fragment (#...), or bytes that can not stand in a URI.",
-    demands: "RFC 6455 §3: \"Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used on these URIs.\" §4.1, item 3: the target is the resource name of §3, or an absolute URI that matches it.",
+    rule: "The target holds a fragment (#...), or bytes that can not stand in a URI, or it is no path (nor, over HTTP/1.1, an http or https address).",
+    demands: "RFC 6455 §3: \"Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used on these URIs.\" §4.1, item 3: the target is the resource name of §3, or an absolute URI that matches it. RFC 9113 §8.3.1: over HTTP/2, :path holds the path and query parts alone.",
     who: "client",
     why: "Servers answer 400, or look for a path that does not exist.",
     causes: &[

@@ -121,8 +121,8 @@ pub(super) const BODY: Explanation = Explanation {
 
 pub(super) const NOT_HTTP: Explanation = Explanation {
     title: "The answer is not HTTP",
-    rule: "What the server sent to the upgrade request does not begin with an HTTP status line.",
-    demands: "RFC 6455 §4.2.2: the server accepts by sending back a valid HTTP response.",
+    rule: "What the server sent to the upgrade request does not begin with an HTTP status line; over HTTP/2, its HEADERS have no :status that is one.",
+    demands: "RFC 6455 §4.2.2: the server accepts by sending back a valid HTTP response. RFC 9113 §8.3.2: the :status pseudo-header field MUST be included in all responses; otherwise, the response is malformed.",
     who: "server",
     why: "The client can only give up; browsers report no more than a failed connection.",
     causes: &[

@@ -113,14 +113,14 @@ fn a_side_that_sends_no_frames_is_not_missing_from_the_capture() {
 
 #[test]
 fn a_client_that_fails_the_opening_handshake_owes_no_close() {
-    let mut facts = Facts { failed_opening: true, ..Facts::default() };
+    let mut facts = Facts { failed_opening: Some(FailedOpening::Answer), ..Facts::default() };
     facts.fins.to_server = Some(at(6, 5));
     facts.act(C, at(6, 5), None);
     let got = facts.explain(Finish::Tcp);
     assert_eq!(codes(&got), [""; 0]);
     assert!(got.cause.ends_with("it has to fail the connection"), "{}", got.cause);
     // The server that gave the answer takes it to be open.
-    let mut facts = Facts { failed_opening: true, ..Facts::default() };
+    let mut facts = Facts { failed_opening: Some(FailedOpening::Answer), ..Facts::default() };
     facts.fins.to_client = Some(at(6, 5));
     facts.act(S, at(6, 5), None);
     assert_eq!(codes(&facts.explain(Finish::Tcp)), ["no-close-frame"]);

@@ -94,11 +94,15 @@ fn judge_offers(offers: &[Extension], accepted: &[Accepted], notes: &mut Vec<Not
         let Some(terms) = Terms::of(offer, Direction::ToServer) else { continue };
         let taken = accepted.iter().any(|a| a.offer == Some(index));
         for fault in terms.faults {
-            let mut text = format!("the client offers {}: {fault}", quote(offer.to_string()));
-            if taken {
-                text.push_str(", and the server took an offer that it has to decline");
-            }
+            let offer = quote(offer.to_string());
+            let text = format!("the client offers {offer}: {fault}");
             notes.push(Note::new(NoteCode::DeflateParamInvalid, Blame::Client, text));
+            // A note on the request, since a client has nothing against the answer by itself.
+            if taken {
+                let text =
+                    format!("the server took the offer {offer}, which it has to decline: {fault}");
+                notes.push(Note::new(NoteCode::DeflateParamInvalid, Blame::Server, text));
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::note::{Note, NoteCode};
 use crate::units::{FrameNo, Origin};
 use crate::ws::frame::{Decoder, Header, Part};
 use crate::ws::message::{Head, Open};
-use crate::ws::rules::{Notes, Place, Rsv1, is_plain, judge};
+use crate::ws::rules::{Notes, Place, Rsv1, is_plain, judge, masks_wrongly};
 use crate::ws::session::Common;
 use crate::ws::{Out, mask};
 
@@ -116,11 +116,17 @@ impl Half {
         let mut notes = Notes::default();
         if is_plain(header, self.dir, common.rsv1) {
             self.strikes = 0;
+            self.masks_wrongly = false;
         } else {
             let other = common.setup.other_extension;
             let wrong = judge(header, place, common.rsv1, other, |note| notes.push(note, budget));
             if !self.is_believable(wrong, header, place, common, budget) {
                 return ControlFlow::Continue(false);
+            }
+            self.masks_wrongly = masks_wrongly(header, self.dir);
+            if self.masks_wrongly {
+                // Section 5.1: the other side has to close the connection.
+                common.facts().wrong_mask[self.dir].get_or_insert(self.frame_begin);
             }
         }
         self.unproven = self.unproven.saturating_sub(1);
@@ -167,7 +173,15 @@ impl Half {
             Opcode::Close => To::Control(MessageKind::Close),
             Opcode::Ping => To::Control(MessageKind::Ping),
             Opcode::Pong => To::Control(MessageKind::Pong),
-            Opcode::Reserved(_) => To::Nothing,
+            Opcode::Reserved(_) => {
+                self.reserved_open = !header.fin && !header.opcode.is_control();
+                To::Nothing
+            }
+            // What is unknown was begun, so this is part of it.
+            Opcode::Continuation if self.open.is_none() && self.reserved_open => {
+                self.reserved_open = !header.fin;
+                To::Nothing
+            }
             Opcode::Continuation => {
                 if self.open.is_none() && self.unsure {
                     // Its beginning was lost, and with it what kind it is.
@@ -182,6 +196,7 @@ impl Half {
                 }
             }
             Opcode::Text | Opcode::Binary => {
+                self.reserved_open = false;
                 if self.open.is_some() {
                     if !self.unsure {
                         let text = format!(
@@ -220,6 +235,7 @@ impl Half {
                 over: false,
                 shed: false,
                 encoded: false,
+                unfinished: false,
             },
             bytes,
             notes: Notes::default(),
@@ -355,7 +371,7 @@ impl Half {
         out: &mut Out<'_, S>,
     ) -> ControlFlow<()> {
         let Some(mut open) = self.open.take() else { return ControlFlow::Continue(()) };
-        open.head.whole = false;
+        open.head.unfinished = std::mem::replace(&mut open.head.whole, false);
         if let Some(note) = note {
             open.notes.push(note, out.limits.notes);
         }

@@ -14,7 +14,7 @@ use crate::ws::Out;
 use crate::ws::deflate::Loss;
 use crate::ws::frame::{Decoder, Header};
 use crate::ws::resync::{Finder, Search, Shape, prior};
-use crate::ws::rules::{Place, Rsv1};
+use crate::ws::rules::{Place, Rsv1, masks_wrongly, reads_as_text};
 use crate::ws::session::{Common, Setup};
 
 /// After this many sound frames a border that was found is no longer in doubt.
@@ -100,7 +100,8 @@ impl Half {
         matches!(self.stage, Stage::Lost(_))
     }
 
-    /// Are these still frames: several wrong bits in one header, or in headers in a row, are none.
+    /// Are these still frames: several wrong bits in one header, or in headers in a row, are none. To mask
+    /// always or never is one fault and no sign of that.
     pub(super) fn is_believable(
         &mut self,
         wrong: u32,
@@ -135,11 +136,17 @@ impl Half {
             };
             return false;
         }
+        let habit = self.masks_wrongly && masks_wrongly(header, self.dir);
+        let wrong = wrong.saturating_sub(habit.into());
         if wrong == 0 {
             self.strikes = 0;
             return true;
         }
-        self.strikes = self.strikes.saturating_add(u8::try_from(wrong - 1).unwrap_or(u8::MAX));
+        self.strikes = if self.frames == 0 && wrong > 1 && reads_as_text(header) {
+            STRIKES
+        } else {
+            self.strikes.saturating_add(u8::try_from(wrong - 1).unwrap_or(u8::MAX))
+        };
         if self.strikes < STRIKES {
             return true;
         }

@@ -142,6 +142,7 @@ impl Half {
             whole: true,
             over: payload.len() > out.limits.message_bytes,
             shed: false,
+            unfinished: false,
             encoded: false,
         };
         let Some(key) = header.mask.filter(|_| out.wants.payload && !head.over) else {

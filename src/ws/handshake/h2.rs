@@ -22,9 +22,8 @@ pub(super) fn request(exchange: &Exchange, over: OverHttp2) -> Vec<Note> {
     notes.extend(method(head).filter(|_| whole));
     if is_extended(head) {
         notes.extend(pseudo(head).filter(|_| whole));
-        if whole || head.fields.first(":path").is_some() {
-            notes.extend(target(head));
-        }
+        notes.extend(scheme(head));
+        notes.extend(path(head));
         notes.extend(consent(head, over));
     }
     notes.extend(host(head).filter(|_| whole));
@@ -73,6 +72,26 @@ fn pseudo(head: &RequestHead) -> Option<Note> {
         [":scheme", ":path"].into_iter().find(|name| head.fields.first(name).is_none())?;
     let text = format!("the extended CONNECT lacks {missing}");
     Some(Note::new(NoteCode::HeaderInvalid, Blame::Client, text))
+}
+
+/// RFC 8441 5: of wss it is "https", of ws "http".
+fn scheme(head: &RequestHead) -> Option<Note> {
+    let scheme = head.fields.first(":scheme")?;
+    let known = [&b"https"[..], b"http"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
+    (!known).then(|| {
+        let text = format!(":scheme is {}, and it must be https or http", quote(scheme));
+        Note::new(NoteCode::HeaderInvalid, Blame::Client, text)
+    })
+}
+
+/// RFC 9113 8.3.1: a path with an optional query, and nothing in front of it.
+fn path(head: &RequestHead) -> Option<Note> {
+    let path = head.fields.first(":path")?;
+    if path.starts_with(b"/") {
+        return target(head);
+    }
+    let text = format!("the request's :path is {}, and it must begin with \"/\"", quote(path));
+    Some(Note::new(NoteCode::TargetInvalid, Blame::Client, text))
 }
 
 /// RFC 9113 8.3.1: `:authority`, or Host where the request comes from HTTP/1.1.

@@ -27,20 +27,38 @@ fn status(request: Option<&RequestHead>, head: &ResponseHead, request_notes: &[N
     if !head.reason.is_empty() {
         let _ = write!(text, " {}", quote(&*head.reason));
     }
-    let wanted = match request {
-        Some(request) if request.version == "2" => "200",
-        _ => "101",
-    };
-    let _ = write!(text, " instead of {wanted}: {}", meaning(request, head));
+    let over_h2 = request.is_some_and(|request| request.version == "2");
+    if over_h2 && (200..300).contains(&head.status) {
+        let _ = write!(text, ": {}", ordinary(request_notes));
+    } else {
+        let wanted = if over_h2 { "200" } else { "101" };
+        let _ = write!(text, " instead of {wanted}: {}", meaning(request, head));
+    }
     let faults: Vec<&Note> =
         request_notes.iter().filter(|note| note.severity() == Severity::Error).collect();
     if !faults.is_empty() {
-        let codes: Vec<&str> = faults.iter().map(|note| note.code.as_str()).collect();
+        let mut codes: Vec<&str> = Vec::new();
+        for code in faults.iter().map(|note| note.code.as_str()) {
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
         let _ = write!(text, "; the request is at fault itself ({})", codes.join(", "));
     }
     let _ = write!(text, "; {}", maker.how);
     let blame = faults.first().map_or_else(|| blame(head.status, maker.by), |fault| fault.blame);
     Note::new(NoteCode::StatusNot101, blame, text)
+}
+
+/// RFC 8441 5: over HTTP/2 a 2xx accepts an extended CONNECT, and says nothing of the kind to any other
+/// request.
+fn ordinary(request_notes: &[Note]) -> &'static str {
+    if request_notes.iter().any(|note| note.code == NoteCode::RequestMethod) {
+        "the request was no extended CONNECT, so that is an ordinary answer and opens no WebSocket"
+    } else {
+        "nothing in the capture shows that the request was an extended CONNECT, so that may be an \
+         ordinary answer, which opens no WebSocket"
+    }
 }
 
 /// What the status asks for is the client's to mend in some cases, in the others the maker's.

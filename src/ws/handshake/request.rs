@@ -4,7 +4,6 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::opens;
 use super::trace::{is_stripped, leaves_any, sender_of};
 use super::words::{joined, list, quote};
 use crate::event::RequestHead;
@@ -135,11 +134,17 @@ fn upgrade(head: &RequestHead) -> Option<Note> {
     }
     let connection = joined(&head.fields, "Connection");
     if is_stripped(head) {
+        let named = head.fields.has_token("Connection", "upgrade");
         let rest = connection
             .map_or_else(|| "no Connection".to_owned(), |v| format!("Connection: {}", quote(v)));
+        let (rest, dropped) = if named {
+            (format!("though {rest} names it"), "that header")
+        } else {
+            (format!("and {rest}"), "its hop-by-hop headers")
+        };
         let text = format!(
-            "the request has a Sec-WebSocket-Key but no Upgrade header, and {rest}: a proxy passed \
-             it on without its hop-by-hop headers and is not set up for WebSockets"
+            "the request has a Sec-WebSocket-Key but no Upgrade header, {rest}: a proxy passed it on \
+             without {dropped} and is not set up for WebSockets"
         );
         return Some(Note::new(NoteCode::UpgradeStripped, Blame::Proxy, text));
     }
@@ -269,15 +274,13 @@ fn body(exchange: &Exchange, head: &RequestHead) -> Option<Note> {
     })
 }
 
-/// RFC 6455 4.1: nothing more may be sent until the server has answered. What comes before a
-/// refusal may be the next request, and before an answer that the capture lacks, nothing is known.
+/// RFC 6455 4.1: nothing more may be sent until the server has answered. Before an answer that the
+/// capture lacks, nothing is known.
 pub(super) fn early(exchange: &Exchange) -> Option<Note> {
     let (origin, bytes) = exchange.early?;
     let answered_in = match &exchange.answer {
         // Behind a gap an answer may have waited for its turn until after what the client said to it.
-        Answer::Head(head) | Answer::Partial(head)
-            if opens(exchange, head) && origin.packet < head.begin.packet =>
-        {
+        Answer::Head(head) | Answer::Partial(head) if origin.packet < head.begin.packet => {
             format!(", and the answer began in packet {}", head.begin.packet)
         }
         Answer::NotHttp { .. } | Answer::Cut { .. } => String::new(),

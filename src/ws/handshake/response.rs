@@ -196,6 +196,8 @@ pub(super) fn subprotocol(request: Option<&RequestHead>, head: &ResponseHead) ->
     let mut notes = Vec::new();
     let fault = match named.as_slice() {
         [] => Some("is empty"),
+        // A client compares the whole value with what it offered.
+        [one] if *one != value.trim_ascii() => Some("is no token"),
         [one] if one.iter().all(|&b| is_token_byte(b)) => None,
         [_] => Some("is no token"),
         _ => Some("names more than one"),

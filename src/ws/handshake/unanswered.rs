@@ -29,13 +29,19 @@ pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
         Answer::Partial(_) => {
             lacks("the answer's head is not whole in the capture, so it is judged only in part");
         }
-        Answer::Cut { seen, by } => notes.push(cut(exchange.request.as_ref(), *seen, *by)),
+        Answer::Cut { seen, by } => notes.push(cut(exchange, *seen, *by)),
         Answer::NotHttp { start, origin } => {
-            let text = format!(
-                "the answer in packet {} is no HTTP: it begins with \"{}\"",
-                origin.packet,
-                header_text(start.get(..SHOWN_BYTES).unwrap_or(start)).escape_debug()
-            );
+            let shown = header_text(start.get(..SHOWN_BYTES).unwrap_or(start));
+            let shown = shown.escape_debug();
+            let what = match exchange.http2 {
+                None => format!("is no HTTP: it begins with \"{shown}\""),
+                // RFC 9113 8.3.2: every response has one.
+                Some(_) if start.is_empty() => {
+                    "has no :status, without which it is malformed".to_owned()
+                }
+                Some(_) => format!("is malformed: its :status is \"{shown}\""),
+            };
+            let text = format!("the answer in packet {} {what}", origin.packet);
             notes.push(Note::new(NoteCode::ResponseNotHttp, Blame::Server, text));
         }
     }
@@ -44,7 +50,8 @@ pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
 
 const SHOWN_BYTES: usize = 32;
 
-fn cut(request: Option<&RequestHead>, seen: u64, by: CutBy) -> Note {
+fn cut(exchange: &Exchange, seen: u64, by: CutBy) -> Note {
+    let request = exchange.request.as_ref();
     let progress = match seen {
         0 => "before any answer".to_owned(),
         1 => "after 1 byte of the answer's head".to_owned(),
@@ -72,6 +79,15 @@ fn cut(request: Option<&RequestHead>, seen: u64, by: CutBy) -> Note {
             (dir.into(), closing(request, dir, at, did, &flag, error_meaning(code)))
         }
     };
+    // RFC 9113 8.6: the server means it, and no client of HTTP/2 may take it for an answer.
+    if let Some(switching) = exchange.http2.and_then(|over| over.switching) {
+        let text = format!(
+            "the server answered 101 (packet {}), which HTTP/2 does not have (RFC 9113 section 8.6: a 2xx \
+             accepts), and then {ending} before any other answer",
+            switching.packet
+        );
+        return Note::new(NoteCode::HandshakeIncomplete, Blame::Server, text);
+    }
     Note::new(NoteCode::HandshakeIncomplete, blame, format!("{ending} {progress}"))
 }
 

@@ -47,16 +47,16 @@ pub(super) fn deflate(takeover: bool, bits: u8) -> Setup {
     }
 }
 
-fn given(setup: Setup, steps: &[Step]) -> Recorder {
+pub(super) fn given(setup: Setup, steps: &[Step]) -> Recorder {
     run(setup, Wants::ALL, &Limits::default(), steps, false)
 }
 
 /// What a direction that sends these bytes and then ends gives.
-fn sends(dir: Direction, bytes: &[u8]) -> Recorder {
+pub(super) fn sends(dir: Direction, bytes: &[u8]) -> Recorder {
     given(Setup::default(), &[Step::Data(dir, bytes.to_vec())])
 }
 
-fn kinds(got: &Recorder) -> Vec<(MessageKind, &[u8], bool)> {
+pub(super) fn kinds(got: &Recorder) -> Vec<(MessageKind, &[u8], bool)> {
     got.messages.iter().map(|m| (m.kind, m.payload.as_slice(), m.complete)).collect()
 }
 

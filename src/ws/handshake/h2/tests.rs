@@ -1,7 +1,9 @@
 use super::super::testing::{Judged, exchange, packet, response};
 use super::*;
 use crate::event::{HttpVersion, Outcome};
+use crate::http::CutBy;
 use crate::note::Severity;
+use crate::units::{Direction, Origin};
 
 /// RFC 8441 section 5.1, in the form of the tests beside this.
 const REQUEST: &str = "CONNECT /chat HTTP/2
@@ -36,7 +38,7 @@ fn judged_with(asked: &str, answered: &str, consent: Consent) -> Judged {
     let mut exchange = exchange(&start(asked), Answer::Head(answer));
     let request: &mut RequestHead = exchange.request.as_mut().unwrap();
     request.fields = fields(asked);
-    exchange.http2 = Some(OverHttp2 { stream: 1, consent });
+    exchange.http2 = Some(OverHttp2 { stream: 1, consent, switching: None });
     Judged(super::super::judge(exchange))
 }
 
@@ -85,9 +87,36 @@ fn what_http_1_asks_for_is_asked_for_only_where_it_has_a_meaning() {
         Blame::Client,
         "lacks :scheme",
     );
+    asked(":scheme=https\n", ":scheme=http\n").is_clean();
+    for scheme in ["wss", "ftp", ""] {
+        let odd = format!(":scheme={scheme}\n");
+        asked(":scheme=https\n", &odd).has(&["header-invalid"]).says(
+            "header-invalid",
+            Blame::Client,
+            &format!(":scheme is \"{scheme}\""),
+        );
+    }
     // Key and accept are of no use, and no harm.
     asked(":method", "sec-websocket-key=AA==\n:method").is_clean();
     judged(REQUEST, &(RESPONSE.to_owned() + "sec-websocket-accept=AA==\n")).is_clean();
+}
+
+#[test]
+fn the_target_is_a_path_and_nothing_else() {
+    for path in ["https://server/a", "chat", "*", ""] {
+        asked(":path=/chat", &format!(":path={path}")).has(&["target-invalid"]).says(
+            "target-invalid",
+            Blame::Client,
+            &format!(":path is \"{path}\""),
+        );
+    }
+    // Of one that nobody sent nothing is said but that.
+    let pathless = REQUEST.replace(":path=/chat\n", "").replace("/chat", "server.example.com");
+    judged(&pathless, RESPONSE).has(&["header-invalid"]).says(
+        "header-invalid",
+        Blame::Client,
+        "lacks :path",
+    );
 }
 
 #[test]
@@ -103,7 +132,8 @@ fn fields_of_one_connection_have_no_place_in_either_head() {
         .says("hop-by-hop-in-h2", Blame::Server, "the answer has connection")
         .comes_to(Outcome::Accepted);
     judged(REQUEST, "HTTP/2 400\n:status=400\nkeep-alive=timeout=5\n")
-        .has(&["hop-by-hop-in-h2", "status-not-101"]);
+        .has(&["hop-by-hop-in-h2", "status-not-101"])
+        .says("status-not-101", Blame::Server, "as it arrived there; nothing in the answer");
 }
 
 #[test]
@@ -142,7 +172,13 @@ fn who_asks_as_in_http_1_is_told_how_to_ask() {
         .comes_to(Outcome::Rejected)
         .says("request-method", Blame::Client, "CONNECT with :protocol websocket")
         .says("hop-by-hop-in-h2", Blame::Client, "upgrade: \"websocket\"")
-        .says("status-not-101", Blame::Client, "answered as a plain HTTP resource");
+        .says("status-not-101", Blame::Client, "the answer is 200: the request was no extended");
+    let twice = format!("{get}connection=Upgrade\n");
+    judged(&twice, "HTTP/2 404\n:status=404\n").says(
+        "status-not-101",
+        Blame::Client,
+        "(request-method, hop-by-hop-in-h2)",
+    );
     let tunnel = "CONNECT a:1 HTTP/2\n:method=CONNECT\n:authority=a:1\nsec-websocket-version=13\n";
     judged(tunnel, "HTTP/2 200\n:status=200\n").comes_to(Outcome::Rejected).says(
         "request-method",
@@ -155,10 +191,59 @@ fn who_asks_as_in_http_1_is_told_how_to_ask() {
 fn of_a_request_in_part_nothing_is_said_to_be_missing() {
     let mut exchange = exchange("CONNECT  HTTP/2\n", Answer::Missing);
     exchange.request_partial = true;
-    exchange.http2 = Some(OverHttp2 { stream: 1, consent: Consent::Unknown });
+    exchange.http2 = Some(OverHttp2 { stream: 1, consent: Consent::Unknown, switching: None });
     let request: &mut RequestHead = exchange.request.as_mut().unwrap();
     request.fields = fields("\n:method=CONNECT\n:protocol=websocket");
     Judged(super::super::judge(exchange))
         .has(&["handshake-incomplete", "handshake-incomplete"])
         .comes_to(Outcome::Incomplete);
+}
+
+#[test]
+fn an_answer_of_200_to_a_request_in_part_is_laid_to_nobody() {
+    let mut answer = response("HTTP/2 200\n");
+    answer.fields = fields(":\n:status=200");
+    let mut exchange = exchange("CONNECT  HTTP/2\n", Answer::Head(answer));
+    exchange.request_partial = true;
+    exchange.http2 = Some(OverHttp2 { stream: 1, consent: Consent::Unknown, switching: None });
+    Judged(super::super::judge(exchange)).says(
+        "status-not-101",
+        Blame::Server,
+        "nothing in the capture shows that the request was an extended CONNECT",
+    );
+}
+
+/// What becomes of the request with this in place of an answer.
+fn unanswered(answer: Answer, switching: Option<Origin>) -> Judged {
+    let mut exchange = exchange("CONNECT /chat HTTP/2\n", answer);
+    exchange.request.as_mut().unwrap().fields = fields(REQUEST);
+    exchange.http2 = Some(OverHttp2 { stream: 1, consent: Consent::Given, switching });
+    let judged = Judged(super::super::judge(exchange));
+    judged.comes_to(Outcome::Incomplete);
+    judged
+}
+
+#[test]
+fn a_malformed_answer_is_the_servers_fault() {
+    for (status, part) in [("", "packet 6 has no :status"), ("2x0", "its :status is \"2x0\"")] {
+        let start = status.as_bytes().into();
+        unanswered(Answer::NotHttp { start, origin: packet(6) }, None)
+            .has(&["response-not-http"])
+            .says("response-not-http", Blame::Server, part);
+    }
+}
+
+#[test]
+fn a_101_is_the_servers_fault_whoever_ends_the_stream() {
+    for (by, part) in [
+        (CutBy::StreamEnd(Direction::ToClient, packet(9)), "the server ended the stream"),
+        (CutBy::StreamReset(Direction::ToServer, packet(9), Some(1)), "the client reset"),
+        (CutBy::CaptureEnd, "the capture ends before any other answer"),
+    ] {
+        let judged = unanswered(Answer::Cut { seen: 0, by }, Some(packet(6)));
+        judged
+            .has(&["handshake-incomplete"])
+            .says("handshake-incomplete", Blame::Server, "answered 101 (packet 6), which HTTP/2")
+            .says("handshake-incomplete", Blame::Server, part);
+    }
 }

@@ -78,6 +78,12 @@ fn upgrade_stripped_is_the_proxys_deed_in_all_it_shows() {
             "(request-version, upgrade-stripped, connection-missing)",
         )
         .comes_to(Rejected);
+    // Connection is still there, so not all of them are gone.
+    asked("Upgrade", "").says(
+        "upgrade-stripped",
+        Blame::Proxy,
+        "no Upgrade header, though Connection: \"Upgrade\" names it: a proxy passed it on without that",
+    );
     // The key went too: nothing proves that it was ever there.
     let bare = edited(&edited(REQUEST, "Upgrade", ""), "Sec-WebSocket-Key", "");
     judged(&bare, "HTTP/1.1 404 Not Found\n")
@@ -182,7 +188,7 @@ fn early_frames_need_an_answer_that_shows_them_early() {
     Judged(judge(unseen)).has(&["handshake-incomplete"]);
     let mut refused = exchange(REQUEST, head("HTTP/1.1 403 Forbidden\n"));
     refused.early = early;
-    Judged(judge(refused)).has(&["status-not-101"]);
+    Judged(judge(refused)).has(&["early-frames", "status-not-101"]);
 }
 
 #[test]

@@ -152,3 +152,12 @@ fn extensions_reach_the_outcome_and_the_event() {
     judged(&offer, "HTTP/1.1 404 Not Found\nSec-WebSocket-Extensions: x-foo\n")
         .has(&["status-not-101"]);
 }
+
+#[test]
+fn the_chosen_subprotocol_is_the_whole_value() {
+    let offered = edited(REQUEST, "", "Sec-WebSocket-Protocol: chat");
+    judged(&offered, &edited(RESPONSE, "", "Sec-WebSocket-Protocol: chat,"))
+        .has(&["subprotocol-invalid"])
+        .says("subprotocol-invalid", Blame::Server, "\"chat,\" is no token");
+    judged(&offered, &edited(RESPONSE, "", "Sec-WebSocket-Protocol:  chat ")).is_clean();
+}
