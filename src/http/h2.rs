@@ -429,8 +429,10 @@ impl Http2 {
             return;
         }
         let over = OverHttp2 { stream: block.stream, consent: Consent::Unknown, switching: None };
+        let mut request = head::request(read.fields, block.begin, origin);
+        request.notes.extend(read.over.map(|limit| limit.note("request", limits)));
         let exchange = Box::new(Exchange {
-            request: Some(head::request(read.fields, block.begin, origin)),
+            request: Some(request),
             request_partial: read.partial,
             answer: Answer::Missing,
             interim: Vec::new(),
@@ -480,7 +482,10 @@ impl Http2 {
                 }
                 return;
             }
-            Ok(head) if read.partial => Answer::Partial(head),
+            Ok(mut head) if read.partial => {
+                head.notes.extend(read.over.map(|limit| limit.note("answer", limits)));
+                Answer::Partial(head)
+            }
             Ok(head) => Answer::Head(head),
             // RFC 9113 section 8.3.2: malformed.
             Err(start) if sure => Answer::NotHttp { start, origin },

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::over::Over;
 use crate::event::{Field, FieldBytes, Fields, RequestHead, ResponseHead, Word, header_text};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
@@ -22,6 +23,8 @@ pub(super) enum Extent {
     Whole,
     /// Bytes are missing: only whole lines count, and lines that make no sense are left out.
     Cut,
+    /// The same for a head that is over the limit.
+    Over,
 }
 
 /// A head, borrowed from its bytes.
@@ -92,7 +95,7 @@ pub(super) fn response<'a>(
 ) -> Option<Head<'a, StatusLine<'a>>> {
     let (line, at) = match (first_line(bytes), extent) {
         (Some(found), _) => found,
-        (None, Extent::Cut) => (bytes, bytes.len()),
+        (None, Extent::Cut | Extent::Over) => (bytes, bytes.len()),
         (None, Extent::Whole) => return None,
     };
     let notes = Notes::new(Blame::Server, limits);
@@ -114,7 +117,14 @@ fn finish<'a, L>(
     let mut fields = RawFields::new();
     let strict = extent == Extent::Whole && strict_fields(rest, limits, &mut fields);
     let over = !strict && lenient_fields(rest, at, extent, &mut notes, limits, &mut fields);
-    Head { line, fields, notes: notes.finish(), partial: over || extent == Extent::Cut }
+    let over = match extent {
+        Extent::Over => Some(Over::Bytes),
+        Extent::Whole | Extent::Cut => over.then_some(Over::Fields),
+    };
+    let whose = if notes.blame == Blame::Client { "request" } else { "answer" };
+    let mut notes = notes.finish();
+    notes.extend(over.map(|over| over.note(whose, limits)));
+    Head { line, fields, notes, partial: over.is_some() || extent == Extent::Cut }
 }
 
 /// The request line, without its line end: any token as method, spaces in the target.
@@ -255,7 +265,7 @@ fn field<'a>(line: &'a [u8], at: usize, extent: Extent, notes: &mut Notes) -> Op
     let (name, value) = split_at_byte(line, b':').unwrap_or((line, b""));
     let bad_name = name.iter().position(|&b| !is_tchar(b));
     let bare = name.len() == line.len();
-    if extent == Extent::Cut && (bare || name.is_empty() || bad_name.is_some()) {
+    if extent != Extent::Whole && (bare || name.is_empty() || bad_name.is_some()) {
         return None;
     }
     let value_at = line.len().saturating_sub(value.len());

@@ -17,6 +17,7 @@ mod table;
 
 use self::table::{Found, Table};
 use crate::event::{Field, FieldBytes, Fields};
+use crate::http::over::Over;
 use crate::limits::Limits;
 
 /// The fields of a block.
@@ -26,6 +27,8 @@ pub(super) struct Block {
     pub(super) fields: Fields,
     /// Some may be missing: they refer to what was lost, are over a limit, or can not be read.
     pub(super) partial: bool,
+    /// Of these, some are over a limit.
+    pub(super) over: Option<Over>,
 }
 
 /// Decodes the blocks of one direction.
@@ -131,8 +134,10 @@ struct List<'a> {
 impl List<'_> {
     fn push(&mut self, name: &[u8], value: &[u8]) {
         let cost = name.len().saturating_add(value.len()).saturating_add(table::OVERHEAD);
-        if cost > self.left || self.block.fields.0.len() >= self.limits.head_fields {
+        let many = self.block.fields.0.len() >= self.limits.head_fields;
+        if cost > self.left || many {
             self.block.partial = true;
+            self.block.over.get_or_insert(if many { Over::Fields } else { Over::Bytes });
             return;
         }
         self.left -= cost;

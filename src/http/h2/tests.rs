@@ -553,3 +553,19 @@ mod loss {
         );
     }
 }
+
+#[test]
+fn heads_over_a_limit_say_so() {
+    let limits = Limits { head_fields: 6, ..Limits::default() };
+    let more = CONNECT.iter().chain([&("a", "b")]).copied().collect::<Vec<_>>();
+    let asked = [PREFACE, &frame(kind::SETTINGS, 0, 0, &[]), &headers(1, &more)].concat();
+    let answer = headers(1, &[OK[0]].into_iter().chain([("a", "b"); 6]).collect::<Vec<_>>());
+    let mut http = Http2::new();
+    assert_eq!(http.data(ToServer, Origin::default(), &mut &asked[..], &limits), None);
+    let step = http.data(ToClient, Origin::default(), &mut &answer[..], &limits);
+    let Some(Step::Opened(opened)) = step else { panic!("{step:?}") };
+    let Answer::Partial(head) = opened.exchange.answer else { panic!("{:?}", opened.exchange) };
+    assert!(head.notes[0].text.contains("the answer's head has more than 6 header fields"));
+    let request = opened.exchange.request.unwrap();
+    assert!(request.notes[0].text.contains("the request's head has more than 6 header fields"));
+}

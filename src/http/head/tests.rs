@@ -136,6 +136,20 @@ fn more_than_64_fields_are_read_up_to_the_limit() {
 }
 
 #[test]
+fn a_head_over_a_limit_says_which() {
+    let limits = Limits { head_fields: 2, head_bytes: 900, ..Limits::default() };
+    let answer = b"HTTP/1.1 101 x\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n";
+    let head = response(answer, Extent::Whole, &limits).unwrap();
+    let text = "the answer's head has more than 2 header fields, which is wstap's limit";
+    assert!(head.partial && head.notes[0].text.starts_with(text), "{:?}", head.notes);
+    let head = request(b"GET / HTTP/1.1\r\na: 1\r\nb: ", Extent::Over, &limits).unwrap();
+    let text = "the request's head has more than 900 bytes, which is wstap's limit";
+    assert!(head.partial && head.notes[0].text.starts_with(text), "{:?}", head.notes);
+    let head = request(b"GET / HTTP/1.1\r\na: 1\r\nb: ", Extent::Cut, &limits).unwrap();
+    assert!(head.partial && head.notes.is_empty(), "{:?}", head.notes);
+}
+
+#[test]
 fn notes_over_the_budget_are_counted_in_the_last() {
     let limits = Limits { notes: 2, ..Limits::default() };
     let head = b"GET / HTTP/1.1\r\na b: 1\r\na b: 2\r\na b: 3\r\na b: 4\r\n\r\n";

@@ -2,10 +2,11 @@ mod rfc6455_section_4_1_request;
 mod rfc6455_section_4_1_response;
 
 use super::testing::{
-    Judged, REQUEST, RESPONSE, answered, asked, edited, exchange, judged, packet, response,
+    Judged, REQUEST, RESPONSE, answered, asked, edited, exchange, judged, packet, request, response,
 };
 use super::{accept_for, judge};
 use crate::event::Outcome::{Accepted, Incomplete, Invalid, Rejected};
+use crate::event::{RequestHead, ResponseHead};
 use crate::http::{Answer, CutBy, Exchange};
 use crate::note::{Blame, Note, NoteCode, Severity};
 use crate::units::Direction;
@@ -331,6 +332,20 @@ mod answers_that_are_not_whole {
         it.has(&["handshake-incomplete"]).comes_to(Incomplete);
         assert!(it.0.deflate.unwrap().presumed);
         assert_eq!(it.0.response.unwrap().status, 101);
+    }
+
+    #[test]
+    fn a_head_over_a_limit_is_not_said_to_be_missing_from_the_capture() {
+        let over = || vec![Note::new(NoteCode::HandshakeIncomplete, Blame::Capture, "too long")];
+        let mut it = exchange(REQUEST, Answer::Missing);
+        it.answer = Answer::Partial(ResponseHead { notes: over(), ..response(RESPONSE) });
+        Judged(judge(it.clone()))
+            .has(&["handshake-incomplete"])
+            .says("handshake-incomplete", Blame::Capture, "too long")
+            .comes_to(Incomplete);
+        it.request_partial = true;
+        it.request = Some(RequestHead { notes: over(), ..request(REQUEST) });
+        Judged(judge(it)).has(&["handshake-incomplete", "handshake-incomplete"]);
     }
 
     #[test]
