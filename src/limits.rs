@@ -64,7 +64,8 @@ pub struct Limits {
     pub inflate_bytes: usize,
     /// Bytes in which frames are looked for at once after a header was lost.
     pub resync_bytes: usize,
-    /// Notes kept with one event; further ones are counted in the last.
+    /// Notes kept with one event; further ones are counted in the last. Of a handshake, each head has a
+    /// half, and of that the faults of its bytes a half.
     pub notes: usize,
     /// Pings per direction whose pong is still awaited.
     pub pings: usize,

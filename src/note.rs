@@ -3,11 +3,14 @@
 //! Gets: nothing. Gives: [`NoteCode`] (one table of code, severity, blame and reference, which feeds
 //! JSON, `explain` and the docs) and [`Note`], a remark with the values of the case at hand.
 
+mod bounded;
 pub mod explain;
 pub mod pages;
 
 use std::borrow::Cow;
 use std::fmt;
+
+pub use bounded::Notes;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

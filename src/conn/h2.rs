@@ -238,7 +238,8 @@ impl<S: Sink> Conns<S> {
                     at.streams.any = true;
                     let mut info = at.conn.next_attempt(at.flow);
                     info.h2_stream = exchange.http2.map(|over| over.stream);
-                    let mut judged = Handshake { last: true, ..at.conn.judge(*exchange) };
+                    let mut judged =
+                        Handshake { last: true, ..at.conn.judge(*exchange, &self.limits) };
                     if too_many {
                         let text = format!(
                             "{} WebSockets of this connection are open or asked for already, and no more are \
@@ -268,7 +269,7 @@ impl<S: Sink> Conns<S> {
         let answered = !matches!(exchange.answer, crate::http::Answer::Missing);
         let mut info = at.conn.next_attempt(at.flow);
         info.h2_stream = Some(stream);
-        let judged = at.conn.judge(*exchange);
+        let judged = at.conn.judge(*exchange, &self.limits);
         self.tell(&info, origin, &judged)?;
         let setup = Setup {
             begin: begin.or(at.flow.begin.time),

@@ -70,7 +70,7 @@ impl<S: Sink> Handler for Conns<S> {
                     return ControlFlow::Continue(());
                 };
                 let info = conn.next_attempt(flow);
-                let mut judged = Handshake { last: true, ..conn.judge(*exchange) };
+                let mut judged = Handshake { last: true, ..conn.judge(*exchange, &self.limits) };
                 judged.notes.push(Note::new(
                     NoteCode::HandshakeIncomplete,
                     Blame::Capture,

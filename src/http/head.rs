@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::over::Over;
 use crate::event::{Field, FieldBytes, Fields, RequestHead, ResponseHead, Word, header_text};
 use crate::limits::Limits;
-use crate::note::{Blame, Note, NoteCode};
+use crate::note::{self, Blame, Note, NoteCode};
 use crate::units::Origin;
 
 /// How much of a head there is.
@@ -122,7 +122,7 @@ fn finish<'a, L>(
         Extent::Whole | Extent::Cut => over.then_some(Over::Fields),
     };
     let whose = if notes.blame == Blame::Client { "request" } else { "answer" };
-    let mut notes = notes.finish();
+    let mut notes = notes.list.into_vec();
     notes.extend(over.map(|over| over.note(whose, limits)));
     Head { line, fields, notes, partial: over.is_some() || extent == Extent::Cut }
 }
@@ -335,25 +335,21 @@ fn bare_line_feeds(bytes: &[u8], notes: &mut Notes) {
     }
 }
 
-/// Notes of one head, no more than the budget.
+/// Notes of one head: a part of the budget, for what the head says may ask for notes too.
 struct Notes {
     blame: Blame,
     room: usize,
-    kept: Vec<Note>,
-    more: u64,
+    list: note::Notes,
 }
 
 impl Notes {
-    const fn new(blame: Blame, limits: &Limits) -> Self {
-        Self { blame, room: limits.notes, kept: Vec::new(), more: 0 }
+    fn new(blame: Blame, limits: &Limits) -> Self {
+        Self { blame, room: limits.notes / 4, list: note::Notes::default() }
     }
 
     fn push(&mut self, code: NoteCode, text: impl FnOnce() -> String) {
-        if self.kept.len() < self.room {
-            self.kept.push(Note::new(code, self.blame, text()));
-        } else {
-            self.more = self.more.saturating_add(1);
-        }
+        let blame = self.blame;
+        self.list.push_with(self.room, || Note::new(code, blame, text()));
     }
 
     fn header(&mut self, name: &[u8], what: impl FnOnce() -> String) {
@@ -361,16 +357,6 @@ impl Notes {
             let shown = name.get(..SHOWN_NAME).unwrap_or(name);
             format!("the header \"{}\" {}", header_text(shown).escape_debug(), what())
         });
-    }
-
-    fn finish(mut self) -> Vec<Note> {
-        if self.more > 0
-            && let Some(last) = self.kept.last_mut()
-        {
-            let text = format!("{} (and {} more such faults)", last.text, self.more);
-            last.text = text.into();
-        }
-        self.kept
     }
 }
 

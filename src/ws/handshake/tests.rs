@@ -1,10 +1,11 @@
 mod rfc6455_section_4_1_request;
 mod rfc6455_section_4_1_response;
 
+use super::accept_for;
 use super::testing::{
-    Judged, REQUEST, RESPONSE, answered, asked, edited, exchange, judged, packet, request, response,
+    Judged, REQUEST, RESPONSE, answered, asked, edited, exchange, judge, judged, packet, request,
+    response,
 };
-use super::{accept_for, judge};
 use crate::event::Outcome::{Accepted, Incomplete, Invalid, Rejected};
 use crate::event::{RequestHead, ResponseHead};
 use crate::http::{Answer, CutBy, Exchange};
@@ -440,7 +441,22 @@ mod hostile_heads {
         let it = asked("", &[offer.as_str(); 500].join("\n"));
         assert_eq!(it.0.notes.len(), Limits::default().notes);
         let last = &it.0.notes.last().unwrap().text;
-        assert!(last.ends_with("more notes)"), "{last}");
+        assert!(last.ends_with("notes more)"), "{last}");
+    }
+
+    #[test]
+    fn faults_of_one_head_hide_none_of_the_other() {
+        let offer = format!("Sec-WebSocket-Extensions: permessage-deflate{}", "; x".repeat(64));
+        let request = edited(REQUEST, "", &[offer.as_str(); 500].join("\n"));
+        let response = edited(RESPONSE, "Sec-WebSocket-Accept", "Sec-WebSocket-Accept: wrong");
+        let exchange = exchange(&request, head(&response));
+        for notes in [8, 64] {
+            let limits = Limits { notes, ..Limits::default() };
+            let it = super::super::judge(exchange.clone(), &limits);
+            assert_eq!(it.notes.len(), notes);
+            let faulty = it.notes.iter().any(|note| note.code == NoteCode::AcceptMismatch);
+            assert!(faulty && it.outcome == Invalid, "{:?}", it.notes);
+        }
     }
 
     #[test]
