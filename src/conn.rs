@@ -34,6 +34,7 @@ use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::tls::KeyLog;
 use crate::units::{ConnKey, Count, Direction, Origin, PerDirection};
+use crate::ws::ending::FailedOpening;
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
 use h2::Streams;
@@ -391,15 +392,23 @@ impl<S: Sink> Conns<S> {
                     conn.stage = Stage::Ignored;
                     return ControlFlow::Continue(None);
                 }
-                let setup = Setup {
+                let mut setup = Setup {
                     begin: flow.begin.time,
                     synced: PerDirection { to_server: request_whole, to_client: true },
                     ..Setup::of(&judged)
                 };
+                let left = http.client_left();
+                if left.is_some() {
+                    setup.failed_opening = Some(FailedOpening::Left);
+                }
                 let mut live = Box::new(Live::new(info, setup));
                 live.session.opened(origin);
                 conn.stage = Stage::Ws(live);
                 self.replay_held(flow, conn, &mut http)?;
+                if let Some(origin) = left {
+                    let client = conn.client_side();
+                    self.feed(flow, conn, client, StreamEvent::Fin { origin })?;
+                }
             }
             Step::Unanswered(exchange) => {
                 let goes_on = matches!(exchange.answer, Answer::Missing | Answer::Partial(_));

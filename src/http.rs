@@ -347,7 +347,9 @@ impl Http1 {
         if !self.server_seen && !self.held.is_empty() {
             return self.answer_missing();
         }
-        self.cut_short(self.ended.unwrap_or(CutBy::CaptureEnd))
+        // Who left first did not wait for what the capture may have missed.
+        let left = self.left.filter(|_| !self.answer_begun());
+        self.cut_short(self.ended.or(left).unwrap_or(CutBy::CaptureEnd))
     }
 
     /// Gives up waiting: whoever knows that the answer was sent (acknowledgement numbers tell) says so
@@ -369,6 +371,14 @@ impl Http1 {
             held.body_left = left;
         }
         held
+    }
+
+    /// Where the client sent its FIN, if it did: the answer came to nobody.
+    pub fn client_left(&self) -> Option<Origin> {
+        match self.left {
+            Some(CutBy::Fin(Direction::ToServer, origin)) => Some(origin),
+            _ => None,
+        }
     }
 
     /// Is an attempt waiting for its answer.

@@ -264,6 +264,8 @@ mod ends {
         assert_eq!(only(&got).answer, Answer::Cut { seen: 0, by: left });
         let got = lawful(&[C(REQUEST), FinC, RstS]);
         assert_eq!(only(&got).answer, Answer::Cut { seen: 0, by: left });
+        let got = lawful(&[C(REQUEST), FinC]);
+        assert_eq!(got.last.unwrap().answer, Answer::Cut { seen: 0, by: left });
         // The server was still answering, and stopped.
         let got = lawful(&[C(REQUEST), FinC, S(&SWITCH[..49]), FinS]);
         let by = CutBy::Fin(ToClient, packet(4));

@@ -111,8 +111,11 @@ pub fn judge(
         }
         _ => {}
     }
-    // Section 5.2: reserved opcodes, further data (3 to 7) and control frames (b to f).
-    if let Opcode::Reserved(bits) = header.opcode {
+    // Section 5.2: reserved opcodes, further data (3 to 7) and control frames (b to f); section 5.8: for
+    // extensions too.
+    if let Opcode::Reserved(bits) = header.opcode
+        && !other_extension
+    {
         wrong += 1;
         let kind = if header.opcode.is_control() { "control" } else { "data" };
         note(place.note(

@@ -18,6 +18,7 @@ use serde_json::Value;
 use wstap::note::NoteCode;
 
 use cases::{CASES, SEALED};
+use wire::{Tcp, ToClient, ToServer, Wire, answer, request, text};
 
 fn wstap(arguments: &[&str], file: Option<&Path>) -> String {
     let output =
@@ -94,6 +95,24 @@ fn tls_is_undecryptable_where_there_are_secrets_and_none_fits() {
     assert!(fires(Some(&others)));
     assert!(!fires(Some(&samples.join("wss-keylog.keys"))));
     assert!(!fires(None), "TLS without secrets may be anything");
+}
+
+#[test]
+fn client_that_left_before_a_late_answer_owes_no_close() {
+    let mut wire = Wire::new();
+    let mut tcp = Tcp::new(40_001, 8088);
+    wire.open(&mut tcp);
+    wire.send(&mut tcp, ToServer, &request(""));
+    wire.fin(&mut tcp, ToServer);
+    wire.wait(2);
+    wire.send(&mut tcp, ToClient, &answer(""));
+    wire.send(&mut tcp, ToClient, &text(ToClient, "too late"));
+    wire.fin(&mut tcp, ToClient);
+    let file = wire.file();
+    assert!(!fired(file.path()).contains_key("no-close-frame"));
+    let printed = wstap(&["print"], Some(file.path()));
+    assert!(printed.contains("the client ended TCP (FIN) in packet 6"), "{printed}");
+    assert!(printed.contains("it did not wait for the answer"), "{printed}");
 }
 
 #[test]

@@ -103,6 +103,8 @@ fn version(head: &RequestHead, whole: bool) -> Option<Note> {
     let mut text = format!("the request is HTTP/{}, and it must be 1.1 at least", head.version);
     if blame == Blame::Proxy {
         text.push_str(": a proxy sends it on in a lower version than the upgrade needs");
+    } else if head.fields.first("Upgrade").is_some() {
+        text.push_str(" (so does nginx send it on without proxy_http_version 1.1)");
     }
     Some(Note::new(NoteCode::RequestVersion, blame, text))
 }

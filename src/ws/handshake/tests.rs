@@ -264,7 +264,16 @@ mod rfc6455_section_4_1_status {
             .says("version-negotiation", Blame::Client, "\"13, 8\"; \"7\" was asked for")
             .has_severity("version-negotiation", Severity::Info);
         refused(answer).says("version-negotiation", Blame::Server, "not the reason");
-        refused("HTTP/1.1 426 Upgrade Required\nUpgrade: h2c\n").has(&["status-not-101"]);
+        refused("HTTP/1.1 426 Upgrade Required\nUpgrade: h2c\n").has(&["status-not-101"]).says(
+            "status-not-101",
+            Blame::Server,
+            "another protocol",
+        );
+        refused("HTTP/1.1 426 Upgrade Required\nUpgrade: websocket\n").says(
+            "status-not-101",
+            Blame::Server,
+            "a proxy on the way",
+        );
     }
 }
 
