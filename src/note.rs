@@ -7,10 +7,10 @@ mod bounded;
 pub mod explain;
 pub mod pages;
 
+pub use bounded::Notes;
+
 use std::borrow::Cow;
 use std::fmt;
-
-pub use bounded::Notes;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
