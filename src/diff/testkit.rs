@@ -144,13 +144,13 @@ impl Open {
                 0 => Outcome::Incomplete,
                 _ => Outcome::Rejected,
             },
+            last: status != 101,
             request: Some(self.request.clone()),
             response: (status != 0).then_some(response),
             subprotocol: None,
             extensions: None,
             deflate: None,
             notes: Vec::new(),
-            last: status != 101,
         };
         self.emit(kit, origin, &Event::Handshake(&handshake));
     }
