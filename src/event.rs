@@ -187,7 +187,8 @@ pub enum Event<'a> {
     Message(&'a Message<'a>),
     /// TCP bytes that the capture lacks.
     Gap(Gap),
-    /// The end; always the last of its connection. A rejected attempt has none: its answer ended it.
+    /// The end; always the last of its connection. An attempt of which nothing follows has none
+    /// ([`Handshake::last`]).
     End(&'a End),
 }
 
@@ -229,6 +230,9 @@ pub struct Handshake {
     pub deflate: Option<DeflateAgreement>,
     /// What is to be said of it.
     pub notes: Vec<Note>,
+    /// It is the last event of its connection: the attempt was refused, broken off or not followed, or went
+    /// on as something else. Of one whose answer the capture lacks this is not known, and no end may come.
+    pub last: bool,
 }
 
 impl Handshake {

@@ -22,6 +22,7 @@ pub mod h2;
 mod head;
 mod held;
 mod lines;
+mod over;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,11 @@
 //! Gets: nothing. Gives: [`NoteCode`] (one table of code, severity, blame and reference, which feeds
 //! JSON, `explain` and the docs) and [`Note`], a remark with the values of the case at hand.
 
+mod bounded;
 pub mod explain;
 pub mod pages;
+
+pub use bounded::Notes;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -144,6 +144,7 @@ impl Open {
                 0 => Outcome::Incomplete,
                 _ => Outcome::Rejected,
             },
+            last: status != 101,
             request: Some(self.request.clone()),
             response: (status != 0).then_some(response),
             subprotocol: None,
@@ -166,6 +167,7 @@ impl Open {
             extensions: None,
             deflate: None,
             notes: Vec::new(),
+            last: false,
         };
         self.emit(kit, origin, &Event::Handshake(&handshake));
     }

@@ -341,6 +341,8 @@ mod limits {
         let got = lawful_with(&[C(&head), S(SWITCH)], &small());
         assert!(matches!(got.steps[..], [Step::Switched(_)]), "{got:?}");
         assert!(only(&got).request_partial);
+        let notes = &only(&got).request.as_ref().unwrap().notes;
+        assert!(notes[0].text.contains("more than 200 bytes"), "{notes:?}");
         assert_eq!(held_bytes(&got.held), MASKED);
     }
 

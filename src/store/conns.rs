@@ -143,8 +143,7 @@ impl Conn {
 
     /// Nothing more will come.
     pub fn over(&self) -> bool {
-        self.end.is_some()
-            || self.opening.as_ref().is_some_and(|h| h.outcome == crate::event::Outcome::Rejected)
+        self.end.is_some() || self.opening.as_ref().is_some_and(|opening| opening.last)
     }
 
     /// The worst of its notes.

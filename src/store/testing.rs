@@ -106,6 +106,7 @@ impl Play {
             extensions: None,
             deflate: None,
             notes: vec![],
+            last: false,
         }
     }
 

@@ -126,7 +126,7 @@ impl Writer {
         {
             conn.leg = Some(index);
         }
-        if handshake.outcome == Outcome::Rejected {
+        if handshake.last {
             self.open.remove(&cx.conn.key);
         }
     }
