@@ -155,7 +155,7 @@ fn handshake((_, request, answer): (&str, &[u8], &[u8])) {
     let mut input = answer;
     match http.data(Direction::ToClient, origin, &mut input, &limits) {
         Some(wstap::http::Step::Switched(exchange)) => {
-            black_box(judge(*exchange));
+            black_box(judge(*exchange, &limits));
         }
         step => panic!("{step:?}"),
     }

@@ -34,6 +34,7 @@ use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode};
 use crate::tls::KeyLog;
 use crate::units::{ConnKey, Count, Direction, Origin, PerDirection};
+use crate::ws::ending::FailedOpening;
 use crate::ws::session::{Session, Setup};
 use crate::ws::{Out, Scratch, handshake};
 use h2::Streams;
@@ -376,35 +377,45 @@ impl<S: Sink> Conns<S> {
         match step {
             Step::Refused(exchange) => {
                 let info = conn.next_attempt(flow);
-                self.tell(&info, origin, &conn.judge(*exchange))?;
+                let refused = Handshake { last: true, ..conn.judge(*exchange, &self.limits) };
+                self.tell(&info, origin, &refused)?;
                 return ControlFlow::Continue(Some(http));
             }
             Step::Switched(exchange) => {
                 let info = conn.next_attempt(flow);
                 // Where bytes of the request are missing, frames behind it may be missing with them.
                 let request_whole = exchange.request.is_some() && !exchange.request_partial;
-                let judged = conn.judge(*exchange);
+                let mut judged = conn.judge(*exchange, &self.limits);
+                judged.last = judged.notes.iter().any(|n| n.code == NoteCode::OtherProtocol);
                 self.tell(&info, origin, &judged)?;
-                if judged.notes.iter().any(|n| n.code == NoteCode::OtherProtocol) {
+                if judged.last {
                     conn.stage = Stage::Ignored;
                     return ControlFlow::Continue(None);
                 }
-                let setup = Setup {
+                let mut setup = Setup {
                     begin: flow.begin.time,
                     synced: PerDirection { to_server: request_whole, to_client: true },
                     ..Setup::of(&judged)
                 };
+                let left = http.client_left();
+                if left.is_some() {
+                    setup.failed_opening = Some(FailedOpening::Left);
+                }
                 let mut live = Box::new(Live::new(info, setup));
                 live.session.opened(origin);
                 conn.stage = Stage::Ws(live);
                 self.replay_held(flow, conn, &mut http)?;
+                if let Some(origin) = left {
+                    let client = conn.client_side();
+                    self.feed(flow, conn, client, StreamEvent::Fin { origin })?;
+                }
             }
             Step::Unanswered(exchange) => {
                 let goes_on = matches!(exchange.answer, Answer::Missing | Answer::Partial(_));
                 // What the request did not offer can not have been agreed.
                 let offer_known = exchange.request.is_some() && !exchange.request_partial;
                 let info = conn.next_attempt(flow);
-                let judged = conn.judge(*exchange);
+                let judged = Handshake { last: !goes_on, ..conn.judge(*exchange, &self.limits) };
                 self.tell(&info, origin, &judged)?;
                 if goes_on {
                     let attempt = LostAnswer { info, deflate: judged.deflate, offer_known };
@@ -571,6 +582,7 @@ fn unseen(info: &ConnInfo) -> Handshake {
                 info.client, info.server
             ),
         )],
+        last: false,
     }
 }
 
@@ -594,9 +606,9 @@ impl Conn {
     }
 
     /// Judges an attempt, with what came before it.
-    fn judge(&mut self, mut exchange: Exchange) -> Handshake {
+    fn judge(&mut self, mut exchange: Exchange, limits: &Limits) -> Handshake {
         exchange.proxy_protocol = exchange.proxy_protocol.or(self.proxy_protocol.take());
-        handshake::judge(exchange)
+        handshake::judge(exchange, limits)
     }
 
     fn next_attempt(&mut self, flow: &FlowInfo) -> ConnInfo {

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use crate::note::Note;
 use crate::units::{
     ConnKey, Direction, FrameNo, MessageNo, Origin, PacketNo, PerDirection, StreamNo, Timestamp,
+    named,
 };
 
 /// What a sink has use for; the rest need not be computed.
@@ -186,8 +187,26 @@ pub enum Event<'a> {
     Message(&'a Message<'a>),
     /// TCP bytes that the capture lacks.
     Gap(Gap),
-    /// The end; always the last of its connection. A rejected attempt has none: its answer ended it.
+    /// The end; always the last of its connection. An attempt of which nothing follows has none
+    /// ([`Handshake::last`]).
     End(&'a End),
+}
+
+impl Event<'_> {
+    /// What [`Self::name`] gives, of each kind of event.
+    pub const NAMES: [&'static str; 5] = ["handshake", "frame", "message", "gap", "end"];
+
+    /// The name in NDJSON.
+    pub const fn name(&self) -> &'static str {
+        let [handshake, frame, message, gap, end] = Self::NAMES;
+        match self {
+            Self::Handshake(_) => handshake,
+            Self::Frame(_) => frame,
+            Self::Message(_) => message,
+            Self::Gap(_) => gap,
+            Self::End(_) => end,
+        }
+    }
 }
 
 /// An opening handshake (RFC 6455 section 4; over HTTP/2, RFC 8441).
@@ -201,14 +220,19 @@ pub struct Handshake {
     pub request: Option<RequestHead>,
     /// The final response; `None` where the capture lacks it.
     pub response: Option<ResponseHead>,
-    /// The subprotocol that the server named.
+    /// The subprotocol that the server named, as sent, several values with a comma between them; `None`
+    /// when it named none, did not accept, or its answer is missing.
     pub subprotocol: Option<String>,
-    /// The extensions that the server accepted, as sent.
+    /// The extensions that the server accepted, as sent, several values with a comma between them; `None`
+    /// when it named none, did not accept, or its answer is missing.
     pub extensions: Option<String>,
     /// What permessage-deflate (or `deflate-frame`) was agreed; `None` when neither was.
     pub deflate: Option<DeflateAgreement>,
     /// What is to be said of it.
     pub notes: Vec<Note>,
+    /// It is the last event of its connection: the attempt was refused, broken off or not followed, or went
+    /// on as something else. Of one whose answer the capture lacks this is not known, and no end may come.
+    pub last: bool,
 }
 
 impl Handshake {
@@ -259,18 +283,13 @@ pub enum Outcome {
     Unseen,
 }
 
-impl Outcome {
-    /// The name in NDJSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-            Self::Invalid => "invalid",
-            Self::Incomplete => "incomplete",
-            Self::Unseen => "unseen",
-        }
-    }
-}
+named!(Outcome {
+    Accepted "accepted",
+    Rejected "rejected",
+    Invalid "invalid",
+    Incomplete "incomplete",
+    Unseen "unseen",
+});
 
 /// Agreed compression (RFC 7692 section 7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -520,9 +539,20 @@ impl MessageKind {
         }
     }
 
+    /// The opcode of its first frame.
+    pub const fn opcode(self) -> Opcode {
+        match self {
+            Self::Text => Opcode::Text,
+            Self::Binary => Opcode::Binary,
+            Self::Ping => Opcode::Ping,
+            Self::Pong => Opcode::Pong,
+            Self::Close => Opcode::Close,
+        }
+    }
+
     /// Ping, pong or close.
     pub const fn is_control(self) -> bool {
-        matches!(self, Self::Ping | Self::Pong | Self::Close)
+        self.opcode().is_control()
     }
 }
 
@@ -535,13 +565,18 @@ pub struct Message<'a> {
     pub no: MessageNo,
     /// What it is.
     pub kind: MessageKind,
-    /// Bytes after unmasking, reassembling and inflating. Of an incomplete message: what is known.
+    /// Bytes after unmasking, reassembling and inflating.
+    ///
+    /// Of an incomplete message, those that are there; of a compressed one, those that came out until it
+    /// failed, none where some of it is missing. What was not kept as it is over the limit
+    /// on the wire already has [`Self::wire_len`]. Where [`Wants::payload`] is off nothing is inflated: 0 for a compressed message,
+    /// for any other [`Self::wire_len`].
     pub len: u64,
     /// Payload bytes on the wire, as the frame headers announce them.
     pub wire_len: u64,
     /// Frames it came in.
     pub frames: u32,
-    /// RSV1 with permessage-deflate.
+    /// RSV1 on its first frame with permessage-deflate, on any of its frames with `deflate-frame`.
     pub compressed: bool,
     /// False: bytes missing from the capture, or cut off by its end, or not kept or not inflated
     /// (a note says which).
@@ -604,18 +639,13 @@ pub enum EndHow {
     CaptureEnd,
 }
 
-impl EndHow {
-    /// The name in NDJSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Close => "close",
-            Self::HalfClose => "half-close",
-            Self::Fin => "fin",
-            Self::Rst => "rst",
-            Self::CaptureEnd => "capture-end",
-        }
-    }
-}
+named!(EndHow {
+    Close "close",
+    HalfClose "half-close",
+    Fin "fin",
+    Rst "rst",
+    CaptureEnd "capture-end",
+});
 
 /// The end of a connection, and its totals.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -631,9 +661,10 @@ pub struct End {
     /// Whether the capture has the end of what a side sent: its FIN, or an RST of either. Without it more
     /// may have followed.
     pub ended: PerDirection<bool>,
-    /// Time of the first packet of the connection.
+    /// Time of the first packet of the TCP connection, on HTTP/2 of the stream; `None` where the capture
+    /// gives that packet no time.
     pub begin: Option<Timestamp>,
-    /// Nanoseconds from the connection's first packet to its last.
+    /// Nanoseconds from [`Self::begin`] to the connection's last packet; `None` without a begin.
     pub duration_ns: Option<i64>,
     /// Messages seen, of every kind.
     pub messages: PerDirection<u64>,

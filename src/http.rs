@@ -22,6 +22,7 @@ pub mod h2;
 mod head;
 mod held;
 mod lines;
+mod over;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use crate::units::{Direction, Origin};
 
 pub use self::fuzz::fuzz_http;
 pub use self::guess::{Guess, looks_like, proxy_protocol};
+pub(crate) use self::head::is_token_byte;
 pub use self::held::{Held, HeldPiece};
 
 /// A WebSocket upgrade attempt and what was answered: evidence for the judge.
@@ -346,7 +348,9 @@ impl Http1 {
         if !self.server_seen && !self.held.is_empty() {
             return self.answer_missing();
         }
-        self.cut_short(self.ended.unwrap_or(CutBy::CaptureEnd))
+        // Who left first did not wait for what the capture may have missed.
+        let left = self.left.filter(|_| !self.answer_begun());
+        self.cut_short(self.ended.or(left).unwrap_or(CutBy::CaptureEnd))
     }
 
     /// Gives up waiting: whoever knows that the answer was sent (acknowledgement numbers tell) says so
@@ -368,6 +372,14 @@ impl Http1 {
             held.body_left = left;
         }
         held
+    }
+
+    /// Where the client sent its FIN, if it did: the answer came to nobody.
+    pub fn client_left(&self) -> Option<Origin> {
+        match self.left {
+            Some(CutBy::Fin(Direction::ToServer, origin)) => Some(origin),
+            _ => None,
+        }
     }
 
     /// Is an attempt waiting for its answer.

@@ -29,24 +29,16 @@
 //! says what is wrong with the traffic ([`note::NoteCode`]). *Loss* means that we lack bytes: it is said
 //! as such, never blamed on a peer, and rules whose evidence is missing stay silent.
 //!
-//! NDJSON has, beyond what `print --json` promises, the `process` at both ends of a connection
-//! (`{"client": {pid, name, command}, "server": ...}`, or null): in `handshake` as far as it is known by
-//! then, and in `end` where more became known later, which a busy machine may need ([`process`]).
-//!
-//! `handshake` also has `h2_stream`: the number of the HTTP/2 stream that the connection is (RFC 8441), or
-//! null where it has a TCP connection to itself. `h2_stream` and `tcp_stream` together tell which one it is
-//! of those between the same ports; `gap` counts bytes of the TCP connection where it is not known how many
-//! of the stream are missing.
-//!
-//! The lines of connections in `check --json` and `stats --json` have `h2_stream` and `tls` too, in the same
-//! words ([`sink`]).
+//! The lines of `print --json`, their fields, units, and when they are null: [`sink::json`]. The lines of
+//! connections in `check --json` and `stats --json` have `h2_stream` and `tls` in the same words.
+//! `h2_stream` and `tcp_stream` together tell which connection it is of those between the same ports.
 //!
 //! The terminal UI keeps 40 bytes a row in memory and the payloads in a spool file ([`store`]), so that
 //! files, pipes and live capture can all be looked at again without decoding anything twice.
 //!
 //! Imports go one way (a test checks it, and names the exceptions):
-//! `units < note, limits < event < {capture, packet, flow, tls, http, process} < ws < conn < pipeline <
-//! {sink, filter, store, diff} < {tui, cli} < main`.
+//! `units < note, limits < event < {capture, packet, flow, tls, http, process, privilege} < ws < conn <
+//! pipeline < {sink, filter, store, diff} < {tui, cli} < main`.
 
 pub mod capture;
 pub mod cli;

@@ -57,13 +57,15 @@ pub struct Limits {
     pub tls_bytes: usize,
     /// The same as long as nobody has any secrets: a pcapng file may still bring some, but hardly ever does.
     pub tls_hope_bytes: usize,
-    /// Bytes of one message kept to be shown, on the wire and inflated alike.
+    /// Bytes of one message kept to be shown, on the wire and inflated alike. One that inflates to more is
+    /// still read, up to [`Self::inflate_bytes`], for those that refer to it.
     pub message_bytes: usize,
     /// Bytes inflated of one message before it is given up: an inflate bomb makes 50 MB of 48 KiB.
     pub inflate_bytes: usize,
     /// Bytes in which frames are looked for at once after a header was lost.
     pub resync_bytes: usize,
-    /// Notes kept with one event; further ones are counted in the last.
+    /// Notes kept with one event; further ones are counted in the last. Of a handshake, each head has a
+    /// half, and of that the faults of its bytes a half.
     pub notes: usize,
     /// Pings per direction whose pong is still awaited.
     pub pings: usize,

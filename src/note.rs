@@ -3,8 +3,11 @@
 //! Gets: nothing. Gives: [`NoteCode`] (one table of code, severity, blame and reference, which feeds
 //! JSON, `explain` and the docs) and [`Note`], a remark with the values of the case at hand.
 
+mod bounded;
 pub mod explain;
 pub mod pages;
+
+pub use bounded::Notes;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,16 +23,11 @@ pub enum Severity {
     Error,
 }
 
-impl Severity {
-    /// The name in NDJSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
+crate::units::named!(Severity {
+    Info "info",
+    Warning "warning",
+    Error "error",
+});
 
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,17 +48,12 @@ pub enum Blame {
     Capture,
 }
 
-impl Blame {
-    /// The name in NDJSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-            Self::Proxy => "proxy",
-            Self::Capture => "capture",
-        }
-    }
-}
+crate::units::named!(Blame {
+    Client "client",
+    Server "server",
+    Proxy "proxy",
+    Capture "capture",
+});
 
 impl From<crate::units::Direction> for Blame {
     /// The sender of what travels this way.
@@ -115,8 +108,8 @@ macro_rules! codes {
         }
 
         impl NoteCode {
-            /// Every code, in the order of CONTRACT: handshake, HTTP/2, frames, connection,
-            /// alterations.
+            /// Every code, in the order of [`explain::GROUPS`]: handshake, HTTP/2, frames,
+            /// connection, alterations.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The stable name: `accept-mismatch`.
@@ -272,7 +265,7 @@ codes! {
 mod tests {
     use super::*;
 
-    /// What CONTRACT says can never be an error.
+    /// What is never an error, whatever it is blamed on: scripts rely on it.
     const NEVER_ERRORS: &str = "status-not-101 version-negotiation subprotocol-unselected \
         handshake-incomplete proxy-trace proxy-protocol mask-zero mask-reused pong-unsolicited \
         ping-unanswered close-unanswered no-close-frame reset frame-cut message-unfinished \

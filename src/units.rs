@@ -4,6 +4,25 @@
 
 use std::fmt;
 
+/// Gives an enum without data its names and the list of its values, both of one table: a value that is not
+/// in it does not compile.
+macro_rules! named {
+    ($type:ident { $($variant:ident $name:literal,)+ }) => {
+        impl $type {
+            /// Every value, in the order in which they are declared.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in NDJSON.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+pub(crate) use named;
+
 /// Number of a packet in the capture, from 1: Wireshark's `frame.number`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PacketNo(pub u64);

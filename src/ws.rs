@@ -26,6 +26,7 @@ pub mod fuzzing;
 mod half;
 pub mod mask;
 pub mod message;
+pub mod pings;
 pub mod resync;
 pub mod rules;
 pub mod session;

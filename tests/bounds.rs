@@ -25,6 +25,12 @@ use wstap::event::{Cx, Event, Sink, Wants};
 use wstap::limits::Limits;
 use wstap::note::Note;
 use wstap::pipeline::Pipeline;
+use wstap::sink::Output;
+use wstap::sink::check::{CheckOptions, CheckSink, Format};
+use wstap::sink::export::HarSink;
+use wstap::sink::export::csv::{Cells, CsvSink};
+use wstap::sink::json::JsonSink;
+use wstap::sink::stats::{StatsOptions, StatsSink};
 use wstap::units::{FileOffset, PacketNo, Timestamp};
 
 /// Counts what came out, by name.
@@ -79,8 +85,8 @@ const SYN: u8 = 2;
 const ACK: u8 = 16;
 
 /// A network of clients and one server, packets straight into a pipeline.
-struct Net {
-    pipeline: Pipeline<Counts>,
+struct Net<S: Sink = Counts> {
+    pipeline: Pipeline<S>,
     packet: u64,
     buffer: Vec<u8>,
     before: u64,
@@ -89,8 +95,28 @@ struct Net {
 
 impl Net {
     fn new() -> Self {
+        Self::to(Counts::default())
+    }
+
+    /// Peak of resident memory since the beginning, in MiB, and what came out.
+    fn done(self, what: &str) -> (u64, Counts) {
+        let peak = status("VmHWM:").saturating_sub(self.before) / 1024;
+        let packets = self.packet;
+        let (counts, totals) = self.pipeline.finish();
+        let all = status("VmHWM:").saturating_sub(self.before) / 1024;
+        println!(
+            "{what}: peak {peak} MiB, at the end {all} MiB, {packets} packets, {:.1} s, {} streams, {counts:?}",
+            self.begin.elapsed().as_secs_f64(),
+            totals.tcp_streams
+        );
+        (all, counts)
+    }
+}
+
+impl<S: Sink> Net<S> {
+    fn to(sink: S) -> Self {
         Self {
-            pipeline: Pipeline::new(Counts::default(), Limits::default()),
+            pipeline: Pipeline::new(sink, Limits::default()),
             packet: 0,
             buffer: Vec::new(),
             before: status("VmRSS:"),
@@ -160,18 +186,75 @@ impl Net {
         (client, 1 + u32::try_from(response.len()).unwrap())
     }
 
-    /// Peak of resident memory since the beginning, in MiB, and what came out.
-    fn done(self, what: &str) -> (u64, Counts) {
-        let peak = status("VmHWM:").saturating_sub(self.before) / 1024;
-        let packets = self.packet;
-        let (counts, totals) = self.pipeline.finish();
-        let all = status("VmHWM:").saturating_sub(self.before) / 1024;
-        println!(
-            "{what}: peak {peak} MiB, at the end {all} MiB, {packets} packets, {:.1} s, {} streams, {counts:?}",
-            self.begin.elapsed().as_secs_f64(),
-            totals.tcp_streams
+    /// An attempt of which nothing more comes: ended before its answer by FIN or RST, or answered with
+    /// another protocol; the fourth kind is a stream of HTTP/2 that is reset.
+    fn attempt(&mut self, n: u32) {
+        const RST: u8 = 4;
+        const FIN: u8 = 1;
+        let other =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: Upgrade\r\n\r\n";
+        let request = format!(
+            "GET /attempts/{n} HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: {n:022}==\r\nSec-WebSocket-Version: 13\r\n\
+             User-Agent: {}\r\n\r\n",
+            "x".repeat(200)
         );
-        (all, counts)
+        let bytes = if n % 4 == 3 { h2_attempt() } else { request.into_bytes() };
+        let next = 1 + u32::try_from(bytes.len()).unwrap();
+        self.send(n, true, SYN, 0, 0, b"");
+        self.send(n, false, SYN | ACK, 0, 1, b"");
+        self.send(n, true, ACK, 1, 1, &bytes);
+        match n % 4 {
+            0 => self.send(n, false, ACK | FIN, 1, next, b""),
+            1 => self.send(n, false, ACK | RST, 1, next, b""),
+            2 => self.send(n, false, ACK, 1, next, other.as_bytes()),
+            // SETTINGS, and RST_STREAM of stream 1: CANCEL.
+            _ => {
+                let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+                let reset = [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8];
+                self.send(n, false, ACK, 1, next, &[&settings[..], &reset].concat());
+            }
+        }
+        self.send(n, true, ACK | RST, next, 1, b"");
+    }
+}
+
+/// The preface, SETTINGS, and an extended CONNECT on stream 1 (RFC 8441 section 5.1).
+fn h2_attempt() -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "https"),
+        (":path", "/chat"),
+        (":authority", "example.com"),
+        ("sec-websocket-version", "13"),
+    ] {
+        block.push(0);
+        for text in [name, value] {
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    bytes.extend_from_slice(&[0, 0, u8::try_from(block.len()).unwrap(), 1, 4, 0, 0, 0, 1]);
+    bytes.extend_from_slice(&block);
+    bytes
+}
+
+/// Lines that were written so far.
+#[derive(Debug, Clone, Default)]
+struct Lines(std::rc::Rc<std::cell::Cell<usize>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let lines = bytes.split(|&b| b == b'\n').count() - 1;
+        self.0.set(self.0.get() + lines);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -546,4 +629,59 @@ fn notes_on_a_hundred_thousand_connections() {
     let (peak, counts) = net.done("200 notes on each of 100,000 connections");
     assert_eq!(counts.ends, 100_000);
     assert!(peak < 1024, "{peak} MiB");
+}
+
+fn check(lines: &Lines) -> CheckSink<Lines> {
+    CheckSink::new(lines.clone(), CheckOptions { format: Format::Json, ..CheckOptions::default() })
+}
+
+fn stats(lines: &Lines) -> StatsSink<Lines> {
+    StatsSink::new(lines.clone(), StatsOptions { json: true, ..StatsOptions::default() })
+}
+
+#[test]
+fn attempts_without_an_end_are_told_when_they_are_over() {
+    fn told(lines: &Lines, sink: impl Output) {
+        let mut net = Net::to(sink);
+        for n in 0..8 {
+            net.attempt(n);
+            assert!(net.pipeline.sink_mut().flush().is_continue());
+            assert_eq!(lines.0.get(), n as usize + 1);
+        }
+    }
+    let lines = Lines::default();
+    told(&lines, check(&lines));
+    let lines = Lines::default();
+    told(&lines, stats(&lines));
+}
+
+/// Peak of memory of all so far, in MiB, with many attempts given to this sink.
+fn attempts(what: &str, sink: impl Sink) -> u64 {
+    let mut net = Net::to(sink);
+    for n in 0..80_000 {
+        net.attempt(n);
+    }
+    let peak = status("VmHWM:") / 1024;
+    println!("80,000 attempts without an end, {what}: peak so far {peak} MiB");
+    peak
+}
+
+#[test]
+#[ignore = "measures"]
+fn attempts_without_an_end() {
+    if !alone("attempts_without_an_end") {
+        return;
+    }
+    let lines = Lines::default();
+    let of_others = attempts("nobody asks", Counts::default());
+    assert!(of_others < 48, "{of_others} MiB");
+    for peak in [
+        attempts("json", JsonSink::new(lines.clone(), false)),
+        attempts("check", check(&lines)),
+        attempts("stats", stats(&lines)),
+        attempts("csv", CsvSink::new(lines.clone(), Cells::default())),
+        attempts("har", HarSink::new(lines.clone())),
+    ] {
+        assert!(peak < of_others + 16, "{peak} MiB");
+    }
 }

@@ -157,3 +157,18 @@ fn outputs_are_not_overwritten_and_inputs_never() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("--force"));
     ok(&[&args[..], &["--force"]].concat(), &[&capture]);
 }
+
+#[test]
+fn a_run_ends_with_the_last_file_that_was_asked_for() {
+    let from = sample("story-direct.pcapng");
+    for (bounds, packets) in [(["packets:2", "files:2"], 4), (["packets:3", "files:1"], 3)] {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("set.pcapng");
+        let [each, files] = bounds;
+        let args = ["print", "--json", "-b", each, "-a", files, "-w", to.to_str().unwrap()];
+        let capture = events(&ok(&args, &[&from]), "capture");
+        assert_eq!(capture[0]["packets"], packets, "{bounds:?}");
+        let written = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(format!("files:{written}"), files);
+    }
+}

@@ -34,6 +34,8 @@ pub struct Rotation {
     pub packets: Option<u64>,
     /// `files:N`: only the newest so many are kept.
     pub files: Option<usize>,
+    /// `files:N` of `-a`: so many are written, and no more are begun.
+    pub most: Option<u64>,
 }
 
 impl Rotation {
@@ -153,7 +155,7 @@ impl Saver {
     /// When it can not be written.
     pub fn write(&mut self, record: &PacketRecord<'_>, comments: &[&str]) -> io::Result<()> {
         let now = Instant::now();
-        if self.is_full(now) {
+        if self.is_full(now) && self.may_begin() {
             self.rotate(now)?;
         }
         self.writer.write_commented(record, comments)?;
@@ -170,7 +172,8 @@ impl Saver {
         let now = Instant::now();
         self.flush_after(now, Duration::ZERO)?;
         let over = self.rotation.duration.is_some_and(|d| now.duration_since(self.begun) >= d);
-        if over && self.writer.packets() > 0 { self.rotate(now) } else { Ok(()) }
+        let empty = self.writer.packets() == 0;
+        if over && !empty && self.may_begin() { self.rotate(now) } else { Ok(()) }
     }
 
     /// Takes in what is known of the interfaces by now, for the statistics; new ones are described.
@@ -237,6 +240,16 @@ impl Saver {
     /// Files begun.
     pub const fn begun(&self) -> u64 {
         self.number
+    }
+
+    /// All files that may be written are full ([`Rotation::most`]).
+    pub fn is_done(&self) -> bool {
+        !self.may_begin() && self.is_full(Instant::now())
+    }
+
+    /// May there be a next file.
+    fn may_begin(&self) -> bool {
+        self.rotation.most.is_none_or(|most| self.number < most)
     }
 
     /// Is it time for the next file. An empty one is never left behind.
@@ -372,6 +385,7 @@ mod tests {
             bytes: Some(2000),
             packets: Some(7),
             files: Some(3),
+            most: None,
         };
         assert_eq!(all, want);
         for wrong in
@@ -410,6 +424,30 @@ mod tests {
             assert_eq!(source.summary().interfaces[0].received, Some(100));
         }
         assert_eq!(source(&dir.path().join(&names[2])).summary().dropped, 0, "not read to its end");
+    }
+
+    #[test]
+    fn no_more_files_are_begun_than_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let most = Rotation { most: Some(2), ..rotation(&["packets:2"]) };
+        let mut saver = Saver::create(&dir.path().join("p"), most, &[lo(0)]).unwrap();
+        let mut done = Vec::new();
+        for no in 1..=5 {
+            saver.write(&record(no), &[]).unwrap();
+            done.push(saver.is_done());
+        }
+        assert_eq!(done, [false, false, false, true, true]);
+        saver.finish(&[lo(0)]).unwrap();
+        assert_eq!(names(dir.path()).len(), 2);
+        let dir = tempfile::tempdir().unwrap();
+        let most = Rotation { most: Some(1), ..rotation(&["duration:0.02"]) };
+        let mut saver = Saver::create(&dir.path().join("d"), most, &[lo(0)]).unwrap();
+        saver.write(&record(1), &[]).unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+        saver.tick().unwrap();
+        assert!(saver.is_done());
+        saver.finish(&[lo(0)]).unwrap();
+        assert_eq!(names(dir.path()).len(), 1);
     }
 
     #[test]

@@ -190,7 +190,12 @@ pub(super) struct LookArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(super) color: ColorWhen,
 
-    /// Less: print without payloads, addresses and summary; check, diff and stats without tables
+    /// Less: no remarks (notes of severity info) and no tables; print also without payloads, addresses
+    /// and summary
+    ///
+    /// print leaves out payloads (but for the reason of a Close), addresses and what else was agreed,
+    /// remarks, and the summary; check the handshake tables and remarks; diff the heads side by side;
+    /// stats all but the totals. What --json prints, and what is counted, stay the same.
     #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
     pub(super) quiet: bool,
 

@@ -61,16 +61,15 @@ impl Page {
         out
     }
 
-    /// Code, severity and blame on one line, the title on the next.
+    /// Code, severity and whom it can blame on one line, the title on the next.
     fn entry(&self, out: &mut String, code: NoteCode) {
         let e = code.explanation();
-        // Whose doing it is at first sight; the page says it in full.
-        let who = e.who.split([',', ' ']).next().unwrap_or(e.who);
+        let blames: Vec<&str> = e.blames.iter().map(|blame| blame.name()).collect();
         let severity = code.severity();
         // Writing to a String does not fail.
         let _ = write!(out, "  {code:<30}");
         self.paint.put(out, Part::Note(severity), &format!("{severity:<9}"));
-        let _ = writeln!(out, "{who}");
+        let _ = writeln!(out, "{}", blames.join(", "));
         self.paint.put(out, Part::Dim, &format!("      {}", e.title));
         out.push('\n');
     }
@@ -82,7 +81,7 @@ impl Page {
         self.paint.put(&mut out, Part::Strong, code.as_str());
         let _ = writeln!(out, ": {}", e.title);
         self.paint.put(&mut out, Part::Note(severity), severity.name());
-        let who = format!(", {}, {}", e.who, code.reference());
+        let who = format!(", {}, {}", e.whom(), code.reference());
         let begin = severity.name().len();
         out.push_str(&wrap(&who, Wrap { width: Some(self.width), begin, indent: 2 }));
         out.push('\n');

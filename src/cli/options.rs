@@ -43,7 +43,6 @@ pub(super) struct Stop {
     pub(super) packets: Option<u64>,
     pub(super) duration: Option<Duration>,
     pub(super) bytes: Option<u64>,
-    pub(super) files: Option<u64>,
 }
 
 /// Where packets come from.
@@ -114,7 +113,7 @@ impl TryFrom<ReadArgs> for ReadOptions {
             on_match: filter(&args.on_match)?,
             from,
             write: args.write,
-            rotation: rotation(&args.rotation)?,
+            rotation: Rotation { most: most_files(&args.autostop), ..rotation(&args.rotation)? },
             stop: stop(args.count, &args.autostop),
             owners: Owners::default(),
             limits,
@@ -150,10 +149,20 @@ fn stop(count: Option<u64>, bounds: &[Bound]) -> Stop {
             Bound::Packets(packets) => {
                 stop.packets = Some(stop.packets.map_or(packets, |count| count.min(packets)));
             }
-            Bound::Files(files) => stop.files = Some(files as u64),
+            // Whoever writes them knows: [`most_files`].
+            Bound::Files(_) => {}
         }
     }
     stop
+}
+
+/// `-a files:N`.
+fn most_files(bounds: &[Bound]) -> Option<u64> {
+    let files = |bound: &Bound| match *bound {
+        Bound::Files(files) => Some(files as u64),
+        _ => None,
+    };
+    bounds.iter().rev().find_map(files)
 }
 
 fn from(args: &ReadArgs) -> Result<From, CliError> {

@@ -226,17 +226,18 @@ impl<O: Output> Run<O> {
             }
             return self.next(feed);
         }
+        // A packet that waits counts: its file may be full with it.
+        if let Some(saver) = &mut self.parts.saver {
+            saver.catch_up(feed)?;
+        }
         let saver = self.parts.saver.as_ref();
-        let (bytes, files) = saver.map_or((0, 0), |s| (s.bytes(), s.files()));
-        if self.ends.have_come(self.packets, bytes, files) {
+        let done = saver.is_some_and(Saver::is_done);
+        if done || self.ends.have_come(self.packets, saver.map_or(0, Saver::bytes)) {
             return Ok(ControlFlow::Break(()));
         }
         let stop = self.ends.is_late() || self.parts.stop.load(Ordering::Relaxed);
         if stop && feed.stop() {
             return Ok(ControlFlow::Break(()));
-        }
-        if let Some(saver) = &mut self.parts.saver {
-            saver.catch_up(feed)?;
         }
         self.record(|recording| recording.catch_up(feed));
         let flow = self.next(feed)?;
@@ -412,11 +413,10 @@ impl Ends {
         Self { stop, deadline }
     }
 
-    /// Enough packets, bytes or files.
-    pub(super) fn have_come(&self, packets: u64, bytes: u64, files: u64) -> bool {
+    /// Enough packets or bytes.
+    pub(super) fn have_come(&self, packets: u64, bytes: u64) -> bool {
         self.stop.packets.is_some_and(|limit| packets >= limit)
             || self.stop.bytes.is_some_and(|limit| bytes >= limit)
-            || self.stop.files.is_some_and(|limit| files > limit)
     }
 
     pub(super) fn is_late(&self) -> bool {

@@ -109,9 +109,9 @@ impl Saver {
         self.files.bytes()
     }
 
-    /// Files begun.
-    pub(super) const fn files(&self) -> u64 {
-        self.files.begun()
+    /// The last file of `-a files:N` is full.
+    pub(super) fn is_done(&self) -> bool {
+        self.files.is_done()
     }
 
     pub(super) fn finish(mut self, feed: &Feed) -> Result<(), CliError> {

@@ -124,7 +124,7 @@ pub(super) fn run<O: Output>(
     let limits = options.limits.clone();
     let (mut packets, mut unread, mut secrets) = (0, Vec::new(), 0);
     let fetch = |intake: &mut Intake| {
-        if ends.have_come(packets, 0, 0) || ends.is_late() || stop.load(Ordering::Relaxed) {
+        if ends.have_come(packets, 0) || ends.is_late() || stop.load(Ordering::Relaxed) {
             return ControlFlow::Break(());
         }
         let next = feed.next();

@@ -34,6 +34,8 @@ pub(super) struct Streams {
     lives: BTreeMap<u32, Live>,
     /// Streams whose requests were missed, until it is clear what they are.
     probes: BTreeMap<u32, Probe>,
+    /// The first GOAWAY of either side: the only one that a session tells of.
+    goaway: Option<(Said, u32)>,
     /// What the sessions and these weigh, added up.
     weight: usize,
     /// A WebSocket was asked for.
@@ -46,6 +48,14 @@ impl Streams {
     pub(super) fn mid_connection((to_server, to_client): (bool, bool)) -> Self {
         let http = Http2::mid_connection(PerDirection { to_server, to_client });
         Self { http, ..Self::default() }
+    }
+
+    /// Follows a WebSocket from now on.
+    fn insert(&mut self, stream: u32, mut live: Live) {
+        if let Some((Said { dir, origin }, code)) = self.goaway {
+            live.session.goaway(dir, origin, code);
+        }
+        self.lives.insert(stream, live);
     }
 
     /// Bytes of memory kept, about.
@@ -216,15 +226,20 @@ impl<S: Sink> Conns<S> {
                 Step::Reset { stream, code } => {
                     self.give(at, stream, said, Given::Reset(code))?;
                 }
+                // A connection may have any number of them.
                 Step::GoAway { code } => {
-                    self.give_all(at, said, Given::GoAway(code))?;
+                    if at.streams.goaway.is_none() {
+                        at.streams.goaway = Some((said, code));
+                        self.give_all(at, said, Given::GoAway(code))?;
+                    }
                 }
                 Step::Opened(opened) => self.open_stream(at, *opened, said.origin)?,
                 Step::Over { exchange, too_many } => {
                     at.streams.any = true;
                     let mut info = at.conn.next_attempt(at.flow);
                     info.h2_stream = exchange.http2.map(|over| over.stream);
-                    let mut judged = at.conn.judge(*exchange);
+                    let mut judged =
+                        Handshake { last: true, ..at.conn.judge(*exchange, &self.limits) };
                     if too_many {
                         let text = format!(
                             "{} WebSockets of this connection are open or asked for already, and no more are \
@@ -254,7 +269,7 @@ impl<S: Sink> Conns<S> {
         let answered = !matches!(exchange.answer, crate::http::Answer::Missing);
         let mut info = at.conn.next_attempt(at.flow);
         info.h2_stream = Some(stream);
-        let judged = at.conn.judge(*exchange);
+        let judged = at.conn.judge(*exchange, &self.limits);
         self.tell(&info, origin, &judged)?;
         let setup = Setup {
             begin: begin.or(at.flow.begin.time),
@@ -267,7 +282,7 @@ impl<S: Sink> Conns<S> {
         if answered {
             live.session.opened(origin);
         }
-        at.streams.lives.insert(stream, live);
+        at.streams.insert(stream, live);
         let client = |origin| Said { dir: Direction::ToServer, origin };
         for piece in held.pieces() {
             let (origin, given) = match piece {
@@ -373,7 +388,7 @@ impl<S: Sink> Conns<S> {
         let begin = probe.begin().unwrap_or(at.flow.begin);
         let unseen = Handshake { http: HttpVersion::Http2, ..super::unseen(&info) };
         self.tell(&info, begin, &unseen)?;
-        at.streams.lives.insert(stream, Live::new(info, Setup::unseen(begin)));
+        at.streams.insert(stream, Live::new(info, Setup::unseen(begin)));
         for (side, event) in probe.replay() {
             let dir = at.conn.direction(side);
             let (origin, given) = match event {

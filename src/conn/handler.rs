@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use super::probe::Verdict;
 use super::{Conn, Conns, Live, Stage};
-use crate::event::Sink;
+use crate::event::{Handshake, Sink};
 use crate::flow::{Finish, FlowInfo, Handler, Interest, Shed, Side, StreamEvent};
 use crate::http::Step;
 use crate::note::{Blame, Note, NoteCode};
@@ -70,7 +70,7 @@ impl<S: Sink> Handler for Conns<S> {
                     return ControlFlow::Continue(());
                 };
                 let info = conn.next_attempt(flow);
-                let mut judged = conn.judge(*exchange);
+                let mut judged = Handshake { last: true, ..conn.judge(*exchange, &self.limits) };
                 judged.notes.push(Note::new(
                     NoteCode::HandshakeIncomplete,
                     Blame::Capture,

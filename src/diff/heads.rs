@@ -13,16 +13,14 @@ mod whole;
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sha1::{Digest, Sha1};
 
 use super::collect::Leg;
 use super::{Alteration, Found};
 use crate::event::{EndHow, Fields, RequestHead, ResponseHead, header_text};
 use crate::note::{Blame, NoteCode};
 use crate::units::Direction;
+use crate::ws::handshake::accept_for;
 
 use known::Kind;
 pub(super) use known::is_gateway;
@@ -127,14 +125,6 @@ pub(crate) fn not_forwarded(client: &Leg, found: &mut Found) {
         text: text.into(),
         expected: false,
     });
-}
-
-/// What `Sec-WebSocket-Accept` must be for a key (RFC 6455 section 4.2.2, step 5.4).
-pub(super) fn accept_for(key: &[u8]) -> String {
-    let mut hash = Sha1::new();
-    hash.update(key);
-    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    STANDARD.encode(hash.finalize())
 }
 
 fn request_line(before: &RequestHead, after: &RequestHead, cuts: Cuts, found: &mut Found) {

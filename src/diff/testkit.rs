@@ -7,6 +7,7 @@ use super::collect::{Collected, Collector};
 use super::*;
 use crate::event::*;
 use crate::units::*;
+use crate::ws::handshake::accept_for;
 
 pub(crate) const MS: i64 = 1_000_000;
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -116,8 +117,7 @@ impl Open {
     /// Answers it; 101 with the right accept unless `more` says otherwise. 0: never answered.
     pub(crate) fn answered(&mut self, kit: &mut Kit, status: u16, more: &[(&str, &str)]) {
         let origin = kit.packet();
-        let accept =
-            heads::accept_for(self.request.fields.first("sec-websocket-key").unwrap_or(b""));
+        let accept = accept_for(self.request.fields.first("sec-websocket-key").unwrap_or(b""));
         let mut list = if status == 101 {
             fields(&[
                 ("Upgrade", "websocket"),
@@ -146,6 +146,7 @@ impl Open {
                 0 => Outcome::Incomplete,
                 _ => Outcome::Rejected,
             },
+            last: status != 101,
             request: Some(self.request.clone()),
             response: (status != 0).then_some(response),
             subprotocol: None,
@@ -168,6 +169,7 @@ impl Open {
             extensions: None,
             deflate: None,
             notes: Vec::new(),
+            last: false,
         };
         self.emit(kit, origin, &Event::Handshake(&handshake));
     }

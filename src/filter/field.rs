@@ -8,8 +8,9 @@ use std::fmt;
 use super::json::Path;
 use super::table::FIELDS;
 use super::text::quoted;
-use crate::event::MessageKind;
-use crate::note::NoteCode;
+use crate::event::{EndHow, Event, MessageKind, Outcome};
+use crate::note::{Blame, NoteCode, Severity};
+use crate::units::Direction;
 
 /// What a field's values are, and so which operators and literals it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,16 +80,16 @@ impl FieldSpec {
     /// The words that it can be compared with, where there is a list of them.
     pub fn values(&self) -> Vec<&'static str> {
         match self.id {
-            Id::Event => vec!["handshake", "frame", "message", "gap", "end"],
-            Id::Dir => vec!["c2s", "s2c"],
+            Id::Event => Event::NAMES.to_vec(),
+            Id::Dir => Direction::BOTH.map(Direction::name).to_vec(),
             Id::Kind => MessageKind::ALL.iter().map(|kind| kind.name()).collect(),
             Id::Opcode => OPCODES.iter().map(|(name, _)| *name).collect(),
-            Id::Outcome => vec!["accepted", "rejected", "invalid", "incomplete", "unseen"],
+            Id::Outcome => Outcome::ALL.iter().map(|outcome| outcome.name()).collect(),
             Id::NoteCode => NoteCode::ALL.iter().map(|code| code.as_str()).collect(),
-            Id::NoteSeverity => vec!["info", "warning", "error"],
-            Id::NoteBlame => vec!["client", "server", "proxy", "capture"],
-            Id::EndHow => vec!["close", "half-close", "fin", "rst", "capture-end"],
-            Id::EndBy => vec!["client", "server"],
+            Id::NoteSeverity => Severity::ALL.iter().map(|severity| severity.name()).collect(),
+            Id::NoteBlame => Blame::ALL.iter().map(|blame| blame.name()).collect(),
+            Id::EndHow => EndHow::ALL.iter().map(|how| how.name()).collect(),
+            Id::EndBy => Direction::BOTH.map(Direction::sender).to_vec(),
             _ if self.kind == FieldType::Boolean => vec!["true", "false"],
             _ => Vec::new(),
         }

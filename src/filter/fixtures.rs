@@ -90,6 +90,7 @@ pub(super) fn handshake(outcome: Outcome) -> Handshake {
     Handshake {
         http: HttpVersion::Http1,
         outcome,
+        last: outcome == Outcome::Rejected,
         request: Some(RequestHead {
             method: "GET".into(),
             target: "/chat/room?id=1".into(),

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use foldhash::{HashMap, HashMapExt};
 
 use super::{Facts, Filter, Opening, Subject};
-use crate::event::{Cx, Event, Outcome, Sink, Wants};
+use crate::event::{Cx, Event, Sink, Wants};
 use crate::process::{Ends, Owners};
 use crate::units::{ConnKey, ConnNo, Timestamp};
 
@@ -164,11 +164,11 @@ fn begin(event: &Event<'_>) -> Option<Timestamp> {
     }
 }
 
-/// Nothing comes behind an end, nor behind a refusal: its answer ended it.
+/// Nothing of the same connection comes behind it.
 const fn is_last(event: &Event<'_>) -> bool {
     match event {
         Event::End(_) => true,
-        Event::Handshake(handshake) => matches!(handshake.outcome, Outcome::Rejected),
+        Event::Handshake(handshake) => handshake.last,
         _ => false,
     }
 }
@@ -176,7 +176,7 @@ const fn is_last(event: &Event<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Message, MessageKind};
+    use crate::event::{Message, MessageKind, Outcome};
     use crate::filter::fixtures::{GAP, conn, cx, data, end, handshake, text};
     use crate::units::Origin;
 

@@ -11,7 +11,7 @@ use super::literal::header;
 use super::value::Value;
 use super::{Facts, Unknown};
 use crate::event::{
-    Cx, Event, Frame, Handshake, Message, MessageKind, Opcode, Payload, RequestHead, ResponseHead,
+    Cx, Event, Frame, Handshake, Message, MessageKind, Payload, RequestHead, ResponseHead,
 };
 use crate::note::Note;
 use crate::process::Ends;
@@ -186,7 +186,7 @@ impl<'a> Subject<'a> {
         let time = self.cx.origin.time;
         let is_v4 = conn.client.ip().to_canonical().is_ipv4();
         match id {
-            Id::Event => show(Value::Bytes(self.event_name().as_bytes())),
+            Id::Event => show(Value::Bytes(self.event.name().as_bytes())),
             Id::Conn => self.conn.iter().for_each(|no| show(int(no.0))),
             Id::Dir => self.dir().iter().for_each(|dir| show(Value::Bytes(dir.name().as_bytes()))),
             Id::Packet => show(int(self.cx.origin.packet.0)),
@@ -258,16 +258,6 @@ impl<'a> Subject<'a> {
             _ => {}
         }
     }
-
-    const fn event_name(&self) -> &'static str {
-        match self.event {
-            Event::Handshake(_) => "handshake",
-            Event::Frame(_) => "frame",
-            Event::Message(_) => "message",
-            Event::Gap(_) => "gap",
-            Event::End(_) => "end",
-        }
-    }
 }
 
 fn int<'a>(n: u64) -> Value<'a> {
@@ -307,7 +297,7 @@ fn of_message(message: &Message<'_>, id: Id, show: &mut dyn FnMut(Value<'_>)) {
     match id {
         Id::Websocket => show(Value::Present),
         Id::Kind => show(Value::Bytes(message.kind.name().as_bytes())),
-        Id::Opcode => show(Value::Int(opcode(message.kind).bits().into())),
+        Id::Opcode => show(Value::Int(message.kind.opcode().bits().into())),
         Id::N => show(int(message.no.0)),
         Id::Len => show(int(message.len)),
         Id::WireLen => show(int(message.wire_len)),
@@ -332,16 +322,6 @@ fn of_message(message: &Message<'_>, id: Id, show: &mut dyn FnMut(Value<'_>)) {
             show(Value::Bytes(message.payload.bytes()));
         }
         _ => {}
-    }
-}
-
-const fn opcode(kind: MessageKind) -> Opcode {
-    match kind {
-        MessageKind::Text => Opcode::Text,
-        MessageKind::Binary => Opcode::Binary,
-        MessageKind::Ping => Opcode::Ping,
-        MessageKind::Pong => Opcode::Pong,
-        MessageKind::Close => Opcode::Close,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::capture::{
     Compression, FileSource, Options, PacketRecord, PacketSource, Secrets, SecretsListener,
 };
 use crate::limits::Limits;
+use crate::note::NoteCode;
 use crate::pipeline::shard::{self, Intake, Sizes};
 use crate::pipeline::{Pipeline, Totals};
 use crate::sink::escape::is_unsafe;
@@ -174,10 +175,20 @@ fn check_json(lines: &[u8]) {
         match serde_json::from_str::<serde_json::Value>(line) {
             Ok(value) => {
                 assert!(value.get("event").is_some_and(serde_json::Value::is_string), "{line}");
+                let notes = value.get("notes").and_then(serde_json::Value::as_array);
+                notes.into_iter().flatten().for_each(check_blame);
             }
             Err(error) => panic!("{error}: {line}"),
         }
     }
+}
+
+/// The page of a note's code names who is blamed.
+fn check_blame(note: &serde_json::Value) {
+    let of = |key: &str| note.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let Ok(code) = of("code").parse::<NoteCode>() else { panic!("no such code: {note}") };
+    let listed = code.explanation().blames.iter().any(|blame| blame.name() == of("blame"));
+    assert!(listed, "explain does not tell whom it blames: {note}");
 }
 
 /// No control characters but line ends and, with colour, SGR sequences.

@@ -129,7 +129,7 @@ impl Http1 {
                 None
             }
             Taken::Over => {
-                self.settle_request(limits);
+                self.settle(Extent::Over, limits);
                 // Where a plain request's head ends, and how long its body is, is not worth knowing.
                 if self.is_holding() { None } else { Some(self.not_ours()) }
             }
@@ -178,6 +178,10 @@ impl Http1 {
 
     /// Uses what there is of an unfinished request head: more will not come, or not in time.
     pub(super) fn settle_request(&mut self, limits: &Limits) {
+        self.settle(Extent::Cut, limits);
+    }
+
+    fn settle(&mut self, extent: Extent, limits: &Limits) {
         let holed = matches!(self.client.state, State::Holed { .. });
         let unfinished = self.client.state == State::Head && self.client.head.started();
         if self.is_holding() || (!holed && !unfinished) {
@@ -185,7 +189,7 @@ impl Http1 {
         }
         let (bytes, begin) = self.client.head.take_bytes();
         self.client.state = State::Head;
-        self.request(&bytes, begin, self.client.last, Extent::Cut, limits);
+        self.request(&bytes, begin, self.client.last, extent, limits);
         if unfinished {
             self.client.state = State::SkipHead;
         }

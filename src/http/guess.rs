@@ -3,7 +3,7 @@
 //!
 //! Gets: the first bytes of a direction. Gives: a [`Guess`]. Keeps: nothing.
 
-use super::head::{first_line, is_tchar, may_start_request, may_start_response, request_line};
+use super::head::{first_line, is_token_byte, may_start_request, may_start_response, request_line};
 
 /// What bytes at the start of a direction are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ fn request(bytes: &[u8]) -> Guess {
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let begins = match method {
         // RFC 9112 section 3.2.3: the authority form, "host:port".
-        b"CONNECT" => target.first().is_some_and(|&b| is_tchar(b) || b == b'['),
+        b"CONNECT" => target.first().is_some_and(|&b| is_token_byte(b) || b == b'['),
         b"OPTIONS" => matches!(target.first(), Some(b'/' | b'*' | b'h' | b'H')),
         _ => matches!(target.first(), Some(b'/' | b'h' | b'H')),
     };

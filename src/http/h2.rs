@@ -65,6 +65,8 @@ pub struct Http2 {
     mid_connection: bool,
     /// The packet with which requests were found again behind a gap: those up to it are read late.
     asked_before: Option<PacketNo>,
+    /// The last stream that the server's GOAWAYs let go on, and the highest one that was seen by then.
+    goaway: Option<(StreamId, StreamId)>,
     /// The client's FIN.
     left: Option<CutBy>,
     /// What is kept for streams that wait for their answer, about.
@@ -146,6 +148,7 @@ impl Http2 {
             proxy_protocol: None,
             mid_connection: false,
             asked_before: None,
+            goaway: None,
             left: None,
             waiting: 0,
         }
@@ -239,7 +242,10 @@ impl Http2 {
                     self.queue.extend(step);
                 }
                 Part::GoAway { last, code } => {
-                    if dir == Direction::ToClient {
+                    // One that says no more than another before it costs no walk over the streams.
+                    let (lowest, highest) = self.goaway.unwrap_or((LAST, 0));
+                    if dir == Direction::ToClient && (last < lowest || self.highest > highest) {
+                        self.goaway = Some((lowest.min(last), self.highest));
                         let by = CutBy::GoAway(dir, origin, code);
                         self.cut_all(by, |stream| stream > last);
                     }
@@ -408,7 +414,7 @@ impl Http2 {
         self.highest = self.highest.max(block.stream);
         match dir {
             Direction::ToServer => self.request(origin, block, read, limits),
-            Direction::ToClient => self.response(origin, block, read),
+            Direction::ToClient => self.response(origin, block, read, limits),
         }
         // Behind what the block says; of trailers it is all that matters.
         if block.end_stream {
@@ -423,8 +429,10 @@ impl Http2 {
             return;
         }
         let over = OverHttp2 { stream: block.stream, consent: Consent::Unknown, switching: None };
+        let mut request = head::request(read.fields, block.begin, origin);
+        request.notes.extend(read.over.map(|limit| limit.note("request", limits)));
         let exchange = Box::new(Exchange {
-            request: Some(head::request(read.fields, block.begin, origin)),
+            request: Some(request),
             request_partial: read.partial,
             answer: Answer::Missing,
             interim: Vec::new(),
@@ -449,9 +457,9 @@ impl Http2 {
         self.weigh();
     }
 
-    fn response(&mut self, origin: Origin, block: Block, read: hpack::Block) {
+    fn response(&mut self, origin: Origin, block: Block, read: hpack::Block, limits: &Limits) {
         let stream = block.stream;
-        if self.may_be_refused(stream, &read.fields) {
+        if self.may_be_refused(stream, &read.fields, limits) {
             return self.refute(stream);
         }
         let Some(Stream::Waiting(waiting)) = self.streams.get_mut(&stream) else { return };
@@ -474,7 +482,10 @@ impl Http2 {
                 }
                 return;
             }
-            Ok(head) if read.partial => Answer::Partial(head),
+            Ok(mut head) if read.partial => {
+                head.notes.extend(read.over.map(|limit| limit.note("answer", limits)));
+                Answer::Partial(head)
+            }
             Ok(head) => Answer::Head(head),
             // RFC 9113 section 8.3.2: malformed.
             Err(start) if sure => Answer::NotHttp { start, origin },
@@ -504,10 +515,10 @@ impl Http2 {
     }
 
     /// Does the answer to a request that was missed say that the stream is no WebSocket.
-    fn may_be_refused(&self, stream: StreamId, fields: &Fields) -> bool {
+    fn may_be_refused(&self, stream: StreamId, fields: &Fields, limits: &Limits) -> bool {
         let known = self.streams.contains_key(&stream);
         let refused = fields.first(":status").is_some_and(|status| !status.starts_with(b"2"));
-        !known && refused && self.may_be_one(stream, &Limits::default())
+        !known && refused && self.may_be_one(stream, limits)
     }
 
     /// From now on a stream is a WebSocket.

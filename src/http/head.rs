@@ -10,9 +10,10 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::over::Over;
 use crate::event::{Field, FieldBytes, Fields, RequestHead, ResponseHead, Word, header_text};
 use crate::limits::Limits;
-use crate::note::{Blame, Note, NoteCode};
+use crate::note::{self, Blame, Note, NoteCode};
 use crate::units::Origin;
 
 /// How much of a head there is.
@@ -22,6 +23,8 @@ pub(super) enum Extent {
     Whole,
     /// Bytes are missing: only whole lines count, and lines that make no sense are left out.
     Cut,
+    /// The same for a head that is over the limit.
+    Over,
 }
 
 /// A head, borrowed from its bytes.
@@ -92,7 +95,7 @@ pub(super) fn response<'a>(
 ) -> Option<Head<'a, StatusLine<'a>>> {
     let (line, at) = match (first_line(bytes), extent) {
         (Some(found), _) => found,
-        (None, Extent::Cut) => (bytes, bytes.len()),
+        (None, Extent::Cut | Extent::Over) => (bytes, bytes.len()),
         (None, Extent::Whole) => return None,
     };
     let notes = Notes::new(Blame::Server, limits);
@@ -114,7 +117,14 @@ fn finish<'a, L>(
     let mut fields = RawFields::new();
     let strict = extent == Extent::Whole && strict_fields(rest, limits, &mut fields);
     let over = !strict && lenient_fields(rest, at, extent, &mut notes, limits, &mut fields);
-    Head { line, fields, notes: notes.finish(), partial: over || extent == Extent::Cut }
+    let over = match extent {
+        Extent::Over => Some(Over::Bytes),
+        Extent::Whole | Extent::Cut => over.then_some(Over::Fields),
+    };
+    let whose = if notes.blame == Blame::Client { "request" } else { "answer" };
+    let mut notes = notes.list.into_vec();
+    notes.extend(over.map(|over| over.note(whose, limits)));
+    Head { line, fields, notes, partial: over.is_some() || extent == Extent::Cut }
 }
 
 /// The request line, without its line end: any token as method, spaces in the target.
@@ -147,7 +157,7 @@ pub(super) fn may_start_request(bytes: &[u8]) -> bool {
     let window = bytes.get(..=METHOD_MAX).unwrap_or(bytes);
     match split_at_byte(window, b' ') {
         Some((method, _)) => is_method(method),
-        None => bytes.len() <= METHOD_MAX && window.iter().all(|&b| is_tchar(b)),
+        None => bytes.len() <= METHOD_MAX && window.iter().all(|&b| is_token_byte(b)),
     }
 }
 
@@ -164,11 +174,11 @@ fn http_version(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 fn is_method(method: &[u8]) -> bool {
-    (1..=METHOD_MAX).contains(&method.len()) && method.iter().all(|&b| is_tchar(b))
+    (1..=METHOD_MAX).contains(&method.len()) && method.iter().all(|&b| is_token_byte(b))
 }
 
-/// `tchar` of RFC 9110 section 5.6.2.
-pub(super) const fn is_tchar(b: u8) -> bool {
+/// `tchar` of RFC 9110 section 5.6.2, which a token is made of; RFC 2616 section 2.2 says the same.
+pub(crate) const fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric()
         || matches!(
             b,
@@ -253,9 +263,9 @@ fn lenient_fields<'a>(
 /// A field line. Where nothing is missing it is kept whatever it is, with a note for its faults.
 fn field<'a>(line: &'a [u8], at: usize, extent: Extent, notes: &mut Notes) -> Option<RawField<'a>> {
     let (name, value) = split_at_byte(line, b':').unwrap_or((line, b""));
-    let bad_name = name.iter().position(|&b| !is_tchar(b));
+    let bad_name = name.iter().position(|&b| !is_token_byte(b));
     let bare = name.len() == line.len();
-    if extent == Extent::Cut && (bare || name.is_empty() || bad_name.is_some()) {
+    if extent != Extent::Whole && (bare || name.is_empty() || bad_name.is_some()) {
         return None;
     }
     let value_at = line.len().saturating_sub(value.len());
@@ -325,25 +335,21 @@ fn bare_line_feeds(bytes: &[u8], notes: &mut Notes) {
     }
 }
 
-/// Notes of one head, no more than the budget.
+/// Notes of one head: a part of the budget, for what the head says may ask for notes too.
 struct Notes {
     blame: Blame,
     room: usize,
-    kept: Vec<Note>,
-    more: u64,
+    list: note::Notes,
 }
 
 impl Notes {
-    const fn new(blame: Blame, limits: &Limits) -> Self {
-        Self { blame, room: limits.notes, kept: Vec::new(), more: 0 }
+    fn new(blame: Blame, limits: &Limits) -> Self {
+        Self { blame, room: limits.notes / 4, list: note::Notes::default() }
     }
 
     fn push(&mut self, code: NoteCode, text: impl FnOnce() -> String) {
-        if self.kept.len() < self.room {
-            self.kept.push(Note::new(code, self.blame, text()));
-        } else {
-            self.more = self.more.saturating_add(1);
-        }
+        let blame = self.blame;
+        self.list.push_with(self.room, || Note::new(code, blame, text()));
     }
 
     fn header(&mut self, name: &[u8], what: impl FnOnce() -> String) {
@@ -351,16 +357,6 @@ impl Notes {
             let shown = name.get(..SHOWN_NAME).unwrap_or(name);
             format!("the header \"{}\" {}", header_text(shown).escape_debug(), what())
         });
-    }
-
-    fn finish(mut self) -> Vec<Note> {
-        if self.more > 0
-            && let Some(last) = self.kept.last_mut()
-        {
-            let text = format!("{} (and {} more such faults)", last.text, self.more);
-            last.text = text.into();
-        }
-        self.kept
     }
 }
 

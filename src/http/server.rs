@@ -76,7 +76,7 @@ impl Http1 {
                 }
                 None
             }
-            Taken::Over => self.server_lost(limits),
+            Taken::Over => self.server_lost(Extent::Over, limits),
         }
     }
 
@@ -250,10 +250,10 @@ impl Http1 {
                     self.server.state = State::Head;
                     None
                 }
-                Bridged::Lost(_) => self.server_lost(limits),
+                Bridged::Lost(_) => self.server_lost(Extent::Cut, limits),
             },
             State::Over => None,
-            _ => self.server_lost(limits),
+            _ => self.server_lost(Extent::Cut, limits),
         };
         self.server.fresh = true;
         step.or_else(|| self.replay_held(limits))
@@ -261,11 +261,11 @@ impl Http1 {
 
     /// Bytes are missing where a head should be, or a head is over the limit. An attempt that waits
     /// for it never has its answer, though the status may have been seen.
-    fn server_lost(&mut self, limits: &Limits) -> Option<Step> {
+    fn server_lost(&mut self, extent: Extent, limits: &Limits) -> Option<Step> {
         let (bytes, begin) = self.server.head.take_bytes();
         self.server.lose();
         self.unsure = true;
-        let head = head::response(&bytes, Extent::Cut, limits);
+        let head = head::response(&bytes, extent, limits);
         let head = head.filter(|h| h.line.status == 101 || !self.is_interim(h.line.status));
         let Some(head) = head else {
             return match self.queue.front() {

@@ -264,6 +264,8 @@ mod ends {
         assert_eq!(only(&got).answer, Answer::Cut { seen: 0, by: left });
         let got = lawful(&[C(REQUEST), FinC, RstS]);
         assert_eq!(only(&got).answer, Answer::Cut { seen: 0, by: left });
+        let got = lawful(&[C(REQUEST), FinC]);
+        assert_eq!(got.last.unwrap().answer, Answer::Cut { seen: 0, by: left });
         // The server was still answering, and stopped.
         let got = lawful(&[C(REQUEST), FinC, S(&SWITCH[..49]), FinS]);
         let by = CutBy::Fin(ToClient, packet(4));
@@ -339,6 +341,8 @@ mod limits {
         let got = lawful_with(&[C(&head), S(SWITCH)], &small());
         assert!(matches!(got.steps[..], [Step::Switched(_)]), "{got:?}");
         assert!(only(&got).request_partial);
+        let notes = &only(&got).request.as_ref().unwrap().notes;
+        assert!(notes[0].text.contains("more than 200 bytes"), "{notes:?}");
         assert_eq!(held_bytes(&got.held), MASKED);
     }
 

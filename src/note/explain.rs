@@ -11,7 +11,7 @@ mod reference;
 mod request;
 mod response;
 
-use super::NoteCode;
+use super::{Blame, NoteCode};
 use config::{IDLE_TIMEOUTS, UPGRADE_BY_NODE, UPGRADE_THROUGH_PROXIES, config};
 
 pub use reference::{GROUPS, Group, reference_page};
@@ -25,7 +25,9 @@ pub struct Explanation {
     pub rule: &'static str,
     /// What the document demands, with its section.
     pub demands: &'static str,
-    /// Whose doing it usually is.
+    /// On whom it can be blamed, the likeliest first.
+    pub blames: &'static [Blame],
+    /// On whom of them when, or who else may be behind it; empty where there is no more to say.
     pub who: &'static str,
     /// Why it matters.
     pub why: &'static str,
@@ -53,6 +55,7 @@ const BASE: Explanation = Explanation {
     title: "",
     rule: "",
     demands: "",
+    blames: &[],
     who: "",
     why: "",
     causes: &[],
@@ -60,6 +63,18 @@ const BASE: Explanation = Explanation {
     configs: &[],
     proxies: &[],
 };
+
+impl Explanation {
+    /// On whom it can be blamed, in words: `client or proxy (most often a proxy in its place)`.
+    pub fn whom(&self) -> String {
+        let names: Vec<&str> = self.blames.iter().map(|blame| blame.name()).collect();
+        let whom = match names.as_slice() {
+            [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            names => names.concat(),
+        };
+        if self.who.is_empty() { whom } else { format!("{whom} ({})", self.who) }
+    }
+}
 
 impl NoteCode {
     /// What it means.
@@ -182,7 +197,7 @@ mod tests {
                 ("title", e.title),
                 ("rule", e.rule),
                 ("demands", e.demands),
-                ("who", e.who),
+                ("blame", &e.whom()),
                 ("why", e.why),
                 ("fix", e.fix),
             ] {
@@ -190,6 +205,10 @@ mod tests {
                 assert!(text.chars().all(|c| !c.is_control()), "{code}: {what}");
             }
             assert!(!e.causes.is_empty(), "{code} has no causes");
+            let mut blames = e.blames.to_vec();
+            blames.sort_unstable();
+            blames.dedup();
+            assert_eq!(blames.len(), e.blames.len(), "{code}: a blame stands twice");
             assert!(
                 e.title.chars().count() <= 60,
                 "{code}: \"{}\" is too long for a list",
@@ -200,6 +219,14 @@ mod tests {
                 assert!(text.ends_with(['.', '"', ')']), "{code}: no sentence: {text}");
             }
         }
+    }
+
+    #[test]
+    fn whom_a_note_blames_is_told_in_words() {
+        assert_eq!(NoteCode::KeyInvalid.explanation().whom(), "client");
+        assert_eq!(NoteCode::OpcodeReserved.explanation().whom(), "client or server (the sender)");
+        let status = NoteCode::StatusNot101.explanation().whom();
+        assert!(status.starts_with("server, proxy or client ("), "{status}");
     }
 
     #[test]

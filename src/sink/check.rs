@@ -2,8 +2,9 @@
 //!
 //! Gets: every event, and which are asked for. Gives: a report in the format asked for, connection by
 //! connection as they end: those of which something is asked for, with the notes of what is asked for;
-//! how they began and ended is told in any case. Keeps: of each open connection its handshake and one
-//! entry for each kind of note, within a budget.
+//! how they began and ended is told in any case. Keeps: of each open connection its handshake, within a
+//! budget, and one entry for each kind of note. An attempt whose answer the capture lacks is open until the
+//! run ends if nothing follows it; any other is told as soon as it is over.
 
 mod gather;
 mod junit;
@@ -50,7 +51,7 @@ pub struct CheckOptions {
     pub width: Option<usize>,
     /// Text with colour or without.
     pub paint: Paint,
-    /// Quiet: no handshake tables. Verbose: whole heads.
+    /// Quiet: no handshake tables, no notes of severity info. Verbose: whole heads.
     pub verbosity: Verbosity,
     /// The capture's name, as results point to it.
     pub capture: String,

@@ -11,6 +11,104 @@
 //! ```
 //!
 //! The lines themselves are pure functions in [`mod@line`], so that several threads can render them.
+//!
+//! # Fields
+//!
+//! Lines come in the order of the packets that completed them. What is not known is null; bytes are in
+//! base64; numbers in names end in their unit where they have one (`duration_ns`), lengths are bytes.
+//!
+//! Of each event but `capture`:
+//!
+//! | field | what it is | null |
+//! |---|---|---|
+//! | `event` | `handshake`, `frame`, `message`, `gap`, `end` | never |
+//! | `conn` | number of the connection or attempt, from 1, in the order of first appearance in this output | never |
+//! | `time` | when the packet was captured: RFC 3339, UTC, nanoseconds | the capture gives it no time |
+//! | `packet` | its number in the capture, from 1, as Wireshark's `frame.number` | never |
+//! | `dir` | `c2s`, `s2c`; not in `handshake` and `end` | never |
+//! | `notes` | list of notes, see below; not in `gap` | never |
+//!
+//! `handshake`:
+//!
+//! | field | what it is | null |
+//! |---|---|---|
+//! | `tcp_stream` | which TCP connection, from 0, as Wireshark's `tcp.stream` | never |
+//! | `client`, `server` | `ip:port`, `[ip6]:port` | never |
+//! | `process` | `{client, server}`, each `{pid, name, command}` or null: who had the sockets ([`crate::process`]) | not known by then; always in files |
+//! | `http` | `1.1`, `2` | never |
+//! | `h2_stream` | number of the HTTP/2 stream that the connection is (RFC 8441) | it has a TCP connection to itself |
+//! | `tls` | `{version, cipher, sni, alpn}`, the last two null where they were not sent | not decrypted from TLS |
+//! | `outcome` | `accepted`; `rejected`: a final status other than 101 (2xx on HTTP/2); `invalid`: 101 that a client must fail on; `incomplete`: no whole answer; `unseen`: frames without a handshake | never |
+//! | `request` | `{method, target, version, headers, packet, time}`, headers as `[name, value]` in the order sent | the capture lacks it |
+//! | `response` | `{status, reason, version, headers, packet, time}` | the capture lacks it |
+//! | `subprotocol`, `extensions` | the negotiated header value as sent | none, or not accepted |
+//!
+//! `frame`, only where frames are asked for:
+//!
+//! | field | what it is | null |
+//! |---|---|---|
+//! | `n` | number in its direction, from 1 | never |
+//! | `fin`, `masked` | the bits | never |
+//! | `rsv` | RSV1 to RSV3 as one number, 0 to 7, RSV1 the highest bit | never |
+//! | `opcode` | 0 to 15 | never |
+//! | `mask` | masking key, 8 hex digits | not masked |
+//! | `len` | payload bytes that the header announces | never |
+//! | `payload` | unmasked, compressed still; what there is of it | never |
+//! | `complete` | false: payload bytes are missing, cut off, or over a limit | never |
+//!
+//! `message`, control frames too:
+//!
+//! | field | what it is | null |
+//! |---|---|---|
+//! | `n` | number in its direction, from 1, over messages of every kind | never |
+//! | `kind` | `text`, `binary`, `ping`, `pong`, `close` | never |
+//! | `len` | bytes after unmasking, reassembling, inflating ([`Message::len`](crate::event::Message::len)) | never |
+//! | `wire_len` | payload bytes that its frames announce | never |
+//! | `frames` | how many frames it came in | never |
+//! | `compressed` | is it, on the wire | never |
+//! | `complete` | false: bytes missing, cut off, not kept or not inflated; a note says which | never |
+//! | `text` | a text message, or what there is of it, that is UTF-8 | any other, or not kept |
+//! | `data` | the bytes of what `text` is null for | `text` is there, or not kept |
+//! | `close_code` | status code of a Close | it has none |
+//! | `close_reason` | its reason; `""` where there is a code alone | no code, or not UTF-8 |
+//!
+//! `gap`:
+//!
+//! | field | what it is | null |
+//! |---|---|---|
+//! | `bytes` | TCP bytes that the capture lacks; on HTTP/2, of the TCP connection where it is not known how many of the stream are missing | never |
+//!
+//! `end`; an attempt that came to nothing may have none:
+//!
+//! | field | what it is | null |
+//! |---|---|---|
+//! | `how` | `close`: both Close frames; `half-close`: one; `fin`, `rst`: TCP ended without; `capture-end` | never |
+//! | `by` | `client`, `server`: who began the ending | the capture does not tell |
+//! | `cause` | one sentence: who ended it and why, as far as packets tell | never |
+//! | `evidence` | numbers of the packets that show it | never |
+//! | `duration_ns` | nanoseconds from the connection's first packet to its last | the first has no time |
+//! | `messages` | `{c2s, s2c}`: how many, of every kind | never |
+//! | `bytes` | `{c2s, s2c}`: their payload after inflating | never |
+//! | `process` | as in `handshake`; only there where more is known by now | never |
+//!
+//! `capture`, the last line:
+//!
+//! | field | what it is | null |
+//! |---|---|---|
+//! | `packets`, `bytes` | packets read, and their bytes on the wire | never |
+//! | `first_time`, `last_time` | the earliest and the latest | no packet has a time |
+//! | `tcp_streams` | TCP connections, whatever they carry | never |
+//! | `connections`, `messages` | of what this output tells | never |
+//! | `notes` | `{error, warning, info}`: how many, likewise | never |
+//! | `unread` | `{tls, http2, other}`: TCP connections that carry something not read here: TLS whose secrets are not known, HTTP/2 of which too much is missing to follow it, anything else | never |
+//! | `skipped` | packets that could not be decoded, by reason ([`Skip`](crate::packet::Skip)) | never |
+//! | `no_tcp` | packets that are sound and just no TCP (`udp`, `arp`), by what they are | never |
+//! | `dropped` | packets that the kernel dropped | not a live capture |
+//! | `truncated` | where and why reading stopped early | the capture was read whole |
+//!
+//! A note is `{code, severity, blame, text, ref}`: a [`NoteCode`](crate::note::NoteCode); `error`,
+//! `warning`, `info`; `client`, `server`, `proxy`, `capture`; one sentence with the values at hand; the
+//! document and section. None is ever null.
 
 mod digits;
 pub mod line;

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::event::{Event, Outcome};
+use crate::event::Event;
 use crate::units::{ConnKey, ConnNo};
 
 /// Numbers connections from 1 in the order in which they first appear in the output.
@@ -54,7 +54,7 @@ impl Numbers {
 pub(crate) const fn is_last(event: &Event<'_>) -> bool {
     match event {
         Event::End(_) => true,
-        Event::Handshake(handshake) => matches!(handshake.outcome, Outcome::Rejected),
+        Event::Handshake(handshake) => handshake.last,
         _ => false,
     }
 }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn ended_and_rejected_connections_are_forgotten() {
+    fn ended_connections_and_attempts_without_an_end_are_forgotten() {
         let end = samples::end();
         let refused = samples::rejected();
         let mut numbers = Numbers::new();

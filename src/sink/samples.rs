@@ -87,6 +87,7 @@ pub(crate) fn handshake() -> Handshake {
         extensions: None,
         deflate: None,
         notes: vec![],
+        last: false,
     }
 }
 
@@ -94,6 +95,7 @@ pub(crate) fn handshake() -> Handshake {
 pub(crate) fn rejected() -> Handshake {
     let mut handshake = handshake();
     handshake.outcome = Outcome::Rejected;
+    handshake.last = true;
     handshake.subprotocol = None;
     handshake.response = handshake.response.map(|mut response| {
         response.status = 403;

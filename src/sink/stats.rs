@@ -2,7 +2,8 @@
 //!
 //! Gets: events. Gives: a row for each connection when it is over, and totals at the end. Keeps: counts
 //! of open connections, totals of fixed size, and for the table the rows of up to [`SORTED`]
-//! connections: nothing that grows with the capture.
+//! connections: nothing that grows with the capture, but for attempts whose answer it lacks and that nothing
+//! followed, which stay open.
 //!
 //! Payloads are not read unless [`StatsOptions::inflate`] asks for it. Then the lengths of
 //! compressed messages after inflating are not known, and are said to be unknown (`null`); bytes on the

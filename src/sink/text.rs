@@ -4,12 +4,15 @@
 //! connections, and the times that others are relative to.
 //!
 //! ```text
-//!   0.000412 #1   == open     101  GET /chat  accepted
-//!                                  127.0.0.1:40938 > 127.0.0.1:8088
-//!   0.001893 #1   -> text    18 B  hello, martian!!!!
-//!   0.002115 #1   <- text    18 B  hello, martian!!!!
-//!   0.004001 #1   -> close    2 B  1000 normal closure
-//!   0.004800 #1   -- end           The client closed with 1000 (normal closure), ...
+//!   0.020705 #1   == open       101  GET /  accepted
+//!                                    127.0.0.1:33214 > 127.0.0.1:8088
+//!   0.041115 #1   -> text      18 B  hello, martian!!!!
+//!   0.050132 #1   <- text      18 B  HELLO, MARTIAN!!!!
+//!   0.055702 #1   -> close      2 B  1000 normal closure
+//!   0.056987 #1   <- close      2 B  1000 normal closure
+//!   0.063852 #1   -- end             the client closed the connection with code 1000 (normal closure); ...
+//!
+//! 14 packets, 1 WebSocket connection, 4 messages, no notes
 //! ```
 
 mod clock;
@@ -39,7 +42,8 @@ pub(crate) use wrap::{Wrap, wrap};
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
-    /// One line an event and no payload, no addresses, no notes of severity info, no summary.
+    /// One line an event, without payload but for the reason of a Close; no details of handshakes, no
+    /// notes of severity info, no summary.
     Quiet,
     /// One line an event, payloads cut to the width.
     #[default]

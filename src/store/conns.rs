@@ -92,7 +92,7 @@ impl Rtt {
         }
     }
 
-    /// The mean; `None` without any.
+    /// The mean, in nanoseconds, rounded toward 0; `None` without any.
     pub fn mean(&self) -> Option<i64> {
         i64::try_from(self.count).ok().and_then(|count| self.sum.checked_div(count))
     }
@@ -143,8 +143,7 @@ impl Conn {
 
     /// Nothing more will come.
     pub fn over(&self) -> bool {
-        self.end.is_some()
-            || self.opening.as_ref().is_some_and(|h| h.outcome == crate::event::Outcome::Rejected)
+        self.end.is_some() || self.opening.as_ref().is_some_and(|opening| opening.last)
     }
 
     /// The worst of its notes.

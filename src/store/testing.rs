@@ -106,6 +106,7 @@ impl Play {
             extensions: None,
             deflate: None,
             notes: vec![],
+            last: false,
         }
     }
 
@@ -126,14 +127,7 @@ impl Play {
         notes: &[Note],
     ) {
         let origin = self.origin();
-        let opcode = match kind {
-            MessageKind::Text => Opcode::Text,
-            MessageKind::Binary => Opcode::Binary,
-            MessageKind::Ping => Opcode::Ping,
-            MessageKind::Pong => Opcode::Pong,
-            MessageKind::Close => Opcode::Close,
-        };
-        let frame = frame(dir, opcode, true, payload.bytes(), origin);
+        let frame = frame(dir, kind.opcode(), true, payload.bytes(), origin);
         self.event(conn, origin, &Event::Frame(&Frame { notes, ..frame }));
         let message = self.whole(dir, kind, payload, 1, origin);
         self.event(conn, origin, &Event::Message(&Message { notes, ..message }));

@@ -4,7 +4,7 @@
 //! records to the spool. Keeps: of each open connection the frames of unfinished messages, and the
 //! pings that wait for their pong.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::event::{
     Cx, End, Event, Frame, Gap, Handshake, Message, MessageKind, Opcode, Outcome, Sink, Wants,
 };
 use crate::units::{ConnKey, ConnNo, Direction, Origin, PerDirection, Timestamp};
+use crate::ws::pings::Waiting;
 
 /// Fills a store.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Writer {
 struct Active {
     index: u32,
     halves: PerDirection<Half>,
+    /// Pings that wait for their pong, with their times.
+    pings: PerDirection<Waiting<Timestamp>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,14 +51,10 @@ struct Half {
     control: Option<FrameMeta>,
     /// Of the last data message, to recognise a repeated one.
     last: Option<u64>,
-    /// Pings sent this way that wait: their payload's hash and time.
-    pings: VecDeque<(u64, Timestamp)>,
 }
 
 /// Frames remembered of one unfinished message; of more only the first and the last are.
 const FRAMES: usize = record::FRAMES;
-/// Pings that may wait in one direction.
-const PINGS: usize = 64;
 /// Wire bytes kept of one message.
 const WIRE: usize = 64 << 20;
 /// Handshake keys remembered.
@@ -127,7 +126,7 @@ impl Writer {
         {
             conn.leg = Some(index);
         }
-        if handshake.outcome == Outcome::Rejected {
+        if handshake.last {
             self.open.remove(&cx.conn.key);
         }
     }
@@ -173,11 +172,12 @@ impl Writer {
 
     fn message(&mut self, cx: &Cx<'_>, message: &Message<'_>) {
         let index = self.index(cx);
-        let rtt = self.rtt(cx, message);
+        let active = self.open.entry(cx.conn.key).or_default();
+        let rtt = active.pings.round_trip(message).and_then(|ns| i64::try_from(ns).ok());
+        let half = &mut active.halves[message.dir];
         let bytes = message.payload.bytes();
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        let half = self.half(cx, message.dir);
         let mut repeated = false;
         if message.kind.is_control() {
             let frames = half.control.take();
@@ -212,30 +212,6 @@ impl Writer {
                 conn.rtt.add(ns);
             }
         });
-    }
-
-    /// A ping begins to wait; a pong with the same payload ends that (RFC 6455 section 5.5.3).
-    fn rtt(&mut self, cx: &Cx<'_>, message: &Message<'_>) -> Option<i64> {
-        let time = cx.origin.time?;
-        let hash = hash(message.payload.bytes());
-        match message.kind {
-            MessageKind::Ping => {
-                let pings = &mut self.half(cx, message.dir).pings;
-                if pings.len() == PINGS {
-                    pings.pop_front();
-                }
-                pings.push_back((hash, message.begin.time.unwrap_or(time)));
-                None
-            }
-            MessageKind::Pong => {
-                let pings = &mut self.half(cx, message.dir.flip()).pings;
-                let at = pings.iter().position(|(payload, _)| *payload == hash)?;
-                // A pong also answers the pings before the one that it repeats.
-                let (_, sent) = pings.drain(..=at).next_back()?;
-                Some(time.since(sent))
-            }
-            _ => None,
-        }
     }
 
     fn gap(&mut self, cx: &Cx<'_>, gap: Gap) {
@@ -430,6 +406,18 @@ mod tests {
         assert_eq!((rtt.count, rtt.max), (1, Play::STEP));
         let pong = snapshot.rows.get(3).unwrap();
         assert_eq!(play.reader.record(pong, 9).unwrap().rtt, Some(Play::STEP));
+    }
+
+    #[test]
+    fn a_pong_answers_the_latest_of_equal_pings() {
+        let mut play = Play::new();
+        play.open(1, "/");
+        play.control(1, Direction::ToServer, MessageKind::Ping, b"");
+        play.text(1, Direction::ToServer, "later");
+        play.control(1, Direction::ToServer, MessageKind::Ping, b"");
+        play.control(1, Direction::ToClient, MessageKind::Pong, b"");
+        let rtt = play.reader.snapshot().conns.get(0).unwrap().rtt;
+        assert_eq!((rtt.count, rtt.max), (1, Play::STEP));
     }
 
     #[test]

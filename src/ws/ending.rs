@@ -110,6 +110,8 @@ pub enum FailedOpening {
     Answer,
     /// It chose none of the subprotocols that were offered, which browsers fail on (WHATWG WebSockets).
     Subprotocol,
+    /// It had ended TCP before the answer came.
+    Left,
 }
 
 /// What is known of an ending.
@@ -196,6 +198,9 @@ impl Facts {
             }
             (Direction::ToServer, Some(FailedOpening::Subprotocol)) => {
                 Some("browsers fail a connection for which none of their subprotocols was chosen")
+            }
+            (Direction::ToServer, Some(FailedOpening::Left)) => {
+                Some("it did not wait for the answer")
             }
             // Section 5.1: it MUST close the connection, and MAY send a Close.
             _ if wrong_mask.is_some_and(|frame| frame.packet <= act.origin.packet) => {

@@ -16,6 +16,8 @@
 
 use std::fmt;
 
+use crate::http::is_token_byte;
+
 mod negotiate;
 
 pub use negotiate::{Accepted, Negotiation, names_other, negotiate, presume};
@@ -124,28 +126,6 @@ pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Parsed {
         parsed.fault = end;
     }
     parsed
-}
-
-/// RFC 9110 5.6.2: the bytes a token is made of; RFC 2616 2.2 says the same.
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
 }
 
 /// Reads one value; `at` stays at the fault when a part is not as wanted.

@@ -311,7 +311,9 @@ impl Half {
             (Blame::from(ender), did)
         });
         if let Some(current) = &mut self.current {
-            if let Some((blame, did)) = &ending {
+            // Where the capture lacks its last bytes, no other has told its end yet.
+            let passed = current.phase >= current.header.len;
+            if let Some((blame, did)) = ending.as_ref().filter(|_| !passed) {
                 let text = format!(
                     "{who} frame {} (packet {}) ends after {} of {}: {did}",
                     current.no,
@@ -321,7 +323,7 @@ impl Half {
                 );
                 current.notes.push(Note::new(NoteCode::FrameCut, *blame, text), budget);
             }
-            self.end_current(common, Some(other), origin, false, out)?;
+            self.end_current(common, Some(other), origin, passed, out)?;
         } else if self.decoder.header_bytes_held() > 0
             && let Some((blame, did)) = &ending
         {

@@ -15,6 +15,7 @@
 //! ```
 //! use wstap::event::{Field, Fields, Outcome, RequestHead, ResponseHead};
 //! use wstap::http::{Answer, Exchange};
+//! use wstap::limits::Limits;
 //! use wstap::units::Origin;
 //! use wstap::ws::handshake::judge;
 //!
@@ -57,7 +58,7 @@
 //!     begin: Origin::default(),
 //!     notes: Vec::new(),
 //! };
-//! let handshake = judge(Exchange {
+//! let exchange = Exchange {
 //!     request: Some(request),
 //!     request_partial: false,
 //!     answer: Answer::Head(response),
@@ -66,7 +67,8 @@
 //!     early: None,
 //!     proxy_protocol: None,
 //!     http2: None,
-//! });
+//! };
+//! let handshake = judge(exchange, &Limits::default());
 //! assert_eq!(handshake.outcome, Outcome::Accepted);
 //! assert_eq!(handshake.subprotocol.as_deref(), Some("chat"));
 //! assert_eq!(handshake.notes, []);
@@ -80,7 +82,7 @@ use crate::event::{
 };
 use crate::http::{Answer, Exchange};
 use crate::limits::Limits;
-use crate::note::{Blame, Note, NoteCode};
+use crate::note::{Blame, Note, NoteCode, Notes};
 use crate::ws::extension::{negotiate, presume};
 
 mod h2;
@@ -109,15 +111,15 @@ fn digest(key: &[u8]) -> impl AsRef<[u8]> + use<> {
     Sha1::new().chain_update(key).chain_update(GUID).finalize()
 }
 
-/// RFC 6455 section 1.3.
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// What is put behind the key before it is hashed (RFC 6455 section 1.3).
+pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Judges an upgrade attempt and its answer.
-pub fn judge(exchange: Exchange) -> Handshake {
+pub fn judge(exchange: Exchange, limits: &Limits) -> Handshake {
     if !usual::is_usual(&exchange) {
-        return closely(exchange);
+        return closely(exchange, limits);
     }
-    let same = cfg!(debug_assertions).then(|| closely(exchange.clone()));
+    let same = cfg!(debug_assertions).then(|| closely(exchange.clone(), limits));
     let handshake = Handshake {
         http: HttpVersion::Http1,
         outcome: Outcome::Accepted,
@@ -125,6 +127,7 @@ pub fn judge(exchange: Exchange) -> Handshake {
         extensions: None,
         deflate: None,
         notes: Vec::new(),
+        last: false,
         request: exchange.request,
         response: into_head(exchange.answer),
     };
@@ -134,7 +137,7 @@ pub fn judge(exchange: Exchange) -> Handshake {
 }
 
 /// Asks every rule.
-fn closely(exchange: Exchange) -> Handshake {
+fn closely(exchange: Exchange, limits: &Limits) -> Handshake {
     let request = exchange.request.as_ref();
     let final_head = match &exchange.answer {
         Answer::Head(head) | Answer::Partial(head) => Some(head),
@@ -145,36 +148,33 @@ fn closely(exchange: Exchange) -> Handshake {
     let whole_request = request.filter(|_| !exchange.request_partial);
     let negotiation = negotiate(whole_request.map(|r| &r.fields), switched.map(|r| &r.fields));
 
-    let mut notes = match over_h2 {
+    let mut of_request = match over_h2 {
         Some(over) => h2::request(&exchange, over),
         None => request::judge(&exchange),
     };
-    notes.extend(negotiation.request_notes);
+    of_request.extend(negotiation.request_notes);
+    let mut of_answer = Vec::new();
     let outcome = match final_head {
         Some(head) if switched.is_some() => {
-            let mut found = match over_h2 {
+            of_answer = match over_h2 {
                 Some(_) => h2::response(&exchange, head),
                 None => response::judge(&exchange, head),
             };
-            found.extend(negotiation.response_notes);
-            let outcome = outcome_of(&exchange.answer, &found);
-            notes.extend(found);
-            outcome
+            of_answer.extend(negotiation.response_notes);
+            outcome_of(&exchange.answer, &of_answer)
         }
         Some(head) => {
-            let refusal = refusal::judge(request, head, &notes);
             if over_h2.is_some() {
-                notes.extend(h2::hop_by_hop(&head.fields, "answer", Blame::Server));
+                of_answer = h2::hop_by_hop(&head.fields, "answer", Blame::Server);
             }
-            notes.extend(refusal);
+            of_answer.extend(refusal::judge(request, head, &of_request));
             Outcome::Rejected
         }
         None => Outcome::Incomplete,
     };
-    notes.extend(unanswered::judge(&exchange));
-    notes.extend(trace::judge(request.map(|r| &r.fields), final_head.map(|r| &r.fields)));
-
-    cut_to(Limits::default().notes, &mut notes);
+    let mut of_both = unanswered::judge(&exchange);
+    of_both.extend(trace::judge(request.map(|r| &r.fields), final_head.map(|r| &r.fields)));
+    let notes = within(limits.notes, of_request, of_answer, of_both);
 
     let deflate = negotiation.deflate.or_else(|| match (&exchange.answer, switched) {
         (Answer::Missing, _) | (Answer::Partial(_), Some(_)) => presume(&request?.fields),
@@ -188,6 +188,7 @@ fn closely(exchange: Exchange) -> Handshake {
         extensions: agreed("Sec-WebSocket-Extensions"),
         deflate,
         notes,
+        last: false,
         request: exchange.request,
         response: into_head(exchange.answer),
     }
@@ -239,13 +240,31 @@ fn outcome_of(answer: &Answer, answer_notes: &[Note]) -> Outcome {
     }
 }
 
-/// A head can break one rule thousands of times; the last note kept tells how many more there are.
-fn cut_to(kept: usize, notes: &mut Vec<Note>) {
-    let more = notes.len().saturating_sub(kept);
-    notes.truncate(kept);
-    if let Some(last) = notes.last_mut().filter(|_| more > 0) {
-        last.text = format!("{} (and {more} more notes)", last.text).into();
+/// A head can break one rule thousands of times, and hide no fault of the other by that: each may have
+/// half of the room, and what the other leaves of its own.
+fn within(
+    budget: usize,
+    of_request: Vec<Note>,
+    of_answer: Vec<Note>,
+    of_both: Vec<Note>,
+) -> Vec<Note> {
+    let room = budget.saturating_sub(of_both.len());
+    let mut notes = first(room - of_answer.len().min(room / 2), of_request);
+    notes.extend(first(room.saturating_sub(notes.len()), of_answer));
+    notes.extend(of_both);
+    notes
+}
+
+/// As many as there is room for; the last tells how many more there are.
+fn first(budget: usize, list: Vec<Note>) -> Vec<Note> {
+    if list.len() <= budget {
+        return list;
     }
+    let mut notes = Notes::default();
+    for note in list {
+        notes.push(note, budget);
+    }
+    notes.into_vec()
 }
 
 /// All values of a header as one text; `None` without the header, or where it is empty.

@@ -173,10 +173,15 @@ impl Counter {
         let mut shared = std::mem::take(&mut out.scratch.inflater);
         let got = self.inflate(&head, bytes, &mut shared, out.limits);
         self.note_inflated(no, &got, &mut notes, out.limits);
-        head.whole = got.outcome == Outcome::Whole;
+        // Later messages may refer to it, so it was inflated for them all the same.
+        let over = got.outcome != Outcome::OverLimit && got.len > out.limits.message_bytes;
+        if over {
+            notes.push(self.inflated_over_limit(no, got.len, out.limits.message_bytes), budget);
+        }
+        head.whole = got.outcome == Outcome::Whole && !over;
         let len = got.len as u64;
         self.bytes = self.bytes.saturating_add(len);
-        let payload = if got.outcome == Outcome::OverLimit {
+        let payload = if over || got.outcome == Outcome::OverLimit {
             Payload::Skipped
         } else {
             self.checked(no, &head, self.plain(&got, &shared), &mut notes, budget)
@@ -369,6 +374,14 @@ impl Counter {
                 "{who} message {no} of {wire} is over the limit of {limit}: its bytes are skipped"
             )
         };
+        Note::new(NoteCode::MessageLimit, Blame::Capture, text)
+    }
+
+    fn inflated_over_limit(&self, no: MessageNo, len: usize, limit: usize) -> Note {
+        let (who, len) = (self.dir.sender(), Count(len as u64, "byte"));
+        let text = format!(
+            "{who} message {no} inflates to {len}, over the limit of {limit}: they are skipped"
+        );
         Note::new(NoteCode::MessageLimit, Blame::Capture, text)
     }
 

@@ -11,13 +11,15 @@ mod cases;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 use wstap::note::NoteCode;
 
 use cases::{CASES, SEALED};
+use wire::{Tcp, ToClient, ToServer, Wire, answer, request, text};
 
 fn wstap(arguments: &[&str], file: Option<&Path>) -> String {
     let output =
@@ -73,6 +75,35 @@ fn every_case_fires_its_code() {
 }
 
 #[test]
+fn explain_tells_everybody_whom_a_note_blames() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut captures = Vec::new();
+    // The shared corpus, where it is at hand.
+    for folder in ["samples", "../shared/corpus"] {
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
+        captures.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    captures.retain(|path| path.extension().is_some_and(|e| e == "pcap" || e == "pcapng"));
+    let cases: Vec<_> = CASES.iter().map(|(_, make)| make().file()).collect();
+    let mut seen = BTreeSet::new();
+    for path in captures.iter().map(PathBuf::as_path).chain(cases.iter().map(NamedTempFile::path)) {
+        for line in wstap(&["print", "--json"], Some(path)).lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            for note in line["notes"].as_array().into_iter().flatten() {
+                let of = |key: &str| note[key].as_str().unwrap().to_owned();
+                seen.insert((of("code"), of("blame")));
+            }
+        }
+    }
+    assert!(seen.len() > 60, "{seen:?}");
+    seen.retain(|(code, blame)| {
+        let code: NoteCode = code.parse().unwrap();
+        !code.explanation().blames.iter().any(|listed| listed.name() == blame)
+    });
+    assert!(seen.is_empty(), "explain does not say that they can be blamed: {seen:?}");
+}
+
+#[test]
 fn tls_is_undecryptable_where_there_are_secrets_and_none_fits() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let capture = samples.join("wss-keylog.pcapng");
@@ -94,6 +125,24 @@ fn tls_is_undecryptable_where_there_are_secrets_and_none_fits() {
     assert!(fires(Some(&others)));
     assert!(!fires(Some(&samples.join("wss-keylog.keys"))));
     assert!(!fires(None), "TLS without secrets may be anything");
+}
+
+#[test]
+fn client_that_left_before_a_late_answer_owes_no_close() {
+    let mut wire = Wire::new();
+    let mut tcp = Tcp::new(40_001, 8088);
+    wire.open(&mut tcp);
+    wire.send(&mut tcp, ToServer, &request(""));
+    wire.fin(&mut tcp, ToServer);
+    wire.wait(2);
+    wire.send(&mut tcp, ToClient, &answer(""));
+    wire.send(&mut tcp, ToClient, &text(ToClient, "too late"));
+    wire.fin(&mut tcp, ToClient);
+    let file = wire.file();
+    assert!(!fired(file.path()).contains_key("no-close-frame"));
+    let printed = wstap(&["print"], Some(file.path()));
+    assert!(printed.contains("the client ended TCP (FIN) in packet 6"), "{printed}");
+    assert!(printed.contains("it did not wait for the answer"), "{printed}");
 }
 
 #[test]

@@ -90,11 +90,15 @@ impl Wire {
     /// Both sides end it, this one first.
     pub(crate) fn close(&mut self, tcp: &mut Tcp, first: Way) {
         let second = if first == ToServer { ToClient } else { ToServer };
-        for way in [first, second] {
-            self.packet(tcp, way, "FA", b"");
-            tcp.next[way as usize] += 1;
-        }
+        self.fin(tcp, first);
+        self.fin(tcp, second);
         self.packet(tcp, first, "A", b"");
+    }
+
+    /// One side ends it.
+    pub(crate) fn fin(&mut self, tcp: &mut Tcp, way: Way) {
+        self.packet(tcp, way, "FA", b"");
+        tcp.next[way as usize] += 1;
     }
 
     fn packet(&mut self, tcp: &Tcp, way: Way, flags: &str, payload: &[u8]) {

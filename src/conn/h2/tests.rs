@@ -106,10 +106,45 @@ fn streams_have_a_session_each() {
     assert!(ends[1].contains("its end is not in the capture"), "{}", ends[1]);
 }
 
+const CALM: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x03\0\0\0\x0b";
+
+#[test]
+fn goaway_is_told_of_streams_that_were_opened_behind_it_too() {
+    let mut tcp = Tcp::two();
+    tcp.say(B, CALM);
+    tcp.say(A, &request(5));
+    tcp.say(B, &[&accepted(5), CALM].concat());
+    let origin = tcp.origin();
+    tcp.give(B, StreamEvent::Reset { origin });
+    let heard = tcp.finish();
+    let told = |event: &&String| event.contains("(GOAWAY ENHANCE_YOUR_CALM in packet 5)");
+    assert_eq!(heard.events.iter().filter(told).count(), 3, "{:?}", heard.events);
+}
+
+#[test]
+fn goaways_cost_no_walk_over_all_streams_each() {
+    let mut tcp = Tcp::new();
+    tcp.say(A, PREFACE);
+    tcp.say(B, ENABLE);
+    for stream in (1..2001_u32).step_by(2) {
+        let on = |frame: Vec<u8>| [&frame[..5], &stream.to_be_bytes(), &frame[9..]].concat();
+        tcp.say(A, &on(request(0)));
+        tcp.say(B, &on(accepted(0)));
+    }
+    let begin = std::time::Instant::now();
+    let many = CALM.repeat(1000);
+    for _ in 0..100 {
+        tcp.say(B, &many);
+    }
+    // As many walks over 1,000 streams take most of a minute without optimisation.
+    assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
+    assert_eq!(tcp.finish().events.iter().filter(|e| e.contains("cause:")).count(), 1000);
+}
+
 #[test]
 fn tcp_ends_all_streams_and_says_so() {
     let mut tcp = Tcp::two();
-    tcp.say(B, b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x03\0\0\0\x0b");
+    tcp.say(B, CALM);
     let origin = tcp.origin();
     tcp.give(B, StreamEvent::Reset { origin });
     let heard = tcp.finish();

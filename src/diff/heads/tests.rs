@@ -34,11 +34,6 @@ fn heads(
 }
 
 #[test]
-fn accept_is_the_one_of_rfc_6455_section_1_3() {
-    assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-}
-
-#[test]
 fn equal_heads_say_nothing() {
     assert_eq!(requests(&[], &[]), []);
 }
@@ -371,7 +366,8 @@ fn with_cut_requests(near: Pairs<'_>, far: Pairs<'_>, cut: [bool; 2]) -> Vec<Alt
             proxy_protocol: None,
             http2: None,
         };
-        leg.handshake = Some(crate::ws::handshake::judge(exchange));
+        leg.handshake =
+            Some(crate::ws::handshake::judge(exchange, &crate::limits::Limits::default()));
     }
     let mut found = Found::new(100);
     compare(&legs[0], &legs[1], &mut found);
@@ -412,7 +408,8 @@ fn what_an_answer_lacks_that_is_not_whole_was_not_removed_nor_added() {
             proxy_protocol: None,
             http2: None,
         };
-        legs[cut].handshake = Some(crate::ws::handshake::judge(exchange));
+        legs[cut].handshake =
+            Some(crate::ws::handshake::judge(exchange, &crate::limits::Limits::default()));
         let mut found = Found::new(100);
         compare(&legs[0], &legs[1], &mut found);
         found.list().to_vec()

@@ -17,6 +17,7 @@ mod table;
 
 use self::table::{Found, Table};
 use crate::event::{Field, FieldBytes, Fields};
+use crate::http::over::Over;
 use crate::limits::Limits;
 
 /// The fields of a block.
@@ -26,6 +27,8 @@ pub(super) struct Block {
     pub(super) fields: Fields,
     /// Some may be missing: they refer to what was lost, are over a limit, or can not be read.
     pub(super) partial: bool,
+    /// Of these, some are over a limit.
+    pub(super) over: Option<Over>,
 }
 
 /// Decodes the blocks of one direction.
@@ -77,7 +80,7 @@ impl Decoder {
             }
             // 6.2.1: literal, to be added to the table.
             0x40.. => {
-                let name = self.name(input, 6)?;
+                let name = self.name(input, 6, list.limits)?;
                 let value = string(input, list.limits)?;
                 match &name {
                     Some(name) => list.push(name, &value),
@@ -93,7 +96,7 @@ impl Decoder {
             }
             // 6.2.2, 6.2.3: literal, not to be added.
             _ => {
-                let name = self.name(input, 4)?;
+                let name = self.name(input, 4, list.limits)?;
                 let value = string(input, list.limits)?;
                 match name {
                     Some(name) => list.push(&name, &value),
@@ -105,9 +108,14 @@ impl Decoder {
     }
 
     /// The name of a literal; `None` where it refers to what was lost.
-    fn name(&self, input: &mut &[u8], prefix: u8) -> Result<Option<Vec<u8>>, Malformed> {
+    fn name(
+        &self,
+        input: &mut &[u8],
+        prefix: u8,
+        limits: &Limits,
+    ) -> Result<Option<Vec<u8>>, Malformed> {
         match integer(input, prefix)? {
-            0 => string(input, &Limits::default()).map(Some),
+            0 => string(input, limits).map(Some),
             index => Ok(match self.table.entry(index)? {
                 Found::Entry(name, _) => name.map(<[u8]>::to_vec),
                 Found::Lost => None,
@@ -126,8 +134,10 @@ struct List<'a> {
 impl List<'_> {
     fn push(&mut self, name: &[u8], value: &[u8]) {
         let cost = name.len().saturating_add(value.len()).saturating_add(table::OVERHEAD);
-        if cost > self.left || self.block.fields.0.len() >= self.limits.head_fields {
+        let many = self.block.fields.0.len() >= self.limits.head_fields;
+        if cost > self.left || many {
             self.block.partial = true;
+            self.block.over.get_or_insert(if many { Over::Fields } else { Over::Bytes });
             return;
         }
         self.left -= cost;

@@ -186,6 +186,17 @@ fn streams_are_told_apart_and_others_are_stepped_over() {
 }
 
 #[test]
+fn refusals_to_requests_that_were_missed_are_remembered_within_the_limit() {
+    let limits = Limits { h2_streams: 8, ..Limits::default() };
+    let mut http = Http2::mid_connection(PerDirection { to_server: true, to_client: true });
+    for stream in (1..99).step_by(2) {
+        let refusal = headers(stream, &[(":status", "404")]);
+        assert_eq!(http.data(ToClient, Origin::default(), &mut &refusal[..], &limits), None);
+    }
+    assert_eq!(http.streams.len(), 4);
+}
+
+#[test]
 fn padding_priority_continuation_and_unknown_frames_are_no_trouble() {
     let mut talk = Talk::begun();
     let block = block(&CONNECT);
@@ -541,4 +552,20 @@ mod loss {
             ["1 opened by something missing, Unknown, hello", "3 over by captureend"]
         );
     }
+}
+
+#[test]
+fn heads_over_a_limit_say_so() {
+    let limits = Limits { head_fields: 6, ..Limits::default() };
+    let more = CONNECT.iter().chain([&("a", "b")]).copied().collect::<Vec<_>>();
+    let asked = [PREFACE, &frame(kind::SETTINGS, 0, 0, &[]), &headers(1, &more)].concat();
+    let answer = headers(1, &[OK[0]].into_iter().chain([("a", "b"); 6]).collect::<Vec<_>>());
+    let mut http = Http2::new();
+    assert_eq!(http.data(ToServer, Origin::default(), &mut &asked[..], &limits), None);
+    let step = http.data(ToClient, Origin::default(), &mut &answer[..], &limits);
+    let Some(Step::Opened(opened)) = step else { panic!("{step:?}") };
+    let Answer::Partial(head) = opened.exchange.answer else { panic!("{:?}", opened.exchange) };
+    assert!(head.notes[0].text.contains("the answer's head has more than 6 header fields"));
+    let request = opened.exchange.request.unwrap();
+    assert!(request.notes[0].text.contains("the request's head has more than 6 header fields"));
 }

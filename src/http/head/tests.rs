@@ -136,12 +136,34 @@ fn more_than_64_fields_are_read_up_to_the_limit() {
 }
 
 #[test]
+fn faults_of_the_bytes_leave_room_for_others() {
+    let answer = [&b"HTTP/1.1 101 x\r\n"[..], &b"a b: 1\r\n".repeat(70), b"\r\n"].concat();
+    let head = response(&answer, Extent::Whole, &Limits::default()).unwrap();
+    assert_eq!((head.fields.len(), head.notes.len()), (70, Limits::default().notes / 4));
+    assert!(head.notes.last().unwrap().text.ends_with("(and 54 notes more)"), "{:?}", head.notes);
+}
+
+#[test]
+fn a_head_over_a_limit_says_which() {
+    let limits = Limits { head_fields: 2, head_bytes: 900, ..Limits::default() };
+    let answer = b"HTTP/1.1 101 x\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n";
+    let head = response(answer, Extent::Whole, &limits).unwrap();
+    let text = "the answer's head has more than 2 header fields, which is wstap's limit";
+    assert!(head.partial && head.notes[0].text.starts_with(text), "{:?}", head.notes);
+    let head = request(b"GET / HTTP/1.1\r\na: 1\r\nb: ", Extent::Over, &limits).unwrap();
+    let text = "the request's head has more than 900 bytes, which is wstap's limit";
+    assert!(head.partial && head.notes[0].text.starts_with(text), "{:?}", head.notes);
+    let head = request(b"GET / HTTP/1.1\r\na: 1\r\nb: ", Extent::Cut, &limits).unwrap();
+    assert!(head.partial && head.notes.is_empty(), "{:?}", head.notes);
+}
+
+#[test]
 fn notes_over_the_budget_are_counted_in_the_last() {
-    let limits = Limits { notes: 2, ..Limits::default() };
+    let limits = Limits { notes: 8, ..Limits::default() };
     let head = b"GET / HTTP/1.1\r\na b: 1\r\na b: 2\r\na b: 3\r\na b: 4\r\n\r\n";
     let head = request(head, Extent::Whole, &limits).unwrap();
     assert_eq!((head.fields.len(), head.notes.len()), (4, 2));
-    assert!(head.notes[1].text.ends_with("(and 2 more such faults)"), "{:?}", head.notes);
+    assert!(head.notes[1].text.ends_with("(and 2 notes more)"), "{:?}", head.notes);
 }
 
 #[test]
@@ -237,7 +259,7 @@ mod laws {
                 bytes, 0, Extent::Whole, &mut notes, &limits, &mut lenient
             );
             prop_assert_eq!(strict, lenient);
-            prop_assert!(!over && notes.kept.is_empty());
+            prop_assert!(!over && notes.list.is_empty());
         }
 
         /// Whatever the bytes: no panic, and no more fields than lines.

@@ -1,12 +1,14 @@
 //! What a proxy changed between its legs, and what the usual ones do.
 
 use super::{BASE, Explanation, config};
+use crate::note::Blame::Proxy;
 
 pub(super) const HEADER_ADDED: Explanation = Explanation {
     title: "The proxy added a header",
     rule: "A header stands on the leg after the proxy that was not on the one before.",
     demands: "RFC 9110 §7.6.3: a proxy MUST add Via; X-Forwarded-* and Forwarded (RFC 7239) are what most add. Others are its configuration's.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "Expected for the traces of a proxy. Anything else may change what the other side does.",
     causes: &[
         "configured headers: request ids, the client's address, security headers on responses",
@@ -50,7 +52,8 @@ pub(super) const HEADER_REMOVED: Explanation = Explanation {
     title: "The proxy removed a header",
     rule: "A header of the leg before the proxy does not stand on the one after it.",
     demands: "RFC 9110 §7.6.1: hop-by-hop headers, and those that Connection names, are removed; every other must be forwarded unless the proxy is configured not to.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "Without Upgrade or Connection there is no WebSocket; without Cookie or Authorization no login; without Origin a server may refuse.",
     causes: &[
         "a proxy not told about upgrades",
@@ -102,7 +105,8 @@ pub(super) const HEADER_CHANGED: Explanation = Explanation {
     title: "The proxy changed a header",
     rule: "A header stands on both legs with different values (or, with --strict, another letter case).",
     demands: "RFC 9110 §7.7: a proxy that transforms a message must do so within its configuration; Host, Connection and X-Forwarded-For are usually rewritten by a reverse proxy.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "A changed Host sends the request to another virtual host and makes the server's Origin check fail; a changed Connection stops the upgrade.",
     causes: &[
         "Host set to the upstream's name",
@@ -139,7 +143,8 @@ pub(super) const TARGET: Explanation = Explanation {
     title: "The proxy rewrote the request target",
     rule: "Path or query differ between the legs.",
     demands: "RFC 9110 §7.7: a proxy MUST NOT modify the path and query of a target when forwarding, except as its configuration maps it (a gateway may).",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "Right when a prefix is mapped on purpose; otherwise the server answers 404.",
     causes: &[
         "a mapping (ProxyPass /ws/ to /)",
@@ -179,7 +184,7 @@ pub(super) const KEY: Explanation = Explanation {
     title: "The proxy made a key of its own",
     rule: "Sec-WebSocket-Key differs between the legs.",
     demands: "RFC 6455 §4.1: each client makes its own key. A proxy that opens its own WebSocket to the server is a client there; it must then also answer its own client's key.",
-    who: "proxy",
+    blames: &[Proxy],
     why: "Harmless when each accept matches its leg's key. It shows that the proxy speaks WebSocket itself and does not just copy bytes.",
     causes: &[
         "a proxy that ends the WebSocket and opens another (API gateways, inspecting proxies)",
@@ -202,7 +207,7 @@ pub(super) const ACCEPT: Explanation = Explanation {
     title: "The proxy computed its own accept",
     rule: "Sec-WebSocket-Accept differs between the legs, and each is right for its leg's key.",
     demands: "RFC 6455 §4.2.2, item 5.4: the accept follows from the key of its own connection.",
-    who: "proxy",
+    blames: &[Proxy],
     why: "The right companion of key-regenerated: nothing is wrong.",
     causes: &["a proxy that speaks WebSocket on both sides"],
     fix: "Nothing to fix.",
@@ -214,7 +219,8 @@ pub(super) const FORGED: Explanation = Explanation {
     title: "The proxy sent its client an accept that does not match",
     rule: "The client leg's Sec-WebSocket-Accept does not follow from the client leg's key, although the server leg was right.",
     demands: "RFC 6455 §4.1, item 4: the client MUST fail the connection.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "Every browser refuses; only clients that do not check get through.",
     causes: &[
         "a proxy that made a key of its own and passed the server's accept on",
@@ -233,7 +239,8 @@ pub(super) const VERSION: Explanation = Explanation {
     title: "The legs speak different HTTP versions",
     rule: "One leg's handshake is HTTP/1.0 or HTTP/2, the other's HTTP/1.1.",
     demands: "RFC 9110 §7.8: a proxy sends its own version. RFC 6455 §4.1 needs HTTP/1.1 at least; RFC 8441 carries WebSockets over HTTP/2.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "HTTP/1.0 towards the server ends every upgrade. HTTP/2 on one side is fine when the proxy translates.",
     causes: &[
         "nginx before 1.29.7 without proxy_http_version 1.1",
@@ -260,7 +267,8 @@ pub(super) const SUBPROTOCOL: Explanation = Explanation {
     title: "The proxy changed the subprotocols",
     rule: "Sec-WebSocket-Protocol differs between the legs, in the offer or in the choice.",
     demands: "RFC 6455 §4.1, item 6: the client fails the connection when the choice is not among what it offered. A proxy that does not end the WebSocket has no business with it.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "The server may choose another protocol than the client believes, or none.",
     causes: &[
         "a rule that sets or removes the header",
@@ -279,7 +287,8 @@ pub(super) const EXTENSIONS: Explanation = Explanation {
     title: "The proxy changed the extensions",
     rule: "Sec-WebSocket-Extensions differs between the legs, in the offer or in the answer.",
     demands: "RFC 6455 §9.1: extensions are agreed between the two ends of one connection. A proxy that changes the offer must be able to translate the messages (RFC 7692 §6), or change both directions so that both ends agree.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "Removed from both: no compression, more traffic. Changed in one direction only: frames that one end can not read (rsv-set, extension-unoffered).",
     causes: &[
         "compression switched off on purpose",
@@ -308,7 +317,8 @@ pub(super) const STATUS: Explanation = Explanation {
     title: "The legs have different status codes",
     rule: "The client got another status than the server sent.",
     demands: "RFC 9110 §15: a proxy forwards the final response; with 5xx of its own it says that it could not.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "The server believes the WebSocket is open while the client was told otherwise, or the other way round. (200 on HTTP/2 for 101 on HTTP/1.1 is right.)",
     causes: &[
         "502 because the proxy could not make sense of the 101",
@@ -337,7 +347,8 @@ pub(super) const NOT_FORWARDED: Explanation = Explanation {
     title: "The request never reached the server",
     rule: "The client leg has an upgrade request, and no leg behind the proxy carries it.",
     demands: "RFC 9110 §7.6: a proxy forwards, or answers itself and says why.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "The answer that the client got is the proxy's own: look there, not at the server.",
     causes: &[
         "no server available (502, 503, 504)",
@@ -367,7 +378,7 @@ pub(super) const LOST: Explanation = Explanation {
     title: "A message was lost in the proxy",
     rule: "A message went into the proxy and did not come out on the other side.",
     demands: "RFC 6455 §5.4: an intermediary may change the fragmentation, not the messages.",
-    who: "proxy",
+    blames: &[Proxy],
     why: "The receiver never sees it, and nobody is told.",
     causes: &[
         "the last messages before one leg was cut",
@@ -390,7 +401,7 @@ pub(super) const CHANGED: Explanation = Explanation {
     title: "A message was changed in the proxy",
     rule: "A message has other content behind the proxy than in front of it.",
     demands: "RFC 6455 §5.4: an intermediary may change the fragmentation, not the messages.",
-    who: "proxy",
+    blames: &[Proxy],
     why: "The receiver acts on something that was never sent.",
     causes: &[
         "an inspecting proxy or addon that rewrites (masking of data, translation)",
@@ -412,7 +423,7 @@ pub(super) const INJECTED: Explanation = Explanation {
     title: "The proxy sent a message of its own",
     rule: "A message came out of the proxy that never went in.",
     demands: "RFC 6455 §5.4: an intermediary may change the fragmentation, not the messages.",
-    who: "proxy",
+    blames: &[Proxy],
     why: "The receiver takes it for the other end's.",
     causes: &[
         "an inspecting proxy or gateway that sends keep-alives or notices",
@@ -434,7 +445,7 @@ pub(super) const REORDERED: Explanation = Explanation {
     title: "Messages came out in another order",
     rule: "Messages of one direction stand in another order behind the proxy.",
     demands: "RFC 6455 §5.4: message fragments MUST be delivered to the recipient in the order sent by the sender; the same holds for messages on one TCP connection.",
-    who: "proxy",
+    blames: &[Proxy],
     why: "Most applications rely on the order.",
     causes: &["a gateway that handles messages in parallel (workers, a queue)"],
     fix: "Make the gateway handle the messages of one connection one after the other.",
@@ -446,7 +457,7 @@ pub(super) const REFRAGMENTED: Explanation = Explanation {
     title: "The proxy cut messages into other frames",
     rule: "The same message has another number of frames on the other leg.",
     demands: "RFC 6455 §5.4 allows it: an intermediary MAY coalesce or split fragments, unless an extension forbids it or RSV bits are in use that it does not know.",
-    who: "proxy",
+    blames: &[Proxy],
     why: "The content is the same. It shows that the proxy reads frames and does not just copy bytes.",
     causes: &["a proxy that reads whole messages", "a frame size limit"],
     fix: "Nothing to fix, unless the receiver can not take fragments.",
@@ -464,7 +475,7 @@ pub(super) const RECOMPRESSED: Explanation = Explanation {
     title: "The proxy compressed messages anew",
     rule: "The same content has other bytes on the wire: compressed on one leg only, or differently.",
     demands: "RFC 7692 §6: compression is between the two ends of one connection. A proxy may change it only when it agreed on each leg to what it does there.",
-    who: "proxy",
+    blames: &[Proxy],
     why: "The content is the same; it costs the proxy time and memory.",
     causes: &["a proxy that inspects messages", "compression agreed on one leg only"],
     fix: "Nothing to fix, unless its time shows as delay.",
@@ -482,7 +493,8 @@ pub(super) const CLOSE: Explanation = Explanation {
     title: "The legs ended differently",
     rule: "The Close frames of the two legs differ in code, reason or order, or one leg has none.",
     demands: "RFC 6455 §7.1.5 and §7.1.6: code and reason are the sender's; 1005 and 1006 are made up by the receiver and are never passed on.",
-    who: "proxy",
+    blames: &[Proxy],
+    who: "",
     why: "One end is told another reason than the other end gave: who closed, and why, can not be seen from there.",
     causes: &[
         "an idle timeout of the proxy: FIN or RST on both legs, no Close on either",

@@ -1,12 +1,14 @@
 //! Notes on connections: liveness, the end, and what the capture lacks.
 
 use super::{BASE, Explanation, IDLE_TIMEOUTS, config};
+use crate::note::Blame::{Capture, Client, Server};
 
 pub(super) const PING: Explanation = Explanation {
     title: "A Ping was not answered",
     rule: "No Pong with the Ping's payload (or of a later Ping) came before the connection ended.",
     demands: "RFC 6455 §5.5.2: upon receipt of a Ping, an endpoint MUST send a Pong in response, unless it already received a Close. It may answer only the latest of several.",
-    who: "receiver of the Ping, or the way to it",
+    blames: &[Client, Server],
+    who: "the receiver of the Ping, or the way to it",
     why: "The other end, or a hop, was gone or blocked: the most useful hint when a connection \"just dies\".",
     causes: &[
         "the peer's process hung (a blocked event loop) or its host went to sleep",
@@ -22,7 +24,8 @@ pub(super) const PONG: Explanation = Explanation {
     title: "A Pong that nobody asked for",
     rule: "A Pong without a Ping before it, or with another payload.",
     demands: "RFC 6455 §5.5.3 allows it: \"A Pong frame MAY be sent unsolicited. This serves as a unidirectional heartbeat.\"",
-    who: "sender",
+    blames: &[Client, Server],
+    who: "the sender",
     why: "Good to know; nothing is wrong.",
     causes: &[
         "a one-way heartbeat (.NET's ClientWebSocket sends them every 30 s)",
@@ -36,7 +39,8 @@ pub(super) const CLOSE_UNANSWERED: Explanation = Explanation {
     title: "A Close was not answered",
     rule: "One side sent a Close frame; the other ended TCP, or stayed silent, without sending its own.",
     demands: "RFC 6455 §5.5.1: an endpoint that receives a Close and has not sent one MUST send a Close in response, as soon as practical.",
-    who: "receiver of the Close",
+    blames: &[Client, Server],
+    who: "the receiver of the Close",
     why: "The closer can not know whether its last messages arrived, and waits for a timeout (30 s in ws for Node); the browser may report code 1006.",
     causes: &[
         "process.exit() or a kill right after the Close",
@@ -61,6 +65,7 @@ pub(super) const NO_CLOSE: Explanation = Explanation {
     title: "TCP ended without a Close frame",
     rule: "A FIN, and no Close frame in either direction.",
     demands: "RFC 6455 §7.1.2: to start the closing handshake, an endpoint sends a Close frame; TCP is closed after it. Without it the peer reports 1006.",
+    blames: &[Client, Server],
     who: "the side that sent the FIN",
     why: "Nobody is told why. Behind a proxy, an idle timeout mostly looks like this: each leg gets a FIN from the proxy.",
     causes: &[
@@ -77,6 +82,7 @@ pub(super) const RESET: Explanation = Explanation {
     title: "TCP was reset",
     rule: "An RST ended the connection without a closing handshake.",
     demands: "RFC 6455 §7.1.1: TCP should be closed cleanly, so that no data is lost. RFC 9293 §3.5.2: a reset says that the segment was not for a connection that exists (any more).",
+    blames: &[Client, Server],
     who: "the side that sent the RST, or a hop in its name",
     why: "Data under way is lost in both directions. The peer reports 1006 or ECONNRESET.",
     causes: &[
@@ -93,7 +99,7 @@ pub(super) const BYTES_MISSING: Explanation = Explanation {
     title: "Bytes are missing from the capture",
     rule: "The receiver acknowledged TCP bytes that are not in the capture.",
     demands: "RFC 9293 §3.4: every byte has its sequence number; acknowledged ones arrived, so it is the capture that lacks them.",
-    who: "capture",
+    blames: &[Capture],
     why: "Messages in the hole are missing or incomplete here, though not for the receiver. No peer is blamed.",
     causes: &[
         "the capturing machine could not keep up",
@@ -108,7 +114,7 @@ pub(super) const RESYNC: Explanation = Explanation {
     title: "Frames found again after a gap",
     rule: "A hole in the capture covered a frame header; reading goes on where several consistent headers follow one another.",
     demands: "RFC 6455 §5.2: only headers tell where frames begin.",
-    who: "capture",
+    blames: &[Capture],
     why: "Messages between the gap and this place are not shown. What comes after can be relied on.",
     causes: &["packets missing from the capture"],
     fix: "As for bytes-missing.",
@@ -119,7 +125,8 @@ pub(super) const OVERLAP: Explanation = Explanation {
     title: "Segments that overlap with different bytes",
     rule: "The same sequence numbers were sent twice with different content; the first is shown.",
     demands: "RFC 9293 §3.10.7.4: a retransmission carries the same bytes; which copy a receiver keeps is its own choice.",
-    who: "sender, or somebody on the path",
+    blames: &[Capture],
+    who: "perhaps the sender, or somebody on the path",
     why: "What is shown may not be what the receiver read. It is also how inspection is evaded.",
     causes: &[
         "a faulty device or offload that rewrites payloads",
@@ -134,7 +141,7 @@ pub(super) const SNAPPED: Explanation = Explanation {
     title: "Packets were cut by the snapshot length",
     rule: "The capture holds less of a packet than was on the wire.",
     demands: "pcapng §4.3: the captured length may be less than the original length, by the snapshot length chosen.",
-    who: "capture",
+    blames: &[Capture],
     why: "What was cut off counts as missing.",
     causes: &["tcpdump -s 96, or an old tcpdump with its default of 68 bytes"],
     fix: "Capture whole packets: -s 0.",
@@ -145,7 +152,7 @@ pub(super) const CONTEXT_LOST: Explanation = Explanation {
     title: "Compression context lost with missing bytes",
     rule: "Behind a gap, compressed messages may refer to data that is not in the capture.",
     demands: "RFC 7692 §7.1.1: with context takeover, messages refer back to earlier ones.",
-    who: "capture",
+    blames: &[Capture],
     why: "Messages of this direction can not be inflated until one stands on its own; they are shown as incomplete.",
     causes: &["missing packets, or a capture that began in the middle of the connection"],
     fix: "Capture from the start, or switch context takeover off while debugging.",
@@ -160,7 +167,7 @@ pub(super) const UNDECRYPTABLE: Explanation = Explanation {
     title: "TLS that could not be read",
     rule: "The connection, or a part of it, is encrypted, and no key that is known opens it.",
     demands: "RFC 8446 §5.2: records are protected with keys that only the two ends have.",
-    who: "capture",
+    blames: &[Capture],
     why: "There may be WebSockets inside; they can not be shown.",
     causes: &[
         "wss:// without a key log",

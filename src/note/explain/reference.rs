@@ -56,7 +56,7 @@ fn entry(page: &mut String, code: NoteCode) {
     let e = code.explanation();
     let severity = code.severity();
     let _ = write!(page, "\n### `{code}`\n\n**{}**\n\n", e.title);
-    let _ = write!(page, "{severity} · {} · {}\n\n", e.who, code.reference());
+    let _ = write!(page, "{severity} · {} · {}\n\n", e.whom(), code.reference());
     for (head, text) in [("", e.rule), ("The rule: ", e.demands), ("Why it matters: ", e.why)] {
         let _ = write!(page, "{head}{}\n\n", plain(text));
     }

@@ -65,7 +65,7 @@ pub struct Verdict {
     pub asked: Option<String>,
     /// Status code of the response.
     pub status: Option<u16>,
-    /// How it ended; `None` for a rejected attempt, whose answer is the end.
+    /// How it ended; `None` for an attempt of which nothing follows ([`Handshake::last`]).
     pub end: Option<Box<End>>,
     /// What was found, worst first, then in the order of the capture.
     pub findings: Vec<Finding>,

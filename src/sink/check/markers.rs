@@ -1,11 +1,11 @@
 //! Which headers a note speaks of.
 
 use super::gather::{Finding, Place};
-use crate::note::NoteCode as C;
+use crate::ws::handshake::header_of;
 
 /// Does a finding speak of a header: by its code, or by naming it in its text as it was sent.
 pub(super) fn speaks_of(finding: &Finding, name: &str) -> bool {
-    if let Some(header) = header_of(finding.note.code) {
+    if let Some((header, _)) = header_of(&finding.note) {
         return header.eq_ignore_ascii_case(name);
     }
     let handshake = |place: &Place| matches!(place, Place::Handshake(_));
@@ -23,41 +23,6 @@ fn names(text: &str, name: &str) -> bool {
             !before.ends_with(more) && !after.starts_with(more)
         })
 }
-
-/// The row of a note in the handshake's table: a header's name, or [`START`].
-pub(super) const fn header_of(code: C) -> Option<&'static str> {
-    Some(match code {
-        C::RequestMethod
-        | C::RequestVersion
-        | C::TargetInvalid
-        | C::ResponseVersion
-        | C::StatusNot101
-        | C::ResponseNotHttp => START,
-        C::HostMissing => "Host",
-        C::UpgradeMissing | C::UpgradeStripped | C::ResponseUpgradeMissing | C::OtherProtocol => {
-            "Upgrade"
-        }
-        C::ConnectionMissing | C::ResponseConnectionMissing => "Connection",
-        C::KeyMissing | C::KeyInvalid | C::KeyDuplicate | C::KeyReused => "Sec-WebSocket-Key",
-        C::AcceptMissing | C::AcceptMismatch | C::AcceptDuplicate => "Sec-WebSocket-Accept",
-        C::VersionMissing | C::VersionUnsupported | C::VersionNegotiation => {
-            "Sec-WebSocket-Version"
-        }
-        C::SubprotocolDuplicate
-        | C::SubprotocolUnoffered
-        | C::SubprotocolUnselected
-        | C::SubprotocolInvalid => "Sec-WebSocket-Protocol",
-        C::ExtensionSyntax
-        | C::ExtensionUnoffered
-        | C::ExtensionDuplicate
-        | C::DeflateParamInvalid
-        | C::DeflateParamUnoffered => "Sec-WebSocket-Extensions",
-        _ => return None,
-    })
-}
-
-/// The row of request line and status line.
-pub(super) const START: &str = "";
 
 #[cfg(test)]
 mod tests {

@@ -16,10 +16,11 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Finding;
-use super::markers::{START, header_of, speaks_of};
+use super::markers::speaks_of;
 use crate::event::{Fields, Handshake, header_text};
 use crate::note::Severity;
 use crate::sink::escape::Escaped;
+use crate::ws::handshake::{START_LINE, header_of};
 
 /// A line of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +84,7 @@ pub(super) fn lines(
     let mut lines = vec![Line::Head(cells.row("", "request", "response").join("\n"))];
     let (request, response) = start_lines(handshake);
     cells.put(&mut lines, "", &request, &response);
-    marks(&mut lines, findings.iter().filter(|f| header_of(f.note.code) == Some(START)));
+    marks(&mut lines, findings.iter().filter(|f| stands_at(f, START_LINE)));
     let empty = Fields::default();
     let asked = handshake.request.as_ref().map_or(&empty, |head| &head.fields);
     let answered = handshake.response.as_ref().map_or(&empty, |head| &head.fields);
@@ -95,7 +96,7 @@ pub(super) fn lines(
         // A note that names several headers stands once, at the last of them.
         let later = names.get(at + 1..).unwrap_or_default();
         let here = |f: &&Finding| {
-            let again = |name: &String| header_of(f.note.code).is_none() && speaks_of(f, name);
+            let again = |name: &String| header_of(&f.note).is_none() && speaks_of(f, name);
             speaks_of(f, name) && !later.iter().any(again)
         };
         marks(&mut lines, findings.iter().filter(here));
@@ -118,8 +119,7 @@ fn start_lines(handshake: &Handshake) -> (String, String) {
 /// Names of the rows, in order: those of [`ORDER`], then others as they come.
 fn names(asked: &Fields, answered: &Fields, findings: &[Finding], whole: bool) -> Vec<String> {
     let present = |name: &str| asked.first(name).is_some() || answered.first(name).is_some();
-    let spoken_of =
-        |name: &str| findings.iter().any(|finding| header_of(finding.note.code) == Some(name));
+    let spoken_of = |name: &str| findings.iter().any(|finding| stands_at(finding, name));
     let mut names: Vec<String> = ORDER
         .iter()
         .filter(|name| present(name) || spoken_of(name))
@@ -135,6 +135,11 @@ fn names(asked: &Fields, answered: &Fields, findings: &[Finding], whole: bool) -
         }
     }
     names
+}
+
+/// Does a finding stand at this row by its code.
+fn stands_at(finding: &Finding, name: &str) -> bool {
+    header_of(&finding.note).is_some_and(|(header, _)| header == name)
 }
 
 /// The name as its sender wrote it.

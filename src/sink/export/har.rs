@@ -7,8 +7,9 @@
 //! `_webSocketMessages` holds `type` (`send`: by the client, `receive`), `time` (seconds since 1970),
 //! `opcode` (control frames too: 8, 9, 10), `data` (text as it is with opcode 1, anything else in
 //! base64). What wstap adds begins with `_` as HAR 1.2 section "Custom fields" asks: `_incomplete` on
-//! messages that lack bytes, `_text: false` where a text message is no UTF-8 and its data is base64,
-//! `_notes`, and of an entry `_conn`, `_outcome`, `_how`.
+//! messages that lack bytes, `_text: false` where a text message is no UTF-8 and its data is base64, and of
+//! an entry `_conn`, `_outcome`, and `_how` where it has an end. Notes, where there are some, are `_notes` of
+//! a message and of an entry (its handshake's), and `_endNotes` (those of its end).
 
 mod head;
 
@@ -16,7 +17,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use crate::event::{Cx, End, Event, Handshake, Message, MessageKind, Opcode, Payload, Sink, Wants};
+use crate::event::{Cx, End, Event, Handshake, Message, MessageKind, Payload, Sink, Wants};
 use crate::note::Note;
 use crate::sink::json::line::{note, separated};
 use crate::sink::json::write::{base64, number, raw, string};
@@ -252,15 +253,8 @@ fn message(buf: &mut Vec<u8>, cx: &Cx<'_>, message: &Message<'_>) {
         },
     );
     seconds(buf, cx.origin.time);
-    let opcode = match message.kind {
-        MessageKind::Text => Opcode::Text,
-        MessageKind::Binary => Opcode::Binary,
-        MessageKind::Close => Opcode::Close,
-        MessageKind::Ping => Opcode::Ping,
-        MessageKind::Pong => Opcode::Pong,
-    };
     raw(buf, ",\"opcode\":");
-    number(buf, opcode.bits());
+    number(buf, message.kind.opcode().bits());
     raw(buf, ",\"data\":");
     match (message.kind, message.payload) {
         (MessageKind::Text, Payload::Text(text)) => string(buf, text),

@@ -1,4 +1,4 @@
-//! The lines read back as what the contract promises.
+//! The lines read back as the table of fields promises.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -329,6 +329,35 @@ fn capture_line_counts_and_names_what_was_skipped() {
     assert_eq!(skipped, serde_json::json!({"bad-tcp-header": 3}));
     assert_eq!(no_tcp, serde_json::json!({"udp": 40}));
     assert_eq!(truncated.as_deref(), Some("cut at packet 15"));
+}
+
+#[test]
+fn every_field_stands_in_the_table() {
+    let docs: Vec<&str> =
+        include_str!("../json.rs").lines().take_while(|line| line.starts_with("//!")).collect();
+    let lists = |field: &str| {
+        let name = format!("`{field}`");
+        docs.iter().any(|row| row.split('|').nth(1).is_some_and(|cell| cell.contains(&name)))
+    };
+    let (handshake, end) = (samples::handshake(), samples::end());
+    let events = [
+        (6, 412, Event::Handshake(&handshake)),
+        (8, 500, Event::Frame(&samples::frame(b"x"))),
+        (8, 500, Event::Message(&samples::text(b"x"))),
+        (9, 600, Event::Gap(crate::event::Gap { dir: Direction::ToServer, bytes: 1 })),
+        (14, 4800, Event::End(&end)),
+    ];
+    let mut sink = JsonSink::new(Vec::new(), true);
+    samples::feed(&mut sink, &events);
+    samples::finish(&mut sink);
+    let text = String::from_utf8(sink.into_inner()).unwrap();
+    assert_eq!(text.lines().count(), 6);
+    for line in text.lines() {
+        let line: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
+        for field in line.keys() {
+            assert!(lists(field), "{field} is not told of");
+        }
+    }
 }
 
 #[test]

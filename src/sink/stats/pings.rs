@@ -1,35 +1,20 @@
 //! Round trips of pings.
 //!
-//! Gets: pings and pongs of one connection. Gives: round-trip times as the capture saw them, from the ping
-//! passing by to its pong. Keeps: the last pings that wait, and 64 times spread over all.
-
-use std::collections::VecDeque;
-use std::hash::BuildHasher;
-
-use crate::units::Timestamp;
-
-/// Pings whose pong may still come. A sender seldom has more than one on the way.
-const WAITING: usize = 16;
+//! Gets: the round trips of one direction's pings ([`crate::ws::pings`]). Gives: how many, the shortest, the
+//! median, the longest. Keeps: 64 times spread over all.
 
 /// Times kept of one connection for their median.
 const KEPT: usize = 64;
 
-/// The pings of one direction.
+/// The round trips of one direction's pings.
 #[derive(Debug, Clone, Default)]
-pub struct Pings {
-    waiting: VecDeque<Ping>,
+pub struct Trips {
     kept: Vec<u64>,
     /// Every so many-th time is kept.
     stride: u64,
     count: u64,
     min: u64,
     max: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Ping {
-    payload: u64,
-    time: Timestamp,
 }
 
 /// What is told of round trips.
@@ -45,37 +30,17 @@ pub struct RoundTrips {
     pub max: u64,
 }
 
-impl Pings {
-    /// A ping was sent.
-    pub fn ping(&mut self, payload: &[u8], time: Timestamp) {
-        if self.waiting.len() >= WAITING {
-            self.waiting.pop_front();
-        }
-        self.waiting.push_back(Ping { payload: hash(payload), time });
-    }
-
-    /// A pong came back; gives the round trip when it answers a ping.
-    ///
-    /// RFC 6455 section 5.5.3: a pong has the payload of its ping, and may answer the last of several
-    /// alone; those before it will get none.
-    pub fn pong(&mut self, payload: &[u8], time: Timestamp) -> Option<u64> {
-        let payload = hash(payload);
-        let found = self.waiting.iter().rposition(|ping| ping.payload == payload)?;
-        let ping = self.waiting.drain(..=found).next_back()?;
-        let took = u64::try_from(time.since(ping.time)).unwrap_or(0);
-        self.add(took);
-        Some(took)
-    }
-
+impl Trips {
     /// `None` when no ping was answered.
-    pub fn round_trips(&self) -> Option<RoundTrips> {
+    pub fn summary(&self) -> Option<RoundTrips> {
         let mut kept = self.kept.clone();
         kept.sort_unstable();
         let median = kept.get(kept.len().saturating_sub(1) / 2).copied()?;
         Some(RoundTrips { count: self.count, min: self.min, median, max: self.max })
     }
 
-    fn add(&mut self, took: u64) {
+    /// Counts one of so many nanoseconds.
+    pub fn add(&mut self, took: u64) {
         if self.count == 0 {
             (self.stride, self.min) = (1, took);
         }
@@ -99,50 +64,18 @@ impl Pings {
     }
 }
 
-fn hash(payload: &[u8]) -> u64 {
-    foldhash::fast::FixedState::default().hash_one(payload)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(ms: i64) -> Timestamp {
-        Timestamp(ms * 1_000_000)
-    }
-
-    #[test]
-    fn a_pong_answers_the_ping_with_its_payload_and_those_before() {
-        let mut pings = Pings::default();
-        pings.ping(b"1", at(0));
-        pings.ping(b"2", at(10));
-        pings.ping(b"3", at(20));
-        assert_eq!(pings.pong(b"2", at(25)), Some(15_000_000));
-        assert_eq!(pings.pong(b"1", at(26)), None, "passed over");
-        assert_eq!(pings.pong(b"3", at(27)), Some(7_000_000));
-        assert_eq!(pings.pong(b"", at(28)), None, "nobody asked");
-        let want = RoundTrips { count: 2, min: 7_000_000, median: 7_000_000, max: 15_000_000 };
-        assert_eq!(pings.round_trips(), Some(want));
-    }
-
     #[test]
     fn many_round_trips_keep_their_median_in_little_room() {
-        let mut pings = Pings::default();
-        assert!(pings.round_trips().is_none());
-        for n in 0..10_001 {
-            pings.ping(b"x", at(n * 100_000));
-            assert!(pings.pong(b"x", at(n * 100_000 + n)).is_some());
-        }
-        assert!(pings.kept.len() <= KEPT && pings.kept.len() >= KEPT / 2);
-        let got = pings.round_trips().unwrap();
+        let mut trips = Trips::default();
+        assert!(trips.summary().is_none());
+        (0..10_001).for_each(|n| trips.add(n * 1_000_000));
+        assert!(trips.kept.len() <= KEPT && trips.kept.len() >= KEPT / 2);
+        let got = trips.summary().unwrap();
         assert_eq!((got.count, got.min, got.max), (10_001, 0, 10_000_000_000));
         assert!(got.median.abs_diff(5_000_000_000) < 200_000_000, "{}", got.median);
-    }
-
-    #[test]
-    fn pings_that_nobody_answers_are_forgotten() {
-        let mut pings = Pings::default();
-        (0..1000).for_each(|n| pings.ping(&[0], at(n)));
-        assert_eq!(pings.waiting.len(), WAITING);
     }
 }

@@ -3,7 +3,7 @@
 //! Gets: its events. Gives: a [`Row`] when it is over. Keeps: counts, and what names it, cut to
 //! [`NAME`] characters.
 
-use super::pings::{Pings, RoundTrips};
+use super::pings::{RoundTrips, Trips};
 use super::series::per_second;
 use super::side::Side;
 use crate::event::{
@@ -11,6 +11,7 @@ use crate::event::{
 };
 use crate::note::{Note, NoteCode, Severity};
 use crate::units::{ConnNo, Direction, Origin, PacketNo, PerDirection, Timestamp};
+use crate::ws::pings::Waiting;
 
 /// Characters kept of a path, a subprotocol, extensions: what a table or a log can use.
 const NAME: usize = 512;
@@ -27,7 +28,7 @@ pub struct Row {
     /// Something else of it than these was asked for.
     selected: bool,
     /// Pings sent each way; allocated only for connections that have some.
-    pings: Option<Box<PerDirection<Pings>>>,
+    pings: Option<Box<Pings>>,
     /// Its ends.
     pub conn: ConnInfo,
     /// The HTTP version of its handshake.
@@ -58,6 +59,13 @@ pub struct Row {
     pub extensions: Option<String>,
     /// One sentence on the end, where it is told.
     pub cause: Option<String>,
+}
+
+/// The pings of one connection, by the way that they went.
+#[derive(Debug, Clone, Default)]
+struct Pings {
+    waiting: PerDirection<Waiting<Timestamp>>,
+    trips: PerDirection<Trips>,
 }
 
 impl Row {
@@ -129,19 +137,18 @@ impl Row {
         }
     }
 
-    /// Takes a ping or a pong; gives the round trip that a pong completes.
+    /// Takes a ping or a pong; gives the round trip that a pong completes, in nanoseconds; `None` for any
+    /// other message.
     #[inline(never)]
     pub fn heartbeat(&mut self, message: &Message<'_>) -> Option<u64> {
-        let time = message.begin.time?;
-        let payload = message.payload.bytes();
-        match message.kind {
-            MessageKind::Ping => {
-                self.pings.get_or_insert_default()[message.dir].ping(payload, time);
-                None
-            }
-            MessageKind::Pong => self.pings.as_mut()?[message.dir.flip()].pong(payload, time),
-            _ => None,
-        }
+        let pings = match message.kind {
+            MessageKind::Ping => self.pings.get_or_insert_default(),
+            // Without a ping there is nothing that it could answer.
+            _ => self.pings.as_mut()?,
+        };
+        let took = pings.waiting.round_trip(message)?;
+        pings.trips[message.dir.flip()].add(took);
+        Some(took)
     }
 
     /// Takes notes.
@@ -179,7 +186,7 @@ impl Row {
 
     /// Round trips of the pings sent this way.
     pub fn round_trips(&self, dir: Direction) -> Option<RoundTrips> {
-        self.pings.as_ref()?[dir].round_trips()
+        self.pings.as_ref()?.trips[dir].summary()
     }
 
     /// How many in a second; `None` without a duration.

@@ -287,6 +287,7 @@ fn close_text(message: &Message<'_>) -> String {
             Some(name) => format!("{code} {name}"),
             None => code.to_string(),
         },
+        None if !message.complete => "status code not captured".to_owned(),
         None => "no status code".to_owned(),
     };
     if let Some(reason) = message.close_reason.filter(|reason| !reason.is_empty()) {

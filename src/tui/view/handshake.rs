@@ -28,7 +28,7 @@ use crate::tui::app::App;
 use crate::tui::legs::Mark;
 use crate::tui::text::{clean, cut, fit, fold, span, wrap};
 use crate::tui::theme::{Theme, sign};
-use crate::ws::handshake::{START_LINE, Side, accept_for, header_of};
+use crate::ws::handshake::{GUID, START_LINE, Side, accept_for, header_of};
 
 /// Narrower than this, request and response do not stand side by side.
 const STACKED: usize = 60;
@@ -266,7 +266,7 @@ fn side<'a>(
 
 /// Does the note speak of this header of this head?
 fn stands_at(note: &Note, name: &str, side: Side) -> bool {
-    let Some((header, place)) = header_of(note.code) else { return false };
+    let Some((header, place)) = header_of(note) else { return false };
     let of_side = match place {
         Side::Both => match note.blame {
             Blame::Client => side == Side::Request,
@@ -275,7 +275,7 @@ fn stands_at(note: &Note, name: &str, side: Side) -> bool {
         },
         place => place == side,
     };
-    header == name && of_side
+    header.eq_ignore_ascii_case(name) && of_side
 }
 
 /// RFC 6455 section 4.2.2: the accept is computed from the key.
@@ -295,7 +295,7 @@ fn key<'a>(opening: &Handshake, theme: &Theme, width: usize) -> Vec<Line<'a>> {
         ]));
     };
     put("key", &header_text(key), theme.text, "");
-    put("+ GUID", "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", theme.text, "");
+    put("+ GUID", GUID, theme.text, "");
     put("base64(SHA-1)", &expected, theme.text, "");
     let response = opening.response.as_ref();
     match response.and_then(|head| head.fields.first("sec-websocket-accept")) {
@@ -407,4 +407,27 @@ fn notes<'a>(notes: &[Note], theme: &Theme, width: usize) -> Vec<Line<'a>> {
 
 fn heading<'a>(text: &str, theme: &Theme) -> Vec<Line<'a>> {
     vec![Line::raw(""), Line::styled(format!(" {text}"), theme.header)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::note::NoteCode;
+    use crate::sink::samples;
+    use crate::tui::theme::Palette;
+
+    #[test]
+    fn a_header_that_is_at_fault_is_marked_where_it_stands() {
+        let mut handshake = samples::handshake();
+        let text = "the 101 has Transfer-Encoding: \"chunked\", which a 101 must not have";
+        handshake.notes = vec![Note::new(NoteCode::ResponseBody, Blame::Server, text)];
+        let fields = samples::fields(&[("Transfer-Encoding", "chunked")]);
+        let theme = Theme::new(Palette::Dark);
+        let drawn = |at: Side| -> String {
+            let lines = side("title", "start", &fields, at, &handshake, &theme, 60);
+            lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        assert!(drawn(Side::Response).contains("✗ Transfer-Encoding: chunked"));
+        assert!(drawn(Side::Request).contains("  Transfer-Encoding: chunked"));
+    }
 }

@@ -156,11 +156,11 @@ pub(super) fn explain<'a>(theme: &Theme, code: NoteCode, width: usize) -> Vec<Li
     for part in fold(told.title, width) {
         lines.push(Line::styled(part, theme.strong));
     }
-    let causes = told.causes.join("; ");
+    let (causes, whom) = (told.causes.join("; "), told.whom());
     for (title, text) in [
         ("What was seen", told.rule),
         ("What is demanded", told.demands),
-        ("Who", told.who),
+        ("Who", &whom),
         ("Why it matters", told.why),
         ("Usual causes", &causes),
         ("What to do", told.fix),

@@ -190,15 +190,18 @@ impl Half {
                 if self.open.is_some() {
                     To::Message
                 } else {
-                    let text = format!("{place} is a continuation, but no message is begun");
-                    notes.push(place.note(NoteCode::ContinuationUnexpected, text), budget);
+                    if !common.setup.other_extension {
+                        let text = format!("{place} is a continuation, but no message is begun");
+                        notes.push(place.note(NoteCode::ContinuationUnexpected, text), budget);
+                    }
                     To::Nothing
                 }
             }
             Opcode::Text | Opcode::Binary => {
                 self.reserved_open = false;
                 if self.open.is_some() {
-                    if !self.unsure {
+                    // Section 5.4: unless an extension can interpret the interleaving.
+                    if !self.unsure && !common.setup.other_extension {
                         let text = format!(
                             "{place} begins a new message while a fragmented one is unfinished"
                         );

@@ -108,6 +108,11 @@ fn meaning(request: Option<&RequestHead>, head: &ResponseHead) -> String {
         411 => "a length was wanted, so the upgrade was taken for a request with a body".to_owned(),
         413 | 414 | 431 => format!("the request is too big ({})", size(request)),
         421 => "the server is not responsible for this Host".to_owned(),
+        426 if request.is_some_and(|request| wants_what_was_asked(request, head)) => {
+            "it asks for the upgrade that the request has: a proxy on the way to who answered lost it, or \
+             the server is mistaken"
+                .to_owned()
+        }
         426 => with("another protocol or version is wanted", "Upgrade"),
         429 => with("too many requests or connections were made", "Retry-After"),
         500 => "the server failed while it dealt with the upgrade".to_owned(),
@@ -128,6 +133,19 @@ fn meaning(request: Option<&RequestHead>, head: &ResponseHead) -> String {
         _ if head.status / 100 == 5 => "the server failed".to_owned(),
         _ => "the status has no meaning in HTTP".to_owned(),
     }
+}
+
+/// RFC 9110 15.5.22: a 426 names the protocol that is wanted; RFC 6455 4.4: and the versions, if it is for one.
+fn wants_what_was_asked(request: &RequestHead, head: &ResponseHead) -> bool {
+    const VERSION: &str = "Sec-WebSocket-Version";
+    let asked = request.fields.first(VERSION);
+    let speaks = head.fields.first(VERSION).is_none()
+        || head.fields.tokens(VERSION).any(|version| Some(version) == asked);
+    head.fields.has_token("Upgrade", "websocket")
+        && request.fields.has_token("Upgrade", "websocket")
+        && request.fields.has_token("Connection", "upgrade")
+        && asked == Some(b"13")
+        && speaks
 }
 
 /// RFC 6455 4.1: a client may follow a redirect; browsers do not.

@@ -7,10 +7,9 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use super::trace::{is_stripped, leaves_any, sender_of};
 use super::words::{joined, list, quote};
 use crate::event::RequestHead;
-use crate::http::{Answer, Exchange};
+use crate::http::{Answer, Exchange, is_token_byte};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::Count;
-use crate::ws::extension::is_token_byte;
 
 /// Every note on the request but those on extensions.
 pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
@@ -103,6 +102,8 @@ fn version(head: &RequestHead, whole: bool) -> Option<Note> {
     let mut text = format!("the request is HTTP/{}, and it must be 1.1 at least", head.version);
     if blame == Blame::Proxy {
         text.push_str(": a proxy sends it on in a lower version than the upgrade needs");
+    } else if head.fields.first("Upgrade").is_some() {
+        text.push_str(" (so does nginx send it on without proxy_http_version 1.1)");
     }
     Some(Note::new(NoteCode::RequestVersion, blame, text))
 }

@@ -6,11 +6,10 @@ use sha1::{Digest as _, Sha1};
 use super::request::is_below_1_1;
 use super::trace::leaves_any;
 use super::words::{joined, list, quote};
-use super::{GUID, accept_for};
+use super::{GUID, accept_for, digest};
 use crate::event::{RequestHead, ResponseHead};
-use crate::http::{Answer, Exchange};
+use crate::http::{Answer, Exchange, is_token_byte};
 use crate::note::{Blame, Note, NoteCode};
-use crate::ws::extension::is_token_byte;
 
 /// Every note on a 101 but those on extensions.
 pub(super) fn judge(exchange: &Exchange, head: &ResponseHead) -> Vec<Note> {
@@ -145,8 +144,8 @@ fn mismatch(accept: &[u8], keys: &[&[u8]]) -> Option<Note> {
 /// How a wrong accept came to be, where that can be told.
 fn mistake(accept: &[u8], key: &[u8]) -> Option<&'static str> {
     let is = |value: &str| value.as_bytes() == accept;
-    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
-    let hex: String = digest
+    let hex: String = digest(key)
+        .as_ref()
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 0xf])
         .filter_map(|nibble| char::from_digit(nibble.into(), 16))
@@ -176,7 +175,7 @@ fn mistake(accept: &[u8], key: &[u8]) -> Option<&'static str> {
     if is(&of(key, b"")) {
         return Some("the GUID was left out");
     }
-    if is(&of(key, &GUID.to_ascii_lowercase())) {
+    if is(&of(key, GUID.to_ascii_lowercase().as_bytes())) {
         return Some("the GUID was taken in lower case");
     }
     if is(&hex) || is(&BASE64_STANDARD.encode(&hex)) {

@@ -1,8 +1,8 @@
 //! Exchanges from literal heads, for tests.
 
-use super::judge;
 use crate::event::{Field, Fields, Handshake, Outcome, RequestHead, ResponseHead};
 use crate::http::{Answer, Exchange};
+use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode, Severity};
 use crate::units::{Origin, PacketNo, Timestamp};
 
@@ -81,6 +81,11 @@ pub(crate) fn exchange(request_head: &str, answer: Answer) -> Exchange {
         proxy_protocol: None,
         http2: None,
     }
+}
+
+/// What is judged of an exchange within the usual limits.
+pub(crate) fn judge(exchange: Exchange) -> Handshake {
+    super::judge(exchange, &Limits::default())
 }
 
 /// What is judged of two heads.

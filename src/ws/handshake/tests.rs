@@ -1,11 +1,13 @@
 mod rfc6455_section_4_1_request;
 mod rfc6455_section_4_1_response;
 
+use super::accept_for;
 use super::testing::{
-    Judged, REQUEST, RESPONSE, answered, asked, edited, exchange, judged, packet, response,
+    Judged, REQUEST, RESPONSE, answered, asked, edited, exchange, judge, judged, packet, request,
+    response,
 };
-use super::{accept_for, judge};
 use crate::event::Outcome::{Accepted, Incomplete, Invalid, Rejected};
+use crate::event::{RequestHead, ResponseHead};
 use crate::http::{Answer, CutBy, Exchange};
 use crate::note::{Blame, Note, NoteCode, Severity};
 use crate::units::Direction;
@@ -262,7 +264,16 @@ mod rfc6455_section_4_1_status {
             .says("version-negotiation", Blame::Client, "\"13, 8\"; \"7\" was asked for")
             .has_severity("version-negotiation", Severity::Info);
         refused(answer).says("version-negotiation", Blame::Server, "not the reason");
-        refused("HTTP/1.1 426 Upgrade Required\nUpgrade: h2c\n").has(&["status-not-101"]);
+        refused("HTTP/1.1 426 Upgrade Required\nUpgrade: h2c\n").has(&["status-not-101"]).says(
+            "status-not-101",
+            Blame::Server,
+            "another protocol",
+        );
+        refused("HTTP/1.1 426 Upgrade Required\nUpgrade: websocket\n").says(
+            "status-not-101",
+            Blame::Server,
+            "a proxy on the way",
+        );
     }
 }
 
@@ -331,6 +342,20 @@ mod answers_that_are_not_whole {
         it.has(&["handshake-incomplete"]).comes_to(Incomplete);
         assert!(it.0.deflate.unwrap().presumed);
         assert_eq!(it.0.response.unwrap().status, 101);
+    }
+
+    #[test]
+    fn a_head_over_a_limit_is_not_said_to_be_missing_from_the_capture() {
+        let over = || vec![Note::new(NoteCode::HandshakeIncomplete, Blame::Capture, "too long")];
+        let mut it = exchange(REQUEST, Answer::Missing);
+        it.answer = Answer::Partial(ResponseHead { notes: over(), ..response(RESPONSE) });
+        Judged(judge(it.clone()))
+            .has(&["handshake-incomplete"])
+            .says("handshake-incomplete", Blame::Capture, "too long")
+            .comes_to(Incomplete);
+        it.request_partial = true;
+        it.request = Some(RequestHead { notes: over(), ..request(REQUEST) });
+        Judged(judge(it)).has(&["handshake-incomplete", "handshake-incomplete"]);
     }
 
     #[test]
@@ -425,7 +450,22 @@ mod hostile_heads {
         let it = asked("", &[offer.as_str(); 500].join("\n"));
         assert_eq!(it.0.notes.len(), Limits::default().notes);
         let last = &it.0.notes.last().unwrap().text;
-        assert!(last.ends_with("more notes)"), "{last}");
+        assert!(last.ends_with("notes more)"), "{last}");
+    }
+
+    #[test]
+    fn faults_of_one_head_hide_none_of_the_other() {
+        let offer = format!("Sec-WebSocket-Extensions: permessage-deflate{}", "; x".repeat(64));
+        let request = edited(REQUEST, "", &[offer.as_str(); 500].join("\n"));
+        let response = edited(RESPONSE, "Sec-WebSocket-Accept", "Sec-WebSocket-Accept: wrong");
+        let exchange = exchange(&request, head(&response));
+        for notes in [8, 64] {
+            let limits = Limits { notes, ..Limits::default() };
+            let it = super::super::judge(exchange.clone(), &limits);
+            assert_eq!(it.notes.len(), notes);
+            let faulty = it.notes.iter().any(|note| note.code == NoteCode::AcceptMismatch);
+            assert!(faulty && it.outcome == Invalid, "{:?}", it.notes);
+        }
     }
 
     #[test]

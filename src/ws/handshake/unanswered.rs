@@ -16,13 +16,14 @@ pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
         None => {
             lacks("the request is missing from the capture, so the answer is judged on its own");
         }
-        Some(_) if exchange.request_partial => {
+        Some(head) if exchange.request_partial && !says_so(&head.notes) => {
             lacks("the request's head is not whole in the capture, so it is judged only in part");
         }
         Some(_) => {}
     }
     match &exchange.answer {
         Answer::Head(_) => {}
+        Answer::Partial(head) if says_so(&head.notes) => {}
         Answer::Missing => {
             lacks("the answer is missing from the capture, so only the request can be judged");
         }
@@ -46,6 +47,11 @@ pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
         }
     }
     notes
+}
+
+/// Where the head is over a limit, that was said when it was read.
+fn says_so(notes: &[Note]) -> bool {
+    notes.iter().any(|note| note.code == NoteCode::HandshakeIncomplete)
 }
 
 const SHOWN_BYTES: usize = 32;

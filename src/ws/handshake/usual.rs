@@ -130,8 +130,8 @@ const RESPONSE: &[&str] = &["server", "date", "cache-control"];
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{REQUEST, RESPONSE, edited, exchange, packet, response};
-    use super::super::{closely, judge};
+    use super::super::closely;
+    use super::super::testing::{REQUEST, RESPONSE, edited, exchange, judge, packet, response};
     use super::*;
     use crate::event::Outcome;
     use crate::http::{Http1, Step};
@@ -226,7 +226,7 @@ mod tests {
     fn where_nothing_is_asked_the_rules_have_nothing_to_say() {
         let mut usual = 0;
         for exchange in altered() {
-            let close = closely(exchange.clone());
+            let close = closely(exchange.clone(), &Limits::default());
             if is_usual(&exchange) {
                 usual += 1;
                 assert_eq!((close.outcome, &close.notes[..]), (Outcome::Accepted, &[][..]));
@@ -249,7 +249,7 @@ mod tests {
                     let mut heads = heads.clone();
                     heads[which][at] = byte;
                     let Some(exchange) = read(&heads) else { continue };
-                    let close = closely(exchange.clone());
+                    let close = closely(exchange.clone(), &Limits::default());
                     if is_usual(&exchange) {
                         usual += 1;
                         assert_eq!((close.outcome, &close.notes[..]), (Outcome::Accepted, &[][..]));

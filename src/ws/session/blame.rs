@@ -40,6 +40,21 @@ fn page_where_frames_should_be_is_no_close_and_no_ping() {
 }
 
 #[test]
+fn opcodes_and_order_of_an_extension_that_is_not_known_here_are_no_fault() {
+    let setup = Setup { other_extension: true, ..Setup::default() };
+    let frames = [
+        frame(S, 0x03, b"a"),
+        frame(S, 0x80, b"b"),
+        frame(S, 0x01, b"begun"),
+        frame(S, 0x81, b"another"),
+        frame(S, 0x80, b"?"),
+        frame(S, 0x8b, b""),
+    ];
+    let got = given(setup, &[Step::Data(S, frames.concat())]);
+    assert_eq!(got.codes, [""; 0], "{:?}", got.texts);
+}
+
+#[test]
 fn continuation_of_what_is_unknown_is_no_second_fault() {
     let bytes = [frame(S, 0x03, b"a"), frame(S, 0x00, b"b"), frame(S, 0x80, b"c")].concat();
     assert_eq!(sends(S, &bytes).codes, ["opcode-reserved"]);
@@ -68,6 +83,27 @@ fn browser_that_got_none_of_its_subprotocols_is_not_blamed_for_leaving() {
     // One that goes on is as any other.
     let got = given(setup, &[Step::Data(C, frame(C, 0x81, b"x")), Step::Fin(C)]);
     assert_eq!(got.codes, ["no-close-frame"]);
+}
+
+#[test]
+fn client_that_left_before_the_answer_owes_no_close() {
+    let setup = Setup { failed_opening: Some(FailedOpening::Left), ..Setup::default() };
+    let steps = [Step::Fin(C), Step::Data(S, frame(S, 0x81, b"hello")), Step::Reset(C)];
+    let got = given(setup, &steps);
+    assert_eq!(got.codes, ["reset"], "{:?}", got.texts);
+    let cause = got.end.unwrap().cause;
+    assert!(cause.contains("(FIN) in packet 2 without a Close frame: it did not wait"), "{cause}");
+}
+
+#[test]
+fn frame_whose_end_the_capture_lacks_was_not_cut_by_who_ended_tcp() {
+    let close = frame(S, 0x88, b"\x03\xe8bye");
+    let lacking = [Step::Data(S, close[..4].to_vec()), Step::Gap(S, 3), Step::Fin(S)];
+    let got = given(Setup::default(), &lacking);
+    assert!(!got.codes.contains(&"frame-cut"), "{:?}", got.texts);
+    let cut = [Step::Data(S, close[..4].to_vec()), Step::Gap(S, 2), Step::Fin(S)];
+    let got = given(Setup::default(), &cut);
+    assert!(got.codes.contains(&"frame-cut"), "{:?}", got.texts);
 }
 
 #[test]

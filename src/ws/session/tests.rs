@@ -485,6 +485,29 @@ fn a_bomb_is_stopped_and_the_step_kept() {
 }
 
 #[test]
+fn inflated_messages_over_the_limit_are_skipped_and_referred_to() {
+    let mut z = flate2::Compress::new(flate2::Compression::new(9), false);
+    let mut packed = |bytes: &[u8]| {
+        let mut out = Vec::with_capacity(1000);
+        z.compress_vec(bytes, &mut out, flate2::FlushCompress::Sync).unwrap();
+        out.truncate(out.len() - 4);
+        out
+    };
+    let words: Vec<u8> = (0..800_u32).flat_map(|n| (n / 40).to_be_bytes()).collect();
+    let steps = [&words[..], &words[..100], &words[2000..2100]]
+        .map(|bytes| Step::Data(S, frame(S, 0xc2, &packed(bytes))));
+    for (message_bytes, whole) in [(3200, 3), (3199, 2)] {
+        let limits = Limits { message_bytes, ..Limits::default() };
+        let got = run(deflate(true, 15), Wants::ALL, &limits, &steps, false);
+        assert_eq!(got.complete().count(), whole);
+        assert_eq!(got.complete().last(), Some((S, Binary, &words[2000..2100])));
+        assert_eq!(got.codes, ["message-limit"][..3 - whole]);
+        assert!(got.texts.iter().all(|text| text.contains("inflates to 3200 bytes")));
+        assert_eq!(got.end.unwrap().bytes.to_client, 3400);
+    }
+}
+
+#[test]
 fn notes_without_number_are_summed_up() {
     let bytes = frame(S, 0x83, b"").repeat(1000);
     let got = sends(S, &bytes);

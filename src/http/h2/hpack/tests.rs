@@ -184,6 +184,18 @@ fn lists_and_tables_stay_within_their_limits() {
 }
 
 /// httlib-hpack's encoder, in every way in which a field can be coded.
+#[test]
+fn names_are_held_to_the_limit_that_is_given() {
+    // 320,000 times "a", which is 00011.
+    let name = [0x18, 0xc6, 0x31, 0x8c, 0x63].repeat(40_000);
+    let block = [&[0x00, 0xff, 0xc1, 0x99, 0x0c][..], &name, &[0x01, b'v']].concat();
+    let much = Limits { head_bytes: 1 << 20, ..limits() };
+    for (limits, fields) in [(much, 1), (limits(), 0)] {
+        let read = Decoder::default().block(&block, &limits);
+        assert_eq!((read.fields.0.len(), read.partial), (fields, fields == 0));
+    }
+}
+
 fn encoded(encoder: &mut httlib_hpack::Encoder<'_>, fields: &[(Vec<u8>, Vec<u8>, u8)]) -> Vec<u8> {
     let mut block = Vec::new();
     for field in fields {

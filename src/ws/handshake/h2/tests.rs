@@ -39,7 +39,7 @@ fn judged_with(asked: &str, answered: &str, consent: Consent) -> Judged {
     let request: &mut RequestHead = exchange.request.as_mut().unwrap();
     request.fields = fields(asked);
     exchange.http2 = Some(OverHttp2 { stream: 1, consent, switching: None });
-    Judged(super::super::judge(exchange))
+    Judged(super::super::testing::judge(exchange))
 }
 
 fn judged(asked: &str, answered: &str) -> Judged {
@@ -194,7 +194,7 @@ fn of_a_request_in_part_nothing_is_said_to_be_missing() {
     exchange.http2 = Some(OverHttp2 { stream: 1, consent: Consent::Unknown, switching: None });
     let request: &mut RequestHead = exchange.request.as_mut().unwrap();
     request.fields = fields("\n:method=CONNECT\n:protocol=websocket");
-    Judged(super::super::judge(exchange))
+    Judged(super::super::testing::judge(exchange))
         .has(&["handshake-incomplete", "handshake-incomplete"])
         .comes_to(Outcome::Incomplete);
 }
@@ -206,7 +206,7 @@ fn an_answer_of_200_to_a_request_in_part_is_laid_to_nobody() {
     let mut exchange = exchange("CONNECT  HTTP/2\n", Answer::Head(answer));
     exchange.request_partial = true;
     exchange.http2 = Some(OverHttp2 { stream: 1, consent: Consent::Unknown, switching: None });
-    Judged(super::super::judge(exchange)).says(
+    Judged(super::super::testing::judge(exchange)).says(
         "status-not-101",
         Blame::Server,
         "nothing in the capture shows that the request was an extended CONNECT",
@@ -218,7 +218,7 @@ fn unanswered(answer: Answer, switching: Option<Origin>) -> Judged {
     let mut exchange = exchange("CONNECT /chat HTTP/2\n", answer);
     exchange.request.as_mut().unwrap().fields = fields(REQUEST);
     exchange.http2 = Some(OverHttp2 { stream: 1, consent: Consent::Given, switching });
-    let judged = Judged(super::super::judge(exchange));
+    let judged = Judged(super::super::testing::judge(exchange));
     judged.comes_to(Outcome::Incomplete);
     judged
 }
