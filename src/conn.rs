@@ -582,6 +582,7 @@ fn unseen(info: &ConnInfo) -> Handshake {
                 info.client, info.server
             ),
         )],
+        cut: PerDirection::default(),
         last: false,
     }
 }

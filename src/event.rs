@@ -230,6 +230,9 @@ pub struct Handshake {
     pub deflate: Option<DeflateAgreement>,
     /// What is to be said of it.
     pub notes: Vec<Note>,
+    /// Whether the request (to the server) and the response (to the client) were read in part only: the
+    /// rest is missing from the capture, or over a limit. False of one that is not there at all.
+    pub cut: PerDirection<bool>,
     /// It is the last event of its connection: the attempt was refused, broken off or not followed, or went
     /// on as something else. Of one whose answer the capture lacks this is not known, and no end may come.
     pub last: bool,

@@ -146,6 +146,7 @@ impl Open {
                 0 => Outcome::Incomplete,
                 _ => Outcome::Rejected,
             },
+            cut: PerDirection::default(),
             last: status != 101,
             request: Some(self.request.clone()),
             response: (status != 0).then_some(response),
@@ -169,6 +170,7 @@ impl Open {
             extensions: None,
             deflate: None,
             notes: Vec::new(),
+            cut: PerDirection::default(),
             last: false,
         };
         self.emit(kit, origin, &Event::Handshake(&handshake));

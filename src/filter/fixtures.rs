@@ -90,6 +90,7 @@ pub(super) fn handshake(outcome: Outcome) -> Handshake {
     Handshake {
         http: HttpVersion::Http1,
         outcome,
+        cut: PerDirection::default(),
         last: outcome == Outcome::Rejected,
         request: Some(RequestHead {
             method: "GET".into(),

@@ -87,6 +87,7 @@ pub(crate) fn handshake() -> Handshake {
         extensions: None,
         deflate: None,
         notes: vec![],
+        cut: PerDirection::default(),
         last: false,
     }
 }

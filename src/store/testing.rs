@@ -106,6 +106,7 @@ impl Play {
             extensions: None,
             deflate: None,
             notes: vec![],
+            cut: PerDirection::default(),
             last: false,
         }
     }

@@ -83,6 +83,7 @@ use crate::event::{
 use crate::http::{Answer, Exchange};
 use crate::limits::Limits;
 use crate::note::{Blame, Note, NoteCode, Notes};
+use crate::units::PerDirection;
 use crate::ws::extension::{negotiate, presume};
 
 mod h2;
@@ -127,6 +128,7 @@ pub fn judge(exchange: Exchange, limits: &Limits) -> Handshake {
         extensions: None,
         deflate: None,
         notes: Vec::new(),
+        cut: PerDirection::default(),
         last: false,
         request: exchange.request,
         response: into_head(exchange.answer),
@@ -180,6 +182,10 @@ fn closely(exchange: Exchange, limits: &Limits) -> Handshake {
         (Answer::Missing, _) | (Answer::Partial(_), Some(_)) => presume(&request?.fields),
         _ => None,
     });
+    let cut = PerDirection {
+        to_server: exchange.request.is_some() && exchange.request_partial,
+        to_client: matches!(exchange.answer, Answer::Partial(_)),
+    };
     let agreed = |name| switched.and_then(|head| value_as_sent(&head.fields, name));
     Handshake {
         http: if over_h2.is_some() { HttpVersion::Http2 } else { HttpVersion::Http1 },
@@ -188,6 +194,7 @@ fn closely(exchange: Exchange, limits: &Limits) -> Handshake {
         extensions: agreed("Sec-WebSocket-Extensions"),
         deflate,
         notes,
+        cut,
         last: false,
         request: exchange.request,
         response: into_head(exchange.answer),

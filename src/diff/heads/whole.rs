@@ -4,20 +4,11 @@
 //! not whole may have been in it: nothing was removed on the way to it, nor added on the way from it.
 
 use crate::diff::collect::Leg;
-use crate::note::{Blame, NoteCode};
 use crate::units::{Direction, PerDirection};
 
 /// Is the head of each direction cut: read in part only?
 pub(super) fn cut(leg: &Leg) -> PerDirection<bool> {
-    let notes = || leg.handshake.iter().flat_map(|handshake| &handshake.notes);
-    let says = |start: &str| {
-        let mut notes = notes().filter(|note| note.blame == Blame::Capture);
-        notes.any(|note| note.code == NoteCode::HandshakeIncomplete && note.text.starts_with(start))
-    };
-    PerDirection {
-        to_server: says("the request's head is not whole"),
-        to_client: says("the answer's head is not whole"),
-    }
+    leg.handshake.as_ref().map(|handshake| handshake.cut).unwrap_or_default()
 }
 
 /// The heads of one direction: whether the one it comes from and the one it goes to are cut.
