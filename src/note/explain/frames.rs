@@ -36,8 +36,7 @@ pub(super) const MASK_ZERO: Explanation = Explanation {
     title: "The masking key is zero",
     rule: "A client frame is masked with 00000000, which changes nothing.",
     demands: "RFC 6455 §5.3: the masking key needs to be unpredictable, derived from a strong source of entropy. Zero is a legal value once in 4 billion frames.",
-    blames: &[Client, Server],
-    who: "the sender; a server masks only by mistake",
+    blames: &[Client],
     why: "The payload travels as it is, so the protection of proxies against chosen bytes is lost.",
     causes: &[
         "a client that saves the work of masking (embedded devices, load generators)",
@@ -51,8 +50,7 @@ pub(super) const MASK_REUSED: Explanation = Explanation {
     title: "The same masking key again and again",
     rule: "Several frames of the client carry the same key.",
     demands: "RFC 6455 §5.3: when preparing a masked frame, the client MUST pick a fresh masking key from the set of allowed 32-bit values.",
-    blames: &[Client, Server],
-    who: "the sender; a server masks only by mistake",
+    blames: &[Client],
     why: "A key that can be foreseen lets a page choose the bytes on the wire.",
     causes: &[
         "a constant key in a hand-made client",
