@@ -88,6 +88,8 @@ impl Half {
             && self.unproven == 0
             && !self.unsure
             && self.strikes == 0
+            && !self.masks_wrongly
+            && !self.reserved_open
             && !self.conduct.has_closed()
             && self.pending.is_empty()
     }

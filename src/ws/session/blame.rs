@@ -29,6 +29,26 @@ fn never_masking_is_one_fault_and_no_sign_of_another_protocol() {
 }
 
 #[test]
+fn doubt_does_not_depend_on_how_frames_lie_in_segments() {
+    let key = Some([1, 2, 3, 4]);
+    let frames = [
+        framed(0x81, key, b"masked"),
+        framed(0x81, None, b"not masked"),
+        framed(0xc1, key, b"masked, with RSV1"),
+        framed(0x03, None, b"begun"),
+        framed(0x81, None, b"whole"),
+        framed(0x80, None, b"of nothing"),
+    ];
+    let together = sends(S, &frames.concat());
+    let steps: Vec<Step> = frames.concat().iter().map(|byte| Step::Data(S, vec![*byte])).collect();
+    let apart = given(Setup::default(), &steps);
+    assert_eq!(together.codes, apart.codes);
+    assert_eq!(kinds(&together), kinds(&apart));
+    let last = together.codes.last();
+    assert_eq!(last, Some(&"continuation-unexpected"), "{:?}", together.texts);
+}
+
+#[test]
 fn page_where_frames_should_be_is_no_close_and_no_ping() {
     for page in ["HTTP/1.1 500 Internal Server Error\r\n\r\n", "Internal Server Error\n"] {
         let page = [page.as_bytes(), &[b'x'; 200]].concat();
