@@ -36,6 +36,15 @@ fn legs(near: &[Sent<'_>], far: &[Sent<'_>]) -> Compared {
     compared(kit)
 }
 
+/// The client leg and the server leg of a proxied connection, both open.
+fn proxied(kit: &mut Kit) -> (Open, Open) {
+    let mut client = kit.open(40001, 80, KEY, &[]);
+    let mut server = kit.open(50001, 8088, KEY, &[]);
+    server.answered(kit, 101, &[]);
+    client.answered(kit, 101, &[]);
+    (client, server)
+}
+
 fn compared(kit: Kit) -> Compared {
     let collected = kit.collected();
     let find = |port: u16| collected.legs.iter().find(|l| l.client.port() == port).unwrap();
@@ -157,10 +166,7 @@ fn of_equal_messages_each_that_was_not_passed_on_is_lost() {
 #[test]
 fn of_equal_messages_none_is_lost_where_a_hole_is_among_them() {
     let mut kit = Kit::new();
-    let mut c = kit.open(40001, 80, KEY, &[]);
-    let mut s = kit.open(50001, 8088, KEY, &[]);
-    s.answered(&mut kit, 101, &[]);
-    c.answered(&mut kit, 101, &[]);
+    let (mut c, mut s) = proxied(&mut kit);
     // In one burst, so that the time does not tell which is in the hole.
     for _ in 0..9 {
         c.data(&mut kit, ToServer, Text, b"tick");
@@ -190,10 +196,7 @@ fn of_equal_messages_the_one_that_came_before_it_was_sent_is_injected() {
 #[test]
 fn fragments_and_compression_of_equal_content_are_expected() {
     let mut kit = Kit::new();
-    let mut c = kit.open(40001, 80, KEY, &[]);
-    let mut s = kit.open(50001, 8088, KEY, &[]);
-    s.answered(&mut kit, 101, &[]);
-    c.answered(&mut kit, 101, &[]);
+    let (mut c, mut s) = proxied(&mut kit);
     c.shaped(&mut kit, ToServer, Text, b"hello", 1, None);
     s.shaped(&mut kit, ToServer, Text, b"hello", 2, Some(7));
     s.shaped(&mut kit, ToClient, Text, b"hello", 1, Some(7));
@@ -317,10 +320,7 @@ fn ping_overtaking_a_message_is_no_alteration() {
 #[test]
 fn message_that_is_not_whole_in_the_capture_stays_silent() {
     let mut kit = Kit::new();
-    let mut c = kit.open(40001, 80, KEY, &[]);
-    let mut s = kit.open(50001, 8088, KEY, &[]);
-    s.answered(&mut kit, 101, &[]);
-    c.answered(&mut kit, 101, &[]);
+    let (mut c, mut s) = proxied(&mut kit);
     c.data(&mut kit, ToServer, Text, b"one");
     c.data(&mut kit, ToServer, Text, b"two");
     s.cut(&mut kit, ToServer);
@@ -334,10 +334,7 @@ fn message_that_is_not_whole_in_the_capture_stays_silent() {
 fn nothing_is_lost_where_the_capture_has_a_hole() {
     let with = |hole: bool| {
         let mut kit = Kit::new();
-        let mut c = kit.open(40001, 80, KEY, &[]);
-        let mut s = kit.open(50001, 8088, KEY, &[]);
-        s.answered(&mut kit, 101, &[]);
-        c.answered(&mut kit, 101, &[]);
+        let (mut c, mut s) = proxied(&mut kit);
         c.data(&mut kit, ToServer, Text, b"one");
         if hole {
             s.gap(&mut kit, ToServer);
@@ -355,10 +352,7 @@ fn nothing_is_lost_where_the_capture_has_a_hole() {
 fn nothing_is_lost_among_messages_that_can_not_be_told_where_there_is_a_hole() {
     let with = |hole: bool| {
         let mut kit = Kit::new();
-        let mut c = kit.open(40001, 80, KEY, &[]);
-        let mut s = kit.open(50001, 8088, KEY, &[]);
-        s.answered(&mut kit, 101, &[]);
-        c.answered(&mut kit, 101, &[]);
+        let (mut c, mut s) = proxied(&mut kit);
         // What a lost piece of a compressed stream makes unreadable, and a hole far from the first of it.
         for at in 0..10 {
             kit.at(i64::from(at) * 100 * MS + 10 * MS);
@@ -407,10 +401,7 @@ fn nothing_is_lost_before_what_was_first_read_of_a_leg_without_its_beginning() {
 fn close_that_may_have_followed_the_captures_end_is_not_lost() {
     let with = |seen: bool| {
         let mut kit = Kit::new();
-        let mut c = kit.open(40001, 80, KEY, &[]);
-        let mut s = kit.open(50001, 8088, KEY, &[]);
-        s.answered(&mut kit, 101, &[]);
-        c.answered(&mut kit, 101, &[]);
+        let (mut c, mut s) = proxied(&mut kit);
         c.data(&mut kit, ToServer, Close, b"\x03\xe8");
         s.data(&mut kit, ToServer, Close, b"\x03\xe8");
         s.data(&mut kit, ToClient, Close, b"\x03\xe8");
@@ -425,10 +416,7 @@ fn close_that_may_have_followed_the_captures_end_is_not_lost() {
 fn message_in_flight_when_the_capture_ends_is_not_lost() {
     let with = |quiet: i64| {
         let mut kit = Kit::new();
-        let mut c = kit.open(40001, 80, KEY, &[]);
-        let mut s = kit.open(50001, 8088, KEY, &[]);
-        s.answered(&mut kit, 101, &[]);
-        c.answered(&mut kit, 101, &[]);
+        let (mut c, mut s) = proxied(&mut kit);
         c.data(&mut kit, ToServer, Text, b"one");
         kit.now += quiet;
         s.data(&mut kit, ToClient, Text, b"later");
@@ -442,10 +430,7 @@ fn message_in_flight_when_the_capture_ends_is_not_lost() {
 fn what_is_sent_to_a_leg_that_its_far_end_has_closed_can_not_be_passed_on() {
     let with = |by: Direction| {
         let mut kit = Kit::new();
-        let mut c = kit.open(40001, 80, KEY, &[]);
-        let mut s = kit.open(50001, 8088, KEY, &[]);
-        s.answered(&mut kit, 101, &[]);
-        c.answered(&mut kit, 101, &[]);
+        let (mut c, mut s) = proxied(&mut kit);
         s.end(&mut kit, EndHow::Rst, Some(by));
         c.data(&mut kit, ToServer, Text, b"too late");
         kit.at(3600 * 1000 * MS);
