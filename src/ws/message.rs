@@ -247,6 +247,7 @@ impl Counter {
 
     /// Text is UTF-8 (RFC 6455 section 8.1): of a whole message that is judged, of a part it only
     /// decides how to show it.
+    #[inline]
     fn checked<'a>(
         &self,
         no: MessageNo,
@@ -261,6 +262,12 @@ impl Counter {
         if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
             return Payload::Text(text);
         }
+        self.not_utf8(no, head, bytes, notes, budget);
+        Payload::Data(bytes)
+    }
+
+    #[cold]
+    fn not_utf8(&self, no: MessageNo, head: &Head, bytes: &[u8], notes: &mut Notes, budget: usize) {
         let fault = simdutf8::compat::from_utf8(bytes).err();
         // Of what was not finished the last character may be one that was only begun.
         let judged = head.whole
@@ -282,7 +289,6 @@ impl Counter {
                 budget,
             );
         }
-        Payload::Data(bytes)
     }
 
     fn note_inflated(&self, no: MessageNo, got: &Inflated, notes: &mut Notes, limits: &Limits) {
