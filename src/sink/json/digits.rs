@@ -9,12 +9,24 @@ pub(super) const LIMIT: u32 = 100_000_000;
 #[inline]
 pub(super) fn push(buf: &mut Vec<u8>, value: u32) {
     if value < 10 {
-        return buf.push(b'0' + value.to_le_bytes()[0]);
+        buf.push(one(value));
+    } else {
+        many(buf, value);
     }
+}
+
+#[inline(never)]
+fn many(buf: &mut Vec<u8>, value: u32) {
     let digits = split(value);
     let zeros = digits.trailing_zeros() / 8;
     buf.extend_from_slice(&((digits | TEXT) >> (8 * zeros)).to_le_bytes());
     buf.truncate(buf.len() - zeros as usize);
+}
+
+/// The digit of a number below ten.
+#[inline]
+pub(super) const fn one(value: u32) -> u8 {
+    b'0' + value.to_le_bytes()[0]
 }
 
 /// All eight digits of a number.

@@ -2,16 +2,16 @@
 //!
 //! Gets: values. Gives: their JSON text, appended. Keeps: nothing.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::Simd;
-use base64::engine::general_purpose::PAD;
+use base64::engine::general_purpose::{PAD, STANDARD};
 
-use super::digits::{self, eight};
+use super::digits;
 use super::quote;
 use crate::sink::address::spell;
 use crate::units::Timestamp;
@@ -64,19 +64,34 @@ pub fn base64(buf: &mut Vec<u8>, bytes: &[u8]) {
     // In pieces that stay in the cache, since their room is filled twice. They are whole groups of three
     // bytes, so that only the last is padded.
     const PIECE: usize = 3 << 10;
+    // What is too short for them is sooner done without.
+    const SHORT: usize = 24;
     buf.push(b'"');
-    buf.reserve(bytes.len().div_ceil(3).saturating_mul(4));
-    for piece in bytes.chunks(PIECE) {
+    if bytes.len() <= SHORT {
         let begin = buf.len();
-        buf.resize(begin + piece.len().div_ceil(3) * 4, 0);
-        let written = buf.get_mut(begin..).and_then(|to| ENGINE.encode_slice(piece, to).ok());
-        // The room is exactly that of the padded text.
-        buf.truncate(begin + written.unwrap_or(0));
+        buf.extend_from_slice(&[0; SHORT / 3 * 4]);
+        encode(buf, begin, &STANDARD, bytes);
+    } else {
+        buf.reserve(bytes.len().div_ceil(3).saturating_mul(4));
+        for piece in bytes.chunks(PIECE) {
+            let begin = buf.len();
+            buf.resize(begin + piece.len().div_ceil(3) * 4, 0);
+            encode(buf, begin, &*ENGINE, piece);
+        }
     }
     buf.push(b'"');
 }
 
+/// Puts bytes in base64 into the room from `begin` on, which is enough for them with their padding, and
+/// gives back what is left of it.
+#[inline]
+fn encode(buf: &mut Vec<u8>, begin: usize, engine: &impl Engine, bytes: &[u8]) {
+    let written = buf.get_mut(begin..).and_then(|to| engine.encode_slice(bytes, to).ok());
+    buf.truncate(begin + written.unwrap_or(0));
+}
+
 /// Appends a whole number.
+#[inline]
 pub fn number(buf: &mut Vec<u8>, value: impl itoa::Integer + TryInto<u32> + Copy) {
     match value.try_into() {
         Ok(small) if small < digits::LIMIT => digits::push(buf, small),
@@ -100,47 +115,62 @@ pub fn boolean(buf: &mut Vec<u8>, value: bool) {
 /// Appends a time in RFC 3339, or null.
 pub fn time(buf: &mut Vec<u8>, time: Option<Timestamp>) {
     let Some(time) = time else { return null(buf) };
-    LAST.with(|last| {
-        let mut clock = last.get();
-        if clock.time != Some(time) {
-            clock.set(time);
-            last.set(clock);
+    LAST.with_borrow_mut(|last| {
+        if last.time == Some(time) {
+            return buf.extend_from_slice(&last.text);
         }
-        buf.extend_from_slice(&clock.text);
+        last.calendar(time);
+        buf.extend_from_slice(&last.text);
+        // The part of the second goes where it belongs at once: a text that was put together just before
+        // it is copied has to be waited for.
+        let nanos = u32::try_from(time.0.rem_euclid(SECOND)).unwrap_or(0);
+        let digits = (digits::one(nanos / digits::LIMIT), digits::eight(nanos % digits::LIMIT));
+        put_nanos(buf, digits);
+        put_nanos(&mut last.text, digits);
     });
 }
 
-thread_local! {
-    /// The time that was written last.
-    static LAST: Cell<Clock> = const { Cell::new(Clock { time: None, text: [b'"'; 32] }) };
+/// Into a text that ends in them, `Z` and a quotation mark.
+#[inline]
+fn put_nanos(text: &mut [u8], digits: (u8, [u8; 8])) {
+    if let Some([first, rest @ .., _, _]) = text.last_chunk_mut::<11>() {
+        (*first, *rest) = digits;
+    }
 }
 
-/// A time's text in quotes. The lines of a packet share it, and most others share their second with the
-/// line before: a calendar costs more than all the rest of a short line.
-#[derive(Debug, Clone, Copy)]
+const SECOND: i64 = 1_000_000_000;
+
+thread_local! {
+    static LAST: RefCell<Clock> = const { RefCell::new(Clock { time: None, text: [0; 32] }) };
+}
+
+/// The time that was written last, and its text in quotes. The lines of a packet share it, and most
+/// others share their second with the line before: a calendar costs more than all the rest of a short
+/// line.
+#[derive(Debug)]
 struct Clock {
     time: Option<Timestamp>,
     text: [u8; 32],
 }
 
 impl Clock {
-    fn set(&mut self, time: Timestamp) {
-        const SECOND: i64 = 1_000_000_000;
-        let second = time.0.div_euclid(SECOND);
-        if self.time.replace(time).is_none_or(|last| last.0.div_euclid(SECOND) != second)
-            && let Some(to) = self.text.get_mut(1..31)
-        {
-            to.copy_from_slice(time.rfc3339().as_bytes());
-        }
-        let nanos = u32::try_from(time.0.rem_euclid(SECOND)).unwrap_or(0);
-        // `"2026-11-22T16:01:02.` comes before them.
-        if let Some(([first, rest @ ..], _)) =
-            self.text.get_mut(21..).and_then(<[u8]>::split_first_chunk_mut::<9>)
-        {
-            *first = b'0' + u8::try_from(nanos / digits::LIMIT).unwrap_or(0);
-            *rest = eight(nanos % digits::LIMIT);
+    /// Another time; its text is right but for the part of the second.
+    #[inline]
+    fn calendar(&mut self, time: Timestamp) {
+        let second = |time: Timestamp| time.0.div_euclid(SECOND);
+        if self.time.replace(time).map(second) != Some(second(time)) {
+            self.text = quoted(time);
         }
     }
+}
+
+#[cold]
+fn quoted(time: Timestamp) -> [u8; 32] {
+    let mut text = [b'"'; 32];
+    if let Some(inside) = text.get_mut(1..31) {
+        inside.copy_from_slice(time.rfc3339().as_bytes());
+    }
+    text
 }
 
 /// Appends `null`.
@@ -226,7 +256,7 @@ mod tests {
         for len in [3071, 3072, 3073, 3074, 6144, 6145, 20_000] {
             let mut buf = Vec::new();
             base64(&mut buf, &bytes[..len]);
-            let want = base64::engine::general_purpose::STANDARD.encode(&bytes[..len]);
+            let want = STANDARD.encode(&bytes[..len]);
             assert_eq!(String::from_utf8(buf).unwrap(), format!("\"{want}\""), "{len} bytes");
         }
     }
