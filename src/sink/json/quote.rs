@@ -3,9 +3,12 @@
 //! Gets: text. Gives: it escaped, appended to a buffer. Keeps: nothing.
 //!
 //! Payloads are most of what is written, and JSON in JSON has a quotation mark every few bytes. So a
-//! block is looked at as a whole, which compilers turn into vector instructions: it is copied, or marks
-//! in it are escaped by a table, without a branch for each byte, or it is gone through character by
+//! block is looked at as a whole, by vector instructions where the processor has them: it is copied, or
+//! room is made for the backslashes of eight bytes at a time, or it is gone through character by
 //! character.
+
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x16, u8x32};
 
 use super::write::raw;
 use crate::sink::escape::is_unsafe;
@@ -17,10 +20,20 @@ const FEW: usize = 7;
 
 /// Appends text, escaped.
 pub(super) fn inside(buf: &mut Vec<u8>, text: &str) {
+    if text.len() > FEW {
+        dispatch!(Level::new(), simd => blocks(simd, buf, text));
+    } else {
+        one_by_one(buf, text, 0, text.len());
+    }
+}
+
+#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
+#[inline(always)]
+fn blocks<S: Simd>(simd: S, buf: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        if whole(buf, block) {
+        if whole(simd, buf, block) {
             at += BLOCK;
         } else {
             at = one_by_one(buf, text, at, at + BLOCK);
@@ -32,67 +45,94 @@ pub(super) fn inside(buf: &mut Vec<u8>, text: &str) {
         if let Some(front) = block.get_mut(..rest.len()) {
             front.copy_from_slice(rest);
         }
-        if whole(buf, &block) {
+        if whole(simd, buf, &block) {
             return buf.truncate(buf.len() - (BLOCK - rest.len()));
         }
     }
     one_by_one(buf, text, at, bytes.len());
 }
 
-/// Appends a block in which nothing but quotation marks and backslashes is escaped; false for others.
-#[inline]
-fn whole(buf: &mut Vec<u8>, block: &[u8; BLOCK]) -> bool {
-    match block.iter().fold(PLAIN, |all, &byte| all | look(byte)) {
-        PLAIN => buf.extend_from_slice(block),
-        MARK => marked(buf, block),
-        _ => return false,
+/// Appends a block in which nothing but marks is escaped; false for others.
+#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
+#[inline(always)]
+fn whole<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK]) -> bool {
+    let looks = looks(simd, u8x32::load_array_ref(simd, block));
+    let plain = looks.simd_eq(0).to_bitmask();
+    if plain == u64::from(u32::MAX) {
+        buf.extend_from_slice(block);
+        return true;
     }
-    true
+    let marks_only = (looks & SPECIAL).simd_eq(0).all_true();
+    if marks_only {
+        marked(simd, buf, block, !plain);
+    }
+    marks_only
 }
 
-/// What a byte looks like, as bits: those of a block are put together.
-const PLAIN: u8 = 0;
-const MARK: u8 = 1;
-const SPECIAL: u8 = 2;
-
-#[inline]
-const fn look(byte: u8) -> u8 {
-    (if is_mark(byte) { MARK } else { PLAIN }) | if looks_special(byte) { SPECIAL } else { PLAIN }
+/// What each byte looks like: nothing, a mark, or one of [`SPECIAL`].
+///
+/// A bit that both halves of a byte have in their tables is one that the byte has.
+#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
+#[inline(always)]
+fn looks<S: Simd>(simd: S, bytes: u8x32<S>) -> u8x32<S> {
+    let table = |halves| u8x32::block_splat(u8x16::load_array(simd, halves));
+    let low = table(LOW_HALF).swizzle_dyn_within_blocks(bytes & 0x0f);
+    low & table(HIGH_HALF).swizzle_dyn_within_blocks(bytes >> 4)
 }
+
+// Bits: 0 is 00 to 1F, 1 is 7F and EF, 2 is D8 to DF, 3 is C2, 4 is E0 to E2, 5 is F0 and F3; 6 is a
+// quotation mark, 7 a backslash.
+
+/// Those that [`looks_special`].
+const SPECIAL: u8 = 0b0011_1111;
+const LOW_HALF: [u8; 16] =
+    [0x31, 0x11, 0x59, 0x21, 1, 1, 1, 1, 0x05, 0x05, 0x05, 0x05, 0x85, 0x05, 0x05, 0x07];
+const HIGH_HALF: [u8; 16] =
+    [0x01, 0x01, 0x40, 0, 0, 0x80, 0, 0x02, 0, 0, 0, 0, 0x08, 0x04, 0x12, 0x20];
 
 /// Appends a block, with a backslash before each mark.
-fn marked(buf: &mut Vec<u8>, block: &[u8; BLOCK]) {
-    const ROOM: usize = 2 * BLOCK;
+#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
+#[inline(always)]
+fn marked<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK], marks: u64) {
     let begin = buf.len();
-    buf.extend_from_slice(&[0; ROOM + 1]);
-    let Some(to) = buf.get_mut(begin..).and_then(<[u8]>::first_chunk_mut::<{ ROOM + 1 }>) else {
-        return;
-    };
+    buf.extend_from_slice(&[0; 2 * BLOCK]);
+    let Some(room) = buf.get_mut(begin..) else { return };
     let mut at = 0;
-    for &byte in block {
-        let (pair, len) = PAIRS.get(usize::from(byte)).copied().unwrap_or_default();
-        // The second of the two is written over where it does not count. `at` is below ROOM anyway;
-        // said so, it needs no check.
-        let slot = at % ROOM..at % ROOM + 2;
-        if let Some(slot) = to.get_mut(slot) {
-            slot.copy_from_slice(&pair);
+    for (eight, marks) in block.as_chunks::<8>().0.iter().zip(marks.to_le_bytes()) {
+        let from = u128::from(u64::from_le_bytes(*eight)) | BACKSLASHES;
+        let from = u8x16::load_array(simd, from.to_le_bytes());
+        let places = SPREAD.get(usize::from(marks)).unwrap_or(&[0; 16]);
+        let spread = from.swizzle_dyn_within_blocks(u8x16::load_array_ref(simd, places));
+        // What the second half has too much is written over, or is cut off below.
+        if let Some(to) = room.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            spread.store_array(to);
         }
-        at += usize::from(len);
+        at += 8 + marks.count_ones() as usize;
     }
     buf.truncate(begin + at);
 }
 
-/// Of each byte, what stands for it where only marks are escaped, and how many bytes of that count.
-static PAIRS: [([u8; 2], u16); 256] = {
-    let mut pairs = [([0; 2], 1); 256];
-    let mut rest = pairs.as_mut_slice();
-    let mut byte = 0;
-    while let Some((pair, others)) = rest.split_first_mut() {
-        *pair = if is_mark(byte) { ([b'\\', byte], 2) } else { ([byte, 0], 1) };
-        byte = byte.wrapping_add(1);
-        rest = others;
+/// Behind eight bytes.
+const BACKSLASHES: u128 = 0x5c5c_5c5c_5c5c_5c5c << 64;
+
+/// By which of eight bytes are marks, from where each byte of what they become is taken: 8 is a
+/// backslash.
+#[expect(clippy::indexing_slicing, reason = "it is done when this is compiled")]
+static SPREAD: [[u8; 16]; 256] = {
+    let mut spread = [[8; 16]; 256];
+    let mut marks = 0;
+    while marks < 256 {
+        let (mut from, mut to) = (0, 0);
+        while from < 8 {
+            if marks >> from & 1 == 1 {
+                to += 1;
+            }
+            spread[marks][to] = from;
+            (from, to) = (from + 1, to + 1);
+        }
+        marks += 1;
     }
-    pairs
+    spread
 };
 
 /// Appends text from `at` on, up to `end` or the end of the character there: tells which.
@@ -132,6 +172,7 @@ fn character(buf: &mut Vec<u8>, c: Option<char>) -> usize {
 }
 
 /// Needs escaping and is no mark, or begins a UTF-8 sequence that may.
+#[inline]
 const fn looks_special(byte: u8) -> bool {
     // C2: C1 controls, soft hyphen. D8 to DC, E0 to E2, EF, F0, F3: format characters.
     byte < 0x20
@@ -185,6 +226,20 @@ mod tests {
         for c in ('\0'..=char::MAX).filter(|c| needs_escape(*c)) {
             let first = c.encode_utf8(&mut [0; 4]).as_bytes()[0];
             assert!(is_mark(first) || looks_special(first), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_a_block_look_as_each_by_itself() {
+        for byte in 0..=255 {
+            let looks = dispatch!(Level::new(), simd => {
+                looks(simd, u8x32::splat(simd, byte)).to_array()
+            });
+            let want = (looks_special(byte), is_mark(byte));
+            assert!(
+                looks.iter().all(|&bits| (bits & SPECIAL != 0, bits & !SPECIAL != 0) == want),
+                "{byte:#x}"
+            );
         }
     }
 
