@@ -122,7 +122,7 @@ use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::process::Owners;
 use crate::sink::outlet::Outlet;
 use crate::sink::{Numbers, Output, Summary, Tally};
-use crate::units::ConnNo;
+use crate::units::{ConnNo, Direction, Origin};
 
 /// Writes NDJSON.
 #[derive(Debug)]
@@ -132,6 +132,31 @@ pub struct JsonSink<W> {
     tally: Tally,
     wants: Wants,
     owners: Owners,
+    opening: Opening,
+}
+
+/// How the lines of messages begin, kept while many come in one packet.
+#[derive(Debug, Default)]
+struct Opening {
+    of: Option<(ConnNo, Direction, Origin)>,
+    /// Empty until a second one comes.
+    text: Vec<u8>,
+}
+
+impl Opening {
+    #[inline]
+    fn write(&mut self, buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, dir: Direction) {
+        let of = Some((no, dir, cx.origin));
+        if self.of != of {
+            self.of = of;
+            self.text.clear();
+            return line::message_opening(buf, no, cx, dir);
+        }
+        if self.text.is_empty() {
+            line::message_opening(&mut self.text, no, cx, dir);
+        }
+        buf.extend_from_slice(&self.text);
+    }
 }
 
 impl<W: Write> JsonSink<W> {
@@ -143,6 +168,7 @@ impl<W: Write> JsonSink<W> {
             tally: Tally::default(),
             wants: Wants { frames, payload: true },
             owners: Owners::default(),
+            opening: Opening::default(),
         }
     }
 
@@ -159,6 +185,7 @@ impl<W: Write> JsonSink<W> {
     }
 
     /// Counts the event, and tells the number of its connection.
+    #[inline]
     fn count(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ConnNo {
         self.tally.count(event);
         let no = self.numbers.of(cx.conn.key, event);
@@ -176,6 +203,10 @@ impl<W: Write> Sink for JsonSink<W> {
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         let no = self.count(cx, event);
         match event {
+            Event::Message(message) => {
+                self.opening.write(self.out.buf(), no, cx, message.dir);
+                line::message_rest(self.out.buf(), message);
+            }
             Event::Handshake(handshake) => {
                 let ends = self.owners.of(&cx.conn.key);
                 line::handshake_of(self.out.buf(), no, cx, handshake, ends.as_ref());

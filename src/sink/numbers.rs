@@ -23,6 +23,7 @@ impl Numbers {
     }
 
     /// The number for the connection of an event; forgotten after its last event.
+    #[inline]
     pub fn of(&mut self, key: ConnKey, event: &Event<'_>) -> ConnNo {
         let no = match self.last {
             Some((last, no)) if last == key => no,
@@ -42,6 +43,7 @@ impl Numbers {
         self.given
     }
 
+    #[inline(never)]
     fn look_up(&mut self, key: ConnKey) -> ConnNo {
         *self.open.entry(key).or_insert_with(|| {
             self.given += 1;

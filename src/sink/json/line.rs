@@ -45,8 +45,18 @@ const UNNUMBERED: ConnNo = ConnNo(0);
 
 /// The line of a message.
 pub fn message(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, message: &Message<'_>) {
-    begin_directed(buf, "{\"event\":\"message\",\"conn\":", no, cx, message.dir);
+    message_opening(buf, no, cx, message.dir);
+    message_rest(buf, message);
+}
+
+/// What the line of a message begins with: the same for all of a packet.
+pub fn message_opening(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, dir: Direction) {
+    begin_directed(buf, "{\"event\":\"message\",\"conn\":", no, cx, dir);
     raw(buf, ",\"n\":");
+}
+
+/// The line of a message behind its opening.
+pub fn message_rest(buf: &mut Vec<u8>, message: &Message<'_>) {
     number(buf, message.no.0);
     raw(buf, ",\"kind\":\"");
     // Each arm copies words that are known when this is compiled.
@@ -59,13 +69,16 @@ pub fn message(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, message: &Message<'_>
     number(buf, message.len);
     raw(buf, ",\"wire_len\":");
     number(buf, message.wire_len);
-    raw(buf, ",\"frames\":");
-    number(buf, message.frames);
-    match (message.compressed, message.complete) {
-        (false, true) => raw(buf, ",\"compressed\":false,\"complete\":true"),
-        (true, true) => raw(buf, ",\"compressed\":true,\"complete\":true"),
-        (false, false) => raw(buf, ",\"compressed\":false,\"complete\":false"),
-        (true, false) => raw(buf, ",\"compressed\":true,\"complete\":false"),
+    match (message.frames, message.compressed, message.complete) {
+        (1, false, true) => raw(buf, ",\"frames\":1,\"compressed\":false,\"complete\":true"),
+        (frames, compressed, complete) => {
+            raw(buf, ",\"frames\":");
+            number(buf, frames);
+            raw(buf, ",\"compressed\":");
+            boolean(buf, compressed);
+            raw(buf, ",\"complete\":");
+            boolean(buf, complete);
+        }
     }
     payload(buf, message.kind, message.payload);
     if message.close_code.is_none() && message.close_reason.is_none() {
@@ -340,6 +353,7 @@ fn when(buf: &mut Vec<u8>, cx: &Cx<'_>) {
 }
 
 /// `text` for text that is UTF-8, `data` for anything else, and both null for what was not kept.
+#[inline]
 fn payload(buf: &mut Vec<u8>, kind: MessageKind, payload: Payload<'_>) {
     raw(buf, ",\"text\":");
     match (kind, payload) {
@@ -355,6 +369,7 @@ fn payload(buf: &mut Vec<u8>, kind: MessageKind, payload: Payload<'_>) {
     }
 }
 
+#[inline]
 fn finish_with_notes(buf: &mut Vec<u8>, notes: &[Note]) {
     if notes.is_empty() {
         return raw(buf, ",\"notes\":[]}\n");
