@@ -33,7 +33,7 @@ fn blocks<S: Simd>(simd: S, buf: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        if whole(simd, buf, block) {
+        if whole(simd, buf, block, BLOCK) {
             at += BLOCK;
         } else {
             at = one_by_one(buf, text, at, at + BLOCK);
@@ -41,30 +41,64 @@ fn blocks<S: Simd>(simd: S, buf: &mut Vec<u8>, text: &str) {
     }
     let rest = bytes.get(at..).unwrap_or_default();
     if rest.len() > FEW {
-        let mut block = [b' '; BLOCK];
-        if let Some(front) = block.get_mut(..rest.len()) {
-            front.copy_from_slice(rest);
-        }
-        if whole(simd, buf, &block) {
-            return buf.truncate(buf.len() - (BLOCK - rest.len()));
+        let block = match bytes.last_chunk() {
+            Some(last) => moved_up(simd, last, rest.len()),
+            None => padded(rest),
+        };
+        if whole(simd, buf, &block, rest.len()) {
+            return;
         }
     }
     one_by_one(buf, text, at, bytes.len());
 }
 
-/// Appends a block in which nothing but marks is escaped; false for others.
+/// A block that begins with the last `len` bytes of another one; anything comes behind them.
 #[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
 #[inline(always)]
-fn whole<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK]) -> bool {
+fn moved_up<S: Simd>(simd: S, block: &[u8; BLOCK], len: usize) -> [u8; BLOCK] {
+    let by = u8::try_from(BLOCK.saturating_sub(len)).unwrap_or(0);
+    let places = u8x32::load_array(simd, PLACES) + by;
+    u8x32::load_array_ref(simd, block).swizzle_dyn(places).to_array()
+}
+
+const PLACES: [u8; BLOCK] = {
+    let mut places = [0; BLOCK];
+    let mut rest = places.as_mut_slice();
+    let mut place = 0;
+    while let Some((first, others)) = rest.split_first_mut() {
+        *first = place;
+        (place, rest) = (place + 1, others);
+    }
+    places
+};
+
+/// A block that begins with these bytes.
+#[inline]
+fn padded(bytes: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    if let Some(front) = block.get_mut(..bytes.len()) {
+        front.copy_from_slice(bytes);
+    }
+    block
+}
+
+/// Appends the first `len` bytes of a block if nothing but marks is escaped in them; false otherwise.
+#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
+#[inline(always)]
+fn whole<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK], len: usize) -> bool {
+    let counted = u64::MAX >> (64 - len);
     let looks = looks(simd, u8x32::load_array_ref(simd, block));
-    let plain = looks.simd_eq(0).to_bitmask();
-    if plain == u64::from(u32::MAX) {
+    let begin = buf.len();
+    let others = looks.simd_ne(0).to_bitmask() & counted;
+    if others == 0 {
         buf.extend_from_slice(block);
+        buf.truncate(begin + len);
         return true;
     }
-    let marks_only = (looks & SPECIAL).simd_eq(0).all_true();
+    let marks_only = (looks & SPECIAL).simd_ne(0).to_bitmask() & counted == 0;
     if marks_only {
-        marked(simd, buf, block, !plain);
+        marked(simd, buf, block, others);
+        buf.truncate(begin + len + others.count_ones() as usize);
     }
     marks_only
 }
@@ -90,7 +124,7 @@ const LOW_HALF: [u8; 16] =
 const HIGH_HALF: [u8; 16] =
     [0x01, 0x01, 0x40, 0, 0, 0x80, 0, 0x02, 0, 0, 0, 0, 0x08, 0x04, 0x12, 0x20];
 
-/// Appends a block, with a backslash before each mark.
+/// Appends a block, with a backslash before each mark, and something behind it.
 #[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
 #[inline(always)]
 fn marked<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK], marks: u64) {
@@ -103,13 +137,12 @@ fn marked<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK], marks: u64) 
         let from = u8x16::load_array(simd, from.to_le_bytes());
         let places = SPREAD.get(usize::from(marks)).unwrap_or(&[0; 16]);
         let spread = from.swizzle_dyn_within_blocks(u8x16::load_array_ref(simd, places));
-        // What the second half has too much is written over, or is cut off below.
+        // What this has too much is written over, or cut off by the caller.
         if let Some(to) = room.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
             spread.store_array(to);
         }
         at += 8 + marks.count_ones() as usize;
     }
-    buf.truncate(begin + at);
 }
 
 /// Behind eight bytes.
