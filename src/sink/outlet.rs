@@ -11,6 +11,10 @@ use std::ops::ControlFlow;
 /// to stay in the second-level cache.
 const GATHER: usize = 256 << 10;
 
+/// Room that is kept after a write: that of usual large messages, so that it is not asked of the system
+/// again for each of them, but not that of one of 64 MiB for the rest of the run.
+const KEPT: usize = 4 << 20;
+
 /// A buffer that a sink appends whole lines to.
 pub struct Outlet<W> {
     buf: Vec<u8>,
@@ -54,8 +58,7 @@ impl<W: Write> Outlet<W> {
             }
         }
         self.buf.clear();
-        // One message of 64 MiB must not hold its room for the rest of the run.
-        self.buf.shrink_to(4 * GATHER);
+        self.buf.shrink_to(KEPT);
         match self.state {
             State::Open => ControlFlow::Continue(()),
             State::Closed | State::Failed(_) => ControlFlow::Break(()),
@@ -147,6 +150,6 @@ mod tests {
         let mut out = Outlet::new(io::sink());
         out.buf().resize(32 << 20, b'x');
         assert!(out.line_done().is_continue());
-        assert!(out.buf().capacity() <= 4 * GATHER);
+        assert!(out.buf().capacity() <= KEPT);
     }
 }
