@@ -53,12 +53,8 @@ impl Setup {
     /// What a handshake says of the frames behind it: a whole answer tells what was agreed, whatever the
     /// request was.
     pub fn of(judged: &Handshake) -> Self {
-        let response = judged.response.iter().flat_map(|head| &head.notes);
-        let unselected = judged
-            .notes
-            .iter()
-            .chain(response)
-            .any(|note| note.code == NoteCode::SubprotocolUnselected);
+        let unselected =
+            judged.notes.iter().any(|note| note.code == NoteCode::SubprotocolUnselected);
         Self {
             deflate: judged.deflate,
             other_extension: judged.extensions.as_deref().is_some_and(names_other),
