@@ -30,6 +30,8 @@ pub mod pings;
 pub mod resync;
 pub mod rules;
 pub mod session;
+#[cfg(test)]
+mod testkit;
 
 pub use session::{Finish, Session, Setup};
 

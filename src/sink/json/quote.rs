@@ -7,6 +7,8 @@
 //! room is made for the backslashes of eight bytes at a time, or it is gone through character by
 //! character.
 
+#![expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
+
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, u8x16, u8x32};
 
@@ -27,7 +29,6 @@ pub(super) fn inside(buf: &mut Vec<u8>, text: &str) {
     }
 }
 
-#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
 #[inline(always)]
 fn blocks<S: Simd>(simd: S, buf: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
@@ -53,7 +54,6 @@ fn blocks<S: Simd>(simd: S, buf: &mut Vec<u8>, text: &str) {
 }
 
 /// A block that begins with the last `len` bytes of another one; anything comes behind them.
-#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
 #[inline(always)]
 fn moved_up<S: Simd>(simd: S, block: &[u8; BLOCK], len: usize) -> [u8; BLOCK] {
     let by = u8::try_from(BLOCK.saturating_sub(len)).unwrap_or(0);
@@ -83,7 +83,6 @@ fn padded(bytes: &[u8]) -> [u8; BLOCK] {
 }
 
 /// Appends the first `len` bytes of a block if nothing but marks is escaped in them; false otherwise.
-#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
 #[inline(always)]
 fn whole<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK], len: usize) -> bool {
     let counted = u64::MAX >> (64 - len);
@@ -106,7 +105,6 @@ fn whole<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK], len: usize) -
 /// What each byte looks like: nothing, a mark, or one of [`SPECIAL`].
 ///
 /// A bit that both halves of a byte have in their tables is one that the byte has.
-#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
 #[inline(always)]
 fn looks<S: Simd>(simd: S, bytes: u8x32<S>) -> u8x32<S> {
     let table = |halves| u8x32::block_splat(u8x16::load_array(simd, halves));
@@ -125,7 +123,6 @@ const HIGH_HALF: [u8; 16] =
     [0x01, 0x01, 0x40, 0, 0, 0x80, 0, 0x02, 0, 0, 0, 0, 0x08, 0x04, 0x12, 0x20];
 
 /// Appends a block, with a backslash before each mark, and something behind it.
-#[expect(clippy::inline_always, reason = "or it is not compiled for what the processor has")]
 #[inline(always)]
 fn marked<S: Simd>(simd: S, buf: &mut Vec<u8>, block: &[u8; BLOCK], marks: u64) {
     let begin = buf.len();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ws::testkit::framed as frame;
 
 const SERVER: Shape = Shape { masked: false, rsv1: false, rsv1_anywhere: false };
 const CLIENT: Shape = Shape { masked: true, rsv1: false, rsv1_anywhere: false };
@@ -21,25 +22,6 @@ fn search(shape: Shape, segments: &[&[u8]]) -> Search {
         }
     }
     finder.finish()
-}
-
-fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let bit = if key.is_some() { 0x80 } else { 0 };
-    let mut out = vec![first];
-    match payload.len() {
-        n @ 0..126 => out.push(bit | u8::try_from(n).unwrap()),
-        n @ 126..65536 => {
-            out.push(bit | 0x7e);
-            out.extend_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
-        }
-        n => {
-            out.push(bit | 0x7f);
-            out.extend_from_slice(&(n as u64).to_be_bytes());
-        }
-    }
-    out.extend(key.into_iter().flatten());
-    mask::append(&mut out, payload, key, 0);
-    out
 }
 
 #[test]

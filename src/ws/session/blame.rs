@@ -1,9 +1,10 @@
 //! Who is blamed, and who is not.
 
-use super::tests::{C, S, frame, framed, given, kinds, sends};
+use super::tests::{C, S, frame, given, kinds, sends};
 use super::*;
 use crate::event::MessageKind::{Close, Text};
 use crate::ws::fuzzing::Step;
+use crate::ws::testkit::framed;
 
 fn close(dir: Direction) -> Step {
     Step::Data(dir, frame(dir, 0x88, &[0x03, 0xe9]))

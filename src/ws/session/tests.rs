@@ -4,7 +4,7 @@ use crate::limits::Limits;
 use crate::units::PacketNo;
 use crate::ws::Scratch;
 use crate::ws::fuzzing::{Recorder, Step, run};
-use crate::ws::mask;
+use crate::ws::testkit::framed;
 
 pub(super) const C: Direction = Direction::ToServer;
 pub(super) const S: Direction = Direction::ToClient;
@@ -14,25 +14,6 @@ pub(super) fn frame(dir: Direction, first: u8, payload: &[u8]) -> Vec<u8> {
     let n = u8::try_from(payload.len() % 251).unwrap();
     let key = [0x11 ^ n, 0x22 ^ first, 0x33, payload.first().copied().unwrap_or(9) | 1];
     framed(first, (dir == C).then_some(key), payload)
-}
-
-pub(super) fn framed(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let bit = if key.is_some() { 0x80 } else { 0 };
-    let mut out = vec![first];
-    match payload.len() {
-        n @ 0..126 => out.push(bit | u8::try_from(n).unwrap()),
-        n @ 126..65536 => {
-            out.push(bit | 0x7e);
-            out.extend_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
-        }
-        n => {
-            out.push(bit | 0x7f);
-            out.extend_from_slice(&(n as u64).to_be_bytes());
-        }
-    }
-    out.extend(key.into_iter().flatten());
-    mask::append(&mut out, payload, key, 0);
-    out
 }
 
 pub(super) fn deflate(takeover: bool, bits: u8) -> Setup {
