@@ -376,3 +376,31 @@ fn a_closed_pipe_ends_the_run_silently() {
     assert!(sink.flush().is_break());
     samples::finish(&mut sink);
 }
+
+#[test]
+fn messages_of_one_packet_have_the_lines_of_messages_on_their_own() {
+    let there = samples::text(b"there");
+    let back = Message { dir: Direction::ToClient, ..samples::binary(b"back") };
+    let (a, b) = (samples::conn(1), samples::conn(2));
+    let (first, second) = (samples::origin(7, 1), samples::origin(8, 1));
+    let course = [
+        (1, &a, first, &there),
+        (1, &a, first, &there),
+        (1, &a, first, &there),
+        (1, &a, first, &back),
+        (1, &a, first, &there),
+        (2, &b, first, &there),
+        (2, &b, first, &there),
+        (1, &a, second, &there),
+        (1, &a, second, &there),
+    ];
+    let mut sink = JsonSink::new(Vec::new(), false);
+    let mut want = Vec::new();
+    for (no, conn, origin, message) in course {
+        let cx = Cx { conn, origin };
+        assert!(sink.event(&cx, &Event::Message(message)).is_continue());
+        line::message(&mut want, ConnNo(no), &cx, message);
+    }
+    assert!(sink.flush().is_continue());
+    assert_eq!(String::from_utf8(sink.into_inner()), String::from_utf8(want));
+}
