@@ -200,9 +200,7 @@ impl Half {
             }
         }
         if let Some(current) = &mut self.current {
-            current.own_over |= !current.own.is_empty();
-            current.own = Vec::new();
-            current.notes.shed();
+            current.shed();
         }
         if let Stage::Lost(finder) = &mut self.stage {
             finder.shed();

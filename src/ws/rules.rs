@@ -12,6 +12,9 @@ use crate::ws::frame::Header;
 
 pub use crate::note::Notes;
 
+/// Bytes of payload that a control frame may have (RFC 6455 section 5.5).
+pub(super) const CONTROL_BYTES: usize = 125;
+
 /// What RSV1 stands for in a direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rsv1 {
@@ -58,7 +61,9 @@ pub fn is_plain(header: &Header, dir: Direction, rsv1: Rsv1) -> bool {
             && rsv1 != Rsv1::Fault;
     let shape_fits = match header.opcode {
         Opcode::Reserved(_) => false,
-        Opcode::Close | Opcode::Ping | Opcode::Pong => header.fin && header.len <= 125,
+        Opcode::Close | Opcode::Ping | Opcode::Pong => {
+            header.fin && header.len <= CONTROL_BYTES as u64
+        }
         _ => true,
     };
     rsv_fits
@@ -127,11 +132,14 @@ pub fn judge(
     if header.opcode.is_control() {
         // Section 5.5: at most 125 bytes, and not fragmented. Longer ones are still skipped by
         // length, to stay in step.
-        if header.len > 125 {
+        if header.len > CONTROL_BYTES as u64 {
             wrong += 1;
             note(place.note(
                 NoteCode::ControlTooLong,
-                format!("{place}, a control frame, has {} bytes; 125 are allowed", header.len),
+                format!(
+                    "{place}, a control frame, has {} bytes; {CONTROL_BYTES} are allowed",
+                    header.len
+                ),
             ));
         }
         if !header.fin {

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use super::{Current, Half};
 use crate::event::{Cx, Event, Message, MessageKind, Payload, Sink};
 use crate::note::{Blame, Note, NoteCode};
-use crate::units::Origin;
+use crate::units::{Count, Origin};
 use crate::ws::Out;
 use crate::ws::close::{CloseBody, code_fault};
 use crate::ws::ending::CloseSeen;
@@ -51,10 +51,15 @@ impl Half {
             origin,
             out,
         )?;
+        let limit = current.own_limit(out.limits.message_bytes);
         let notes = &mut current.notes;
         if current.own_over {
-            let text =
-                format!("{place} of {} bytes is over the limit: its bytes are skipped", header.len);
+            let why = if header.len > limit as u64 {
+                format!("is over the limit of {limit}: its bytes are skipped")
+            } else {
+                "was forgotten before it was whole, to keep memory within its budget".to_owned()
+            };
+            let text = format!("{place} of {} {why}", Count(header.len, "byte"));
             notes.push(Note::new(NoteCode::MessageLimit, Blame::Capture, text), budget);
         }
         let mut close = None;

@@ -11,7 +11,7 @@ use crate::note::{Note, NoteCode};
 use crate::units::{FrameNo, Origin};
 use crate::ws::frame::{Decoder, Header, Part};
 use crate::ws::message::{Head, Open};
-use crate::ws::rules::{Notes, Place, Rsv1, is_plain, judge, masks_wrongly};
+use crate::ws::rules::{CONTROL_BYTES, Notes, Place, Rsv1, is_plain, judge, masks_wrongly};
 use crate::ws::session::Common;
 use crate::ws::{Out, mask};
 
@@ -48,6 +48,24 @@ impl Current {
     #[inline]
     pub(super) fn is_of_message(&self) -> bool {
         self.to == To::Message
+    }
+
+    /// How many bytes of its own are kept. A control frame of a sound length is none too many under any
+    /// limit: a Close that was not read would be one that was not sent.
+    pub(super) fn own_limit(&self, message_bytes: usize) -> usize {
+        match self.to {
+            To::Control(_) => message_bytes.max(CONTROL_BYTES),
+            To::Message | To::Nothing => message_bytes,
+        }
+    }
+
+    /// Forgets bytes of its own, but those of a control frame of a sound length.
+    pub(super) fn shed(&mut self) {
+        if self.own.len() > self.own_limit(0) {
+            self.own_over = true;
+            self.own = Vec::new();
+        }
+        self.notes.shed();
     }
 
     /// Payload bytes have gone by that nobody wants.
@@ -258,7 +276,7 @@ impl Half {
                         || out.wants.frames && out.wants.payload) =>
             {
                 // As many as there is room for, wherever segments end.
-                let room = limit.saturating_sub(current.own.len());
+                let room = current.own_limit(limit).saturating_sub(current.own.len());
                 let fits = bytes.get(..room).unwrap_or(bytes);
                 mask::append(&mut current.own, fits, key, phase);
                 current.own_over = fits.len() < bytes.len();

@@ -325,6 +325,26 @@ fn messages_over_the_limit_keep_the_step() {
 }
 
 #[test]
+fn control_frames_of_a_sound_length_are_under_every_limit() {
+    let limits = Limits { message_bytes: 0, ..Limits::default() };
+    let body = [&[0x03, 0xe8][..], &[b'r'; 123]].concat();
+    let there = frame(C, 0x88, &body);
+    let steps = [
+        Step::Data(C, there[..40].to_vec()),
+        Step::Data(C, there[40..].to_vec()),
+        Step::Data(S, frame(S, 0x88, &body)),
+    ];
+    let got = run(Setup::default(), Wants::ALL, &limits, &steps, false);
+    assert!(got.codes.is_empty(), "{:?}", got.codes);
+    assert_eq!(got.complete().count(), 2);
+    let end = got.end.unwrap();
+    assert_eq!((end.how, end.notes), (EndHow::Close, Vec::new()));
+    let too_long = Step::Data(S, frame(S, 0x89, &[b'p'; 126]));
+    let got = run(Setup::default(), Wants::ALL, &limits, &[too_long], false);
+    assert_eq!(got.codes, ["control-too-long", "message-limit"]);
+}
+
+#[test]
 fn compressed_messages_of_rfc_7692() {
     let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
     let steps = [
