@@ -572,16 +572,17 @@ fn usual_timeout(ns: i64) -> Option<(i64, &'static str)> {
 }
 
 /// A span of time with the precision that matters.
-fn push_span(text: &mut String, ns: i64) {
+pub(super) fn push_span(text: &mut String, ns: i64) {
+    const MS: i64 = 1_000_000;
+    let rounded = |unit: i64| (ns + unit / 2) / unit;
     let (mut whole, mut part) = (itoa::Buffer::new(), itoa::Buffer::new());
-    let tenths = ns / (SECOND / 10);
-    if ns >= SECOND {
-        push(text, &[whole.format(tenths / 10), ".", part.format(tenths % 10), " s"]);
-    } else if ns >= 1_000_000 {
-        push(text, &[whole.format(ns / 1_000_000), " ms"]);
-    } else {
-        push(text, &[whole.format(ns / 1000), " µs"]);
-    }
+    let (tenths, unit) = match ns {
+        0..MS => return push(text, &[whole.format(rounded(1000)), " µs"]),
+        MS..10_000_000 => (rounded(MS / 10), " ms"),
+        10_000_000..SECOND => return push(text, &[whole.format(rounded(MS)), " ms"]),
+        _ => (rounded(SECOND / 10), " s"),
+    };
+    push(text, &[whole.format(tenths / 10), ".", part.format(tenths % 10), unit]);
 }
 
 fn push(text: &mut String, parts: &[&str]) {

@@ -28,7 +28,7 @@ fn a_clean_close_names_who_began() {
     assert_eq!(
         got.cause,
         "the client closed the connection with code 1000 (normal closure); the server answered \
-         2 ms later"
+         2.0 ms later"
     );
     assert_eq!(got.evidence, [9, 10, 11, 12].map(PacketNo));
     assert!(got.notes.is_empty());
@@ -84,7 +84,7 @@ fn who_ended_tcp_first_is_told_before_the_close_that_came_after_it() {
     let want =
         "the server ended TCP (FIN) in packet 9 without a Close frame after 60.0 s of silence";
     assert!(got.cause.starts_with(want), "{}", got.cause);
-    let want = "; 2 ms later the client sent a Close with code 1001 (going away: a server that \
+    let want = "; 2.0 ms later the client sent a Close with code 1001 (going away: a server that \
                 shuts down or reloads, or a page that was left), reason \"gone\" (packet 11); on this \
                 leg that is the server itself or a proxy in its place";
     assert!(got.cause.ends_with(want), "{}", got.cause);

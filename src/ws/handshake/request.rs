@@ -1,8 +1,8 @@
 //! Rules on the request (RFC 6455 sections 4.1 and 4.2.1).
 
-use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::{DecodeError, Engine as _};
 
 use super::trace::{is_stripped, leaves_any, sender_of};
 use super::words::{joined, list, quote};
@@ -207,7 +207,16 @@ fn invalid_key(key: &[u8]) -> Option<Note> {
             let count = Count(bytes.len() as u64, "byte");
             format!("is base64 of {count}, and it must be of 16")
         }
-        Err(error) => format!("is not base64 of 16 bytes ({error})"),
+        Err(error) => {
+            let why = match error {
+                DecodeError::InvalidByte(at, byte) if byte != b'=' => {
+                    format!("byte {at} is {byte:#04x}, which base64 does not have")
+                }
+                DecodeError::InvalidLength(_) => "its length is none that base64 has".to_owned(),
+                _ => "its end is wrong".to_owned(),
+            };
+            format!("is not base64 of 16 bytes: {why}")
+        }
     };
     let text = format!("Sec-WebSocket-Key {} {what}", quote(key));
     Some(Note::new(NoteCode::KeyInvalid, Blame::Client, text))

@@ -222,20 +222,25 @@ pub(super) fn subprotocol(request: Option<&RequestHead>, head: &ResponseHead) ->
 
 fn unselected(offered: Option<&[&[u8]]>) -> Option<Note> {
     let offered = offered.filter(|offered| !offered.is_empty())?;
+    let offer = if let [one] = offered {
+        format!("subprotocol {}", quote(one))
+    } else {
+        format!("subprotocols {}", list(offered))
+    };
     let text = format!(
-        "the client offers the subprotocols {}, and the server chose none, which RFC 6455 allows \
-         but browsers fail on",
-        list(offered)
+        "the client offers the {offer}, and the server chose none, which RFC 6455 allows but browsers \
+         fail on"
     );
     Some(Note::new(NoteCode::SubprotocolUnselected, Blame::Server, text))
 }
 
 /// RFC 9110 8.6, RFC 9112 6.1: a 1xx must have neither; what follows are frames at once.
 fn body(head: &ResponseHead) -> Option<Note> {
-    let name = ["Transfer-Encoding", "Content-Length"]
-        .into_iter()
-        .find(|name| head.fields.first(name).is_some())?;
+    let (name, rule) =
+        [("Transfer-Encoding", "RFC 9112 section 6.1"), ("Content-Length", "RFC 9110 section 8.6")]
+            .into_iter()
+            .find(|(name, _)| head.fields.first(name).is_some())?;
     let value = joined(&head.fields, name).unwrap_or_default();
-    let text = format!("the 101 has {name}: {}, which a 101 must not have", quote(value));
+    let text = format!("the 101 has {name}: {}, which a 101 must not have ({rule})", quote(value));
     Some(Note::new(NoteCode::ResponseBody, Blame::Server, text))
 }

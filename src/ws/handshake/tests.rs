@@ -301,7 +301,7 @@ mod answers_that_are_not_whole {
             (
                 CutBy::Fin(Direction::ToClient, packet(9)),
                 Blame::Server,
-                "the server closed the connection (FIN in packet 9), 5.000 s after the request, before any answer",
+                "the server closed the connection (FIN in packet 9), 5.0 s after the request, before any answer",
             ),
             (CutBy::Reset(Direction::ToClient, packet(9)), Blame::Server, "(RST in packet 9)"),
             (CutBy::Fin(Direction::ToServer, packet(9)), Blame::Client, "the client closed"),
@@ -317,7 +317,7 @@ mod answers_that_are_not_whole {
         unanswered(Answer::Cut { seen: 0, by: gone }).says(
             "handshake-incomplete",
             Blame::Server,
-            ", 2.000 s before the request, before any answer",
+            ", 2.0 s before the request, before any answer",
         );
         unanswered(Answer::Cut { seen: 46, by: CutBy::CaptureEnd }).says(
             "handshake-incomplete",

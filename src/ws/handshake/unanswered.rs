@@ -5,6 +5,7 @@ use crate::http::h2::{error_meaning, error_name};
 use crate::http::{Answer, CutBy, Exchange};
 use crate::note::{Blame, Note, NoteCode};
 use crate::units::{Direction, Origin};
+use crate::ws::ending::push_span;
 
 /// Says what is missing, and by whom it was kept back.
 pub(super) fn judge(exchange: &Exchange) -> Vec<Note> {
@@ -109,20 +110,11 @@ fn closing(
         .and_then(|head| Some(at.time?.since(head.origin.time?)))
         .map(|ns| {
             let order = if ns < 0 { "before" } else { "after" };
-            format!(", {} s {order} the request,", Seconds(ns.saturating_abs()))
+            let mut waited = String::from(", ");
+            push_span(&mut waited, ns.saturating_abs());
+            waited + " " + order + " the request,"
         })
         .unwrap_or_default();
     let meaning = meaning.map_or_else(String::new, |meaning| format!(": {meaning}"));
     format!("the {} {did} ({flag} in packet {}{meaning}){waited}", dir.sender(), at.packet)
-}
-
-/// Nanoseconds, shown as seconds with milliseconds.
-struct Seconds(i64);
-
-impl std::fmt::Display for Seconds {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let ms = self.0.unsigned_abs() / 1_000_000;
-        write!(f, "{sign}{}.{:03}", ms / 1000, ms % 1000)
-    }
 }
