@@ -50,11 +50,13 @@ fn until_first(events: &[String], until: usize) -> &[String] {
     events.get(..until).unwrap_or(events)
 }
 
-/// The events up to a handshake that is not whole: behind it frames have to be looked for, and where
-/// segments end is evidence there.
+/// The events up to a handshake that is not whole, or to what a limit left out: behind it frames have to
+/// be looked for, and where segments end is evidence there.
 fn certain(events: &[String]) -> &[String] {
     let guessed = events.iter().position(|event| {
-        event.contains("outcome: Incomplete") || event.contains("code: HandshakeIncomplete")
+        ["outcome: Incomplete", "code: HandshakeIncomplete", "Gap(Gap {"]
+            .iter()
+            .any(|sign| event.contains(sign))
     });
     guessed.and_then(|at| events.get(..=at)).unwrap_or(events)
 }
