@@ -47,7 +47,7 @@ impl Counts {
         );
         if self.unknown > 0 {
             // Writing to a String does not fail.
-            let _ = write!(text, ", {} not to be told", self.unknown);
+            let _ = write!(text, ", {} unknown", self.unknown);
         }
         text
     }
