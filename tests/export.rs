@@ -116,6 +116,7 @@ fn statistics_add_up_to_what_is_printed() {
         let stats = ok(&["stats", "--json", "--inflate"], &[&path]);
         let print = ok(&["print", "--json"], &[&path]);
         let all = events(&stats, "stats").remove(0);
+        let counted = events(&ok(&["stats", "--json"], &[&path]), "stats").remove(0);
         let messages = events(&print, "message");
         assert_eq!(events(&stats, "connection").len(), events(&print, "handshake").len());
         for dir in ["c2s", "s2c"] {
@@ -131,6 +132,10 @@ fn statistics_add_up_to_what_is_printed() {
             let bytes: u64 = data.iter().map(|m| m["len"].as_u64().unwrap()).sum();
             assert_eq!(all[dir]["payload_bytes"], bytes, "{dir} of {}", path.display());
             assert_eq!(all[dir]["incomplete"], of(&|m| m["complete"] == false).len());
+            let wire: u64 = of(&|_| true).iter().map(|m| m["wire_len"].as_u64().unwrap()).sum();
+            for stats in [&all, &counted] {
+                assert_eq!(stats[dir]["wire_payload_bytes"], wire, "{dir} of {}", path.display());
+            }
         }
         let last = events(&print, "capture").remove(0);
         assert_eq!((&all["notes"], &all["packets"]), (&last["notes"], &last["packets"]));

@@ -228,12 +228,13 @@ fn ending(row: &Row) -> Cow<'static, str> {
     }
 }
 
-/// Text at the right of a column so wide; of ASCII, a column each.
+/// Text at the right of a column so wide; of characters of a column each.
 fn right(out: &mut String, columns: usize, put: impl FnOnce(&mut String)) {
     const SPACES: &str = "              ";
     let begin = out.len();
     put(out);
-    let lacks = columns.saturating_sub(out.len() - begin);
+    let put = out.get(begin..).map_or(0, |text| text.chars().count());
+    let lacks = columns.saturating_sub(put);
     out.insert_str(begin, SPACES.get(..lacks).unwrap_or_default());
 }
 
@@ -284,7 +285,8 @@ fn details(row: &Row) -> Vec<String> {
             })
             .collect();
         if side.incomplete > 0 {
-            parts.push(format!("{} incomplete", grouped(side.incomplete)));
+            let (n, bytes) = (side.incomplete, side.incomplete_bytes);
+            parts.push(format!("{} incomplete ({})", grouped(n), byte_count(bytes)));
         }
         if let Some((wire, inflated)) = side.compression() {
             parts.push(format!("{} inflated to {}", byte_count(wire), byte_count(inflated)));

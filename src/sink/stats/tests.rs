@@ -66,8 +66,8 @@ fn a_connection_is_told_whole_when_it_ends() {
         (&18.into(), &19.into())
     );
     assert_eq!(row["c2s"]["wire_bytes_by_kind"]["pong"], 1);
-    // 2 messages in 4.8 ms.
-    assert_eq!(row["c2s"]["messages_per_second"], 416);
+    // 2 messages in 4.8 ms are no rate.
+    assert!(row["c2s"]["messages_per_second"].is_null());
     assert_eq!(row["s2c"]["pings"]["median_ns"], 700_000);
     assert!(row["c2s"]["pings"].is_null() && row["c2s"]["compression"].is_null());
     assert_eq!((&row["s2c"]["gaps"], &row["s2c"]["gap_bytes"]), (&1.into(), &1448.into()));
@@ -81,6 +81,7 @@ fn a_connection_is_told_whole_when_it_ends() {
     assert_eq!(all["notes_by_code"]["mask-zero"], 1);
     assert_eq!(all["pings"]["p50_ns"], 700_000);
     assert_eq!(all["over_time"]["c2s"].as_array().unwrap().len(), 3);
+    assert_eq!(all["over_time"]["peak_per_second"], 4);
     assert_eq!(all["top"][0]["wire_payload_bytes"], 38);
 }
 
@@ -159,6 +160,11 @@ fn only_what_is_selected_counts_but_connections_are_still_named() {
     let texts = Where(
         |_: &Cx<'_>, event: &Event<'_>| matches!(event, Event::Message(m) if m.kind == MessageKind::Text),
     );
+    let mut said = StatsSink::of(Vec::new(), StatsOptions::default(), texts);
+    samples::feed(&mut said, &events);
+    samples::finish(&mut said);
+    let said = String::from_utf8(said.into_inner()).unwrap();
+    assert!(said.contains("\n14 packets, 1 WebSocket connection, 1 message, no notes\n"), "{said}");
     let got = lines(StatsSink::of(Vec::new(), options.clone(), texts), &events);
     assert_eq!((&got[0]["path"], &got[0]["how"]), (&"/chat".into(), &"close".into()));
     assert_eq!((&got[1]["messages"], &got[1]["connections"]), (&1.into(), &1.into()));
