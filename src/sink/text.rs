@@ -147,7 +147,7 @@ impl<W: Write> Output for TextSink<W> {
 
     fn finish(&mut self, end: &Summary<'_>) -> io::Result<()> {
         if self.options.verbosity > Verbosity::Quiet {
-            let text = summary::lines(end, &self.tally, self.options.paint);
+            let text = summary::lines(end, &self.tally, self.options.paint, self.options.width);
             self.out.buf().extend_from_slice(text.as_bytes());
         }
         self.out.finish()

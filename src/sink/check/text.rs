@@ -74,7 +74,9 @@ impl TextReport {
             self.options.paint.put(&mut self.line, Part::Dim, &hint);
         }
         buf.extend_from_slice(self.line.as_bytes());
-        buf.extend_from_slice(summary_lines(end, tally, self.options.paint).as_bytes());
+        buf.extend_from_slice(
+            summary_lines(end, tally, self.options.paint, self.options.width).as_bytes(),
+        );
     }
 
     fn head(&mut self, verdict: &Verdict) {

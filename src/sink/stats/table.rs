@@ -20,9 +20,9 @@ use super::{SORTED, Sort, StatsOptions};
 use crate::event::{MessageKind, Outcome};
 use crate::note::Severity;
 use crate::sink::address;
-use crate::sink::escape;
+use crate::sink::escape::{self, Escaped};
 use crate::sink::paint::{Paint, Part};
-use crate::sink::text::{Verbosity, byte_count, counted, grouped, push_bytes};
+use crate::sink::text::{Verbosity, Wrap, byte_count, counted, grouped, push_bytes, wrap};
 use crate::units::{ConnNo, Direction, PerDirection};
 
 /// The rows: kept to be sorted while they are few.
@@ -185,15 +185,17 @@ impl Table {
         self.row = out;
     }
 
-    /// A line below a row, cut to the width.
+    /// A line below a row, cut to the width; verbose, broken.
     fn dim(&self, out: &mut String, text: &str) {
         out.push_str("       ");
         self.paint.on(out, Part::Dim);
-        let room = match self.verbosity {
-            Verbosity::Verbose => usize::MAX,
-            _ => self.width.map_or(usize::MAX, |width| width.saturating_sub(7)),
-        };
-        let _ = escape::cut(out, text, room);
+        if matches!(self.verbosity, Verbosity::Verbose) {
+            let how = Wrap { width: self.width, begin: 7, indent: 9 };
+            out.push_str(&wrap(&Escaped(text).to_string(), how));
+        } else {
+            let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(7));
+            let _ = escape::cut(out, text, room);
+        }
         self.paint.off(out, Part::Dim);
         out.push('\n');
     }

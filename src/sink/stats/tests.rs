@@ -133,6 +133,10 @@ fn rows_keep_to_the_width_and_a_note_without_room_stands_below() {
     let narrow = table(Some(80));
     assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
     assert!(narrow.lines().any(|line| line == "       handshake-incomplete +1"), "{narrow}");
+    let verbose = StatsOptions { verbosity: Verbosity::Verbose, ..StatsOptions::default() };
+    let verbose = text(verbose, &events);
+    assert!(verbose.contains("\n       server: 1 ping (1 B)"), "{verbose}");
+    assert!(verbose.lines().all(|line| line.chars().count() <= 80), "{verbose}");
     let wide = table(Some(120));
     assert!(wide.lines().nth(1).unwrap().ends_with("  handshake-incomplete +1"), "{wide}");
 }

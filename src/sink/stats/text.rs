@@ -47,7 +47,7 @@ pub(super) fn totals(
     pings(buf, all);
     codes(buf, all, paint);
     top(buf, all, options);
-    let mut out = summary_lines(end, tally, paint);
+    let mut out = summary_lines(end, tally, paint, options.width);
     let gaps = all.sides.to_server.gaps + all.sides.to_client.gaps;
     if gaps > 0 {
         let _ = writeln!(out, "{} in the TCP streams", counted(gaps, "gap"));

@@ -1,23 +1,30 @@
 //! The last lines: what was seen, and what was not.
 
 use super::count::{counted, grouped};
+use super::wrap::{Wrap, wrap};
 use crate::note::Severity;
 use crate::sink::escape::Escaped;
 use crate::sink::paint::{Paint, Part};
 use crate::sink::{Summary, Tally};
 
-/// An empty line, then a line for what was seen and one for each kind of loss.
-pub(crate) fn lines(end: &Summary<'_>, tally: &Tally, paint: Paint) -> String {
+/// An empty line, then what was seen and each kind of loss, in lines of so many columns; `None`: a line each.
+pub(crate) fn lines(
+    end: &Summary<'_>,
+    tally: &Tally,
+    paint: Paint,
+    width: Option<usize>,
+) -> String {
     let mut out = String::from("\n");
-    paint.put(&mut out, Part::Strong, &seen(end, tally));
-    out.push('\n');
-    for line in lost(end, tally) {
-        paint.put(&mut out, Part::Note(Severity::Warning), &line);
+    let mut put = |part, line: &str| {
+        paint.put(&mut out, part, &wrap(line, Wrap { width, begin: 0, indent: 2 }));
         out.push('\n');
+    };
+    put(Part::Strong, &seen(end, tally));
+    for line in lost(end, tally) {
+        put(Part::Note(Severity::Warning), &line);
     }
     for line in unread(end) {
-        paint.put(&mut out, Part::Dim, &line);
-        out.push('\n');
+        put(Part::Dim, &line);
     }
     out
 }

@@ -137,6 +137,7 @@ fn what_is_lost_or_unread_is_said_at_the_end() {
     assert!(text.contains("2 TCP connections encrypted with TLS"));
     assert!(text.contains("packets that could not be decoded: 7 tunnel-depth\n"));
     assert!(text.contains("packets that are no TCP: 3 arp, 1,040 udp\n"));
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
 #[test]
