@@ -164,6 +164,45 @@ fn outputs_are_not_overwritten_and_inputs_never() {
 }
 
 #[test]
+fn what_could_not_be_read_is_said_beside_every_export() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["har", "pcapng", "ndjson", "payloads", "csv"] {
+        let to = folder.path().join(format);
+        let args = ["export", "--to", format, "-o", to.to_str().unwrap()];
+        let said = |name: &str| {
+            let out = wstap(&[&args[..], &["--force"]].concat(), &[&sample(name)]);
+            assert_eq!(out.status.code(), Some(0), "{format}");
+            String::from_utf8(out.stderr).unwrap()
+        };
+        let sealed = said("wss-keylog.pcapng");
+        assert!(sealed.starts_with("wstap: 1 TCP connection encrypted with TLS: "), "{sealed}");
+        assert!(sealed.contains("\n  its secrets are needed: "), "{sealed}");
+        assert_eq!(said("story-direct.pcapng"), "", "{format}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_told_in_the_same_words() {
+    let to = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let from = sample("story-direct.pcapng");
+    let from = from.to_str().unwrap();
+    let all: [&[&str]; 4] = [
+        &["--help"],
+        &["explain", "reset"],
+        &["print", from],
+        &["export", "--to", "csv", "-o", "-", from],
+    ];
+    for args in all {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wstap"));
+        let out = command.args(args).stdout(to()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{args:?}");
+        assert!(said.starts_with("wstap: cannot write to standard output: "), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn a_run_ends_with_the_last_file_that_was_asked_for() {
     let from = sample("story-direct.pcapng");
     for (bounds, packets) in [(["packets:2", "files:2"], 4), (["packets:3", "files:1"], 3)] {

@@ -36,7 +36,7 @@ use crate::units::Timestamp;
 
 pub use clock::TimeFormat;
 pub(crate) use count::{bytes as byte_count, counted, grouped, push_bytes};
-pub(crate) use summary::{lines as summary_lines, sealed, seen};
+pub(crate) use summary::{lines as summary_lines, sealed, seen, unopened};
 pub(crate) use wrap::{Wrap, wrap};
 
 /// How much is told.

@@ -100,7 +100,8 @@ pub(crate) fn sealed(end: &Summary<'_>) -> Vec<String> {
     lines
 }
 
-fn unread(end: &Summary<'_>) -> Vec<String> {
+/// Connections that could not be read, and what would help.
+pub(crate) fn unopened(end: &Summary<'_>) -> Vec<String> {
     let mut lines = sealed(end);
     let unread = end.totals.unread;
     if unread.http2 > 0 {
@@ -110,6 +111,11 @@ fn unread(end: &Summary<'_>) -> Vec<String> {
         let what = counted(unread.other, "TCP connection");
         lines.push(format!("{what} with something other than HTTP or WebSocket"));
     }
+    lines
+}
+
+fn unread(end: &Summary<'_>) -> Vec<String> {
+    let mut lines = unopened(end);
     for (trouble, what) in
         [(true, "packets that could not be decoded"), (false, "packets that are no TCP")]
     {
