@@ -1,7 +1,7 @@
 //! Why a command can not go on, and the one printer of errors.
 
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -77,9 +77,13 @@ pub(super) fn unread(error: &CaptureError) {
 
 /// Prints what clap has to say: help to standard output, complaints to standard error.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    // A closed pipe behind `--help | head` is no error.
-    let _ = error.print();
-    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    match printed {
+        _ if error.use_stderr() => ExitCode::from(2),
+        // A closed pipe behind `--help | head` is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => CliError::Output(error).report(),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// `wstap: what is wrong`, and below it, indented, what to try.
