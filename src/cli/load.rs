@@ -16,6 +16,7 @@ use crate::event::{Cx, Event, Sink, Wants};
 use crate::sink::{Output, Summary, Tally};
 use crate::store::{Keep, Writer};
 use crate::tui::load::{Loading, Order};
+use crate::units::Timestamp;
 
 /// Runs until the end, or until it is stopped.
 pub(super) fn load(
@@ -142,6 +143,10 @@ impl Sink for Rows {
 }
 
 impl Output for Rows {
+    fn begin(&mut self, first: Option<Timestamp>) {
+        self.writer.begin(first);
+    }
+
     fn flush(&mut self) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
