@@ -489,7 +489,11 @@ impl App {
                     self.set_scope(Scope::One(conn));
                 }
             }
-            (View::Connections, _) if before != View::Connections => self.set_scope(Scope::All),
+            (View::Connections, current) if before != View::Connections => {
+                // What was looked at elsewhere is what keys act on here, too.
+                self.conns.await_conn(current, self.snapshot.rows.len());
+                self.set_scope(Scope::All);
+            }
             _ => {}
         }
     }
@@ -523,6 +527,7 @@ impl App {
                 let page = inner(self.areas.list, 1);
                 let len = self.conns.order.len();
                 self.conns.cursor.step(motion, len, page);
+                self.conns.select(self.conns.cursor.at);
                 self.current = self.conns.selected();
             }
             (View::Messages, Pane::List) | (View::Sequence, _) => self.step_list(motion),
@@ -675,6 +680,8 @@ pub fn inner(area: Rect, header: u16) -> usize {
 mod pictures;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_conns;
 #[cfg(test)]
 mod tests_legs;
 #[cfg(test)]

@@ -249,7 +249,7 @@ impl App {
             self.list.found = Some(Found::default());
         }
         self.list.anchor = keep;
-        self.conns.requery();
+        self.conns.requery(self.snapshot.rows.len());
         if self.search.is_some() {
             self.research();
         }
