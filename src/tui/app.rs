@@ -36,7 +36,7 @@ pub use unfold::Part;
 use super::action::{Action, Motion, View};
 use super::compare::Compare;
 use super::cursor::Cursor;
-use super::detail::{Detail, Mode};
+use super::detail::{Body, Detail, Mode};
 use super::keys::Place;
 use super::load::{Load, Order};
 use super::stats::Stats;
@@ -452,7 +452,8 @@ impl App {
                 self.show(View::Messages);
             }
             (View::Messages, Pane::List) if self.areas.tree.is_empty() => {
-                self.pane = Pane::Body;
+                let empty = self.detail.mode == Mode::Body && self.detail.body == Body::Empty;
+                self.pane = if empty { Pane::Tree } else { Pane::Body };
                 self.zoom = true;
             }
             (View::Messages, Pane::List) => self.pane = Pane::Tree,

@@ -58,6 +58,15 @@ fn the_first_packet_is_the_beginning_of_time() {
 }
 
 #[test]
+fn a_row_without_a_payload_is_entered_by_its_fields() {
+    let mut app = sample("frames-bad.pcapng", Palette::Plain);
+    let drawn = act(&mut app, 80, 24, &[A::Show(View::Messages), A::Enter]);
+    assert!(drawn.contains("Opening handshake") && drawn.contains("TCP stream"), "{drawn}");
+    let drawn = act(&mut app, 80, 24, &[A::Back, A::Back, A::Move(M::Down), A::Enter]);
+    assert_eq!(app.pane, Pane::Body, "{drawn}");
+}
+
+#[test]
 fn what_could_not_be_inflated_says_so_and_why() {
     let mut app = sample("damage-loss-deflate.pcap", Palette::Plain);
     let mut actions = vec![A::Show(View::Messages)];
