@@ -167,6 +167,7 @@ fn settle(app: &mut App) {
     let (listed, conns) = (app.listed(), app.conns.order.len());
     if app.view == View::Connections {
         app.conns.cursor.show(conns, rows);
+        app.conns.shown = connections::sortable(app, app.areas.list);
     } else if app.view != View::Legs {
         app.list.cursor.show(listed, rows);
     }

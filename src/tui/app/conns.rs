@@ -93,6 +93,8 @@ pub struct ConnList {
     pub marks: BTreeSet<u32>,
     /// The listed ones' indexes, in order.
     pub order: Vec<u32>,
+    /// What there is room for, of what it can be sorted by.
+    pub shown: Vec<Column>,
     /// Those that have something that the filter selects; `None` without a filter.
     selected: Option<BTreeSet<u32>>,
     /// How much of what was found is in it.
@@ -138,7 +140,9 @@ impl ConnList {
     /// Columns that are not on the screen are left out.
     pub(super) fn next_column(&mut self) {
         let at = Column::ALL.iter().position(|column| *column == self.sort).unwrap_or(0);
-        self.sort_by(Column::ALL.get(at + 1).copied().unwrap_or_default());
+        let shown = |column: &&Column| self.shown.is_empty() || self.shown.contains(column);
+        let next = Column::ALL.iter().skip(at + 1).find(shown);
+        self.sort_by(next.copied().unwrap_or_default());
     }
 
     pub(super) fn sort_by(&mut self, column: Column) {

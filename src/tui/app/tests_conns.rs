@@ -77,3 +77,12 @@ fn what_could_not_be_inflated_says_so_and_why() {
     let words: Vec<&str> = drawn.split_whitespace().collect();
     assert!(words.join(" ").contains("Not inflated: client message 6 refers to"), "{drawn}");
 }
+
+#[test]
+fn sorting_goes_from_one_column_that_is_seen_to_the_next() {
+    let mut app = sample("frames-bad.pcapng", Palette::Plain);
+    for _ in 0..8 {
+        let drawn = act(&mut app, 80, 24, &[A::Sort]);
+        assert!(drawn.lines().nth(3).unwrap().contains('▾'), "{:?} {drawn}", app.conns.sort);
+    }
+}
