@@ -21,7 +21,7 @@ mod unfold;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
@@ -143,6 +143,12 @@ pub struct App {
     pub live: bool,
     /// Where the packets can be read again, where that is worth a word.
     pub recorded: Option<PathBuf>,
+    /// Of all that comes there, what is taken.
+    pub capture_filter: Option<String>,
+    /// A file that packets are written to meanwhile.
+    pub written: Option<PathBuf>,
+    /// Is there a file of this name?
+    pub taken: fn(&Path) -> bool,
     /// The processes at the ends of connections.
     pub owners: Owners,
     /// The screen stands still: packets that had come by then.
@@ -226,6 +232,9 @@ impl App {
             name: super::text::clean(name),
             live,
             recorded: None,
+            capture_filter: None,
+            written: None,
+            taken: |_| false,
             owners: Owners::default(),
             paused: None,
             load: Load::default(),
@@ -570,35 +579,6 @@ impl App {
                 };
             }
         }
-    }
-
-    fn mark(&mut self) {
-        match self.view {
-            View::Connections => {
-                if let Some(conn) = self.current
-                    && !self.conns.marks.remove(&conn)
-                {
-                    self.conns.marks.insert(conn);
-                }
-            }
-            _ => {
-                if let Some(row) = self.selected_row()
-                    && !self.list.marks.remove(&row)
-                {
-                    self.list.marks.insert(row);
-                }
-            }
-        }
-        self.step(Motion::Down);
-    }
-
-    fn clear_marks(&mut self) {
-        self.conns.marks.clear();
-        self.list.marks.clear();
-        if self.list.scope == Scope::Marked {
-            self.set_scope(Scope::All);
-        }
-        self.say("no marks");
     }
 
     fn set_theme(&mut self, palette: Palette) {

@@ -344,8 +344,8 @@ fn told(app: &App, width: u16) -> Option<(Vec<String>, Severity)> {
     if let Some(message) = &app.message {
         return Some((fold(&message.text), message.severity));
     }
-    let error = app.load.error.as_deref().filter(|_| app.view == View::Connections)?;
-    Some((fold(&format!("the rest can not be read: {error}")), Severity::Error))
+    let complaint = app.load.complaint().filter(|_| app.view == View::Connections)?;
+    Some((fold(&complaint), Severity::Error))
 }
 
 /// The keys that matter here; or what came of the last action.

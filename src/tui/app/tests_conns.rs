@@ -79,10 +79,44 @@ fn what_could_not_be_inflated_says_so_and_why() {
 }
 
 #[test]
+fn a_name_that_can_not_be_taken_is_asked_for_again() {
+    let mut app = sample("frames-bad.pcapng", Palette::Plain);
+    app.taken = |path| path.ends_with("wstap.pcapng") || path.ends_with("wstap-2.pcapng");
+    let drawn = act(&mut app, 80, 24, &[A::SaveConnections]);
+    assert!(drawn.contains("Save as pcapng to: wstap-3.pcapng"), "{drawn}");
+    act(&mut app, 80, 24, &[A::Accept]);
+    assert!(app.prompt.is_none());
+    app.refuse(Kind::SaveConnections, "none/x", "cannot write none/x: there is no such folder");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("Save as pcapng to: none/x"), "{drawn}");
+    assert!(drawn.contains("there is no such folder"), "{drawn}");
+    act(&mut app, 80, 24, &typed("y"));
+    assert_eq!(app.prompt.as_ref().map(|prompt| prompt.error.is_none()), Some(true));
+}
+
+#[test]
 fn sorting_goes_from_one_column_that_is_seen_to_the_next() {
     let mut app = sample("frames-bad.pcapng", Palette::Plain);
     for _ in 0..8 {
         let drawn = act(&mut app, 80, 24, &[A::Sort]);
         assert!(drawn.lines().nth(3).unwrap().contains('▾'), "{:?} {drawn}", app.conns.sort);
     }
+}
+
+#[test]
+fn what_is_captured_and_where_to_is_told() {
+    let (_play, mut app) = live();
+    app.capture_filter = Some("tcp port 8088".to_owned());
+    app.written = Some(PathBuf::from("day.pcapng"));
+    let drawn = act(&mut app, 80, 24, &[A::Capture]);
+    assert!(drawn.contains("tcp port 8088") && drawn.contains("to day.pcapng"), "{drawn}");
+    app.unsaved = false;
+    let drawn = act(&mut app, 80, 24, &[A::Back, A::Restart]);
+    assert!(drawn.contains("the file of -w keeps everything"), "{drawn}");
+    let (_, reader) = crate::store::new().unwrap();
+    let mut empty = App::new(reader, "lo", true, Palette::Plain).unwrap();
+    empty.capture_filter = app.capture_filter;
+    empty.written = app.written;
+    let drawn = screen(&mut empty, 80, 24);
+    assert!(drawn.contains("tcp port 8088") && drawn.contains("day.pcapng"), "{drawn}");
 }

@@ -421,6 +421,10 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
             format!("{seen} yet.")
         });
         lines.extend(tls(load.tls));
+        lines.extend(
+            app.capture_filter.iter().map(|text| format!("Capture filter: {}", clean(text))),
+        );
+        lines.extend(app.written.iter().map(|path| format!("Written to {}", path.display())));
         if let Some(path) = app.recorded.as_ref().filter(|_| app.unsaved) {
             lines.push(String::new());
             lines.push(format!("Until it is saved, the recording is {}", path.display()));
@@ -434,6 +438,7 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     if let Some(error) = &load.error {
         lines.push(format!("The rest can not be read: {error}"));
     }
+    lines.extend(load.failed.iter().map(|why| format!("It ended early: {why}")));
     if load.streams == 0 && load.packets > 0 {
         lines.push("Was the capture filter right, and the interface?".into());
     }
