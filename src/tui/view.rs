@@ -262,6 +262,10 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let width = usize::from(area.width);
     let left = width.saturating_sub(escape::width(&right) + 2);
     let (text, style) = match &app.filter {
+        // Numbers are of all.
+        Some((text, _)) if app.view == View::Statistics => {
+            (format!(" not filtered by / {text}"), theme.dim)
+        }
         Some((text, _)) => (format!(" / {text}"), theme.good),
         None if left > 20 => (" / to filter".to_owned(), theme.dim),
         None => (String::new(), theme.dim),
@@ -293,7 +297,7 @@ fn summary(app: &App) -> String {
         } else {
             format!("{} of {}", grouped(shown as u64), counted(conns as u64, "connection"))
         });
-    } else if app.list.found.is_some() {
+    } else if app.list.found.is_some() && app.view != View::Statistics {
         let listed = grouped(app.list.rows(all) as u64);
         parts.push(format!("{listed} of {}", counted(all as u64, "row")));
     } else {
@@ -303,7 +307,8 @@ fn summary(app: &App) -> String {
     if marks > 0 {
         parts.push(format!("{marks} marked"));
     }
-    if app.list.no_heartbeats && app.view != View::Connections {
+    let listed = !matches!(app.view, View::Connections | View::Statistics);
+    if app.list.no_heartbeats && listed {
         parts.push("no heartbeats".to_owned());
     }
     let grows = !app.load.done && app.view == View::Messages;

@@ -204,7 +204,8 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
     } else {
         counted(marked.len() as u64, "marked connection")
     };
-    frame.render_widget(block(theme, whose, true), area);
+    let unfiltered = if app.filter.is_some() { ", not filtered" } else { "" };
+    frame.render_widget(block(theme, format!("{whose}{unfiltered}"), true), area);
     let inside = area.inner(Margin::new(1, 1));
     let included =
         |at: usize| marked.is_empty() || u32::try_from(at).is_ok_and(|at| marked.contains(&at));
