@@ -369,7 +369,10 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
         frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).style(style), area);
         return;
     }
-    let line = keys_bar(theme, area.width, app.place(), |_| true);
+    let line = keys_bar(theme, area.width, app.place(), |action| {
+        // Elsewhere there is no time that is written as one likes.
+        *action != Action::Times || matches!(app.view, View::Messages | View::Sequence)
+    });
     frame.render_widget(Paragraph::new(line).style(theme.bar), area);
 }
 

@@ -95,6 +95,21 @@ fn a_name_that_can_not_be_taken_is_asked_for_again() {
 }
 
 #[test]
+fn statistics_say_that_they_are_of_all() {
+    let mut app = sample("frames-bad.pcapng", Palette::Plain);
+    app.apply_filter("conn == 5");
+    for (width, height) in [USUAL, (200, 60)] {
+        let drawn = act(&mut app, width, height, &[A::Show(View::Statistics)]);
+        assert!(drawn.contains("connections, not filtered"), "{drawn}");
+        assert!(drawn.contains("not filtered by / conn == 5"), "{drawn}");
+        assert!(!drawn.contains(" of "), "{drawn}");
+        assert!(drawn.contains("48 errors, 18 warnings, 2 remarks"), "{drawn}");
+        assert!(!drawn.lines().any(|line| line.contains("< ") && line.contains('…')), "{drawn}");
+        assert!(!drawn.contains("Time"), "{drawn}");
+    }
+}
+
+#[test]
 fn sorting_goes_from_one_column_that_is_seen_to_the_next() {
     let mut app = sample("frames-bad.pcapng", Palette::Plain);
     for _ in 0..8 {
