@@ -67,8 +67,8 @@ pub(super) fn load(
     loading.tell(|load| {
         if let Err(error) = &result {
             let input = matches!(error, CliError::Capture(_));
-            let place = if input { &mut load.error } else { &mut load.failed };
-            place.get_or_insert(error.line());
+            let why = if input { &mut load.error } else { &mut load.failed };
+            why.get_or_insert(error.line());
             faults.add(error.lines());
         }
         load.stopped |= loading.stopping();

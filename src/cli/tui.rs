@@ -93,7 +93,9 @@ fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Foun
     let ended = crate::tui::run(session).map_err(failed)?;
     // On the screen it was told, and that is gone.
     let faults = faults.take();
-    faults.iter().for_each(|lines| complain(lines));
+    for lines in &faults {
+        complain(lines);
+    }
     match ended {
         Ended::Signal(Some(path)) => {
             complain(&format!("wstap: what was captured is in {}", path.display()));
