@@ -56,8 +56,13 @@ impl CliError {
 
     /// Prints it, and gives the exit status.
     pub(super) fn report(&self) -> ExitCode {
-        complain(&lines(&self.to_string(), self.hint().as_deref()));
+        complain(&self.lines());
         ExitCode::from(2)
+    }
+
+    /// As it is printed.
+    pub(super) fn lines(&self) -> String {
+        lines(&self.to_string(), self.hint().as_deref())
     }
 
     fn hint(&self) -> Option<String> {
@@ -72,7 +77,12 @@ impl CliError {
 
 /// Prints why an input could not be read whole; the run went on without the rest.
 pub(super) fn unread(error: &CaptureError) {
-    complain(&lines(&error.to_string(), error.hint().as_deref()));
+    complain(&unread_lines(error));
+}
+
+/// The same, to be printed later.
+pub(super) fn unread_lines(error: &CaptureError) -> String {
+    lines(&error.to_string(), error.hint().as_deref())
 }
 
 /// Prints what clap has to say: help to standard output, complaints to standard error.
