@@ -134,4 +134,9 @@ fn what_is_captured_and_where_to_is_told() {
     empty.written = app.written;
     let drawn = screen(&mut empty, 80, 24);
     assert!(drawn.contains("tcp port 8088") && drawn.contains("day.pcapng"), "{drawn}");
+    empty.load.failed = Some("cannot write day.pcapng: No space left on device".to_owned());
+    empty.load.done = true;
+    let drawn = act(&mut empty, 80, 24, &[A::Capture]);
+    assert!(drawn.contains("it ended early: cannot write day.pcapng"), "{drawn}");
+    assert!(drawn.contains("State                    ended early"), "{drawn}");
 }
