@@ -74,6 +74,7 @@ fn what_could_not_be_inflated_says_so_and_why() {
     let drawn = act(&mut app, 120, 40, &actions);
     assert!(drawn.contains("Compressed: not inflated, 6 bytes"), "{drawn}");
     assert!(!drawn.contains("0 % saved"), "{drawn}");
+    assert!(drawn.lines().any(|line| line.contains(" 13  ") && line.contains("not inflated")));
     let words: Vec<&str> = drawn.split_whitespace().collect();
     assert!(words.join(" ").contains("Not inflated: client message 6 refers to"), "{drawn}");
 }
