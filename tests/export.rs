@@ -164,6 +164,26 @@ fn outputs_are_not_overwritten_and_inputs_never() {
 }
 
 #[test]
+fn an_export_is_not_given_up_for_an_input_that_can_not_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("payloads");
+    let args = ["export", "--to", "payloads", "--force", "-o", to.to_str().unwrap()];
+    ok(&args, &[&sample("story-direct.pcapng")]);
+    let files = || {
+        let all = std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().path());
+        let mut all: Vec<_> = all.map(|path| (std::fs::read(&path).unwrap(), path)).collect();
+        all.sort();
+        all
+    };
+    let before = files();
+    assert_eq!(before.len(), 3);
+    for name in ["none.pcapng", "README.md"] {
+        assert_eq!(wstap(&args, &[&sample(name)]).status.code(), Some(2), "{name}");
+        assert_eq!(files(), before, "{name}");
+    }
+}
+
+#[test]
 fn what_could_not_be_read_is_said_beside_every_export() {
     let folder = tempfile::tempdir().unwrap();
     for format in ["har", "pcapng", "ndjson", "payloads", "csv"] {

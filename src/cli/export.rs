@@ -16,7 +16,7 @@ use super::options::{From, ReadOptions, Stop};
 use super::run::{Ran, run};
 use super::screen::complain;
 use super::select::Chosen;
-use crate::capture::{Input, InterfaceId, PcapngWriter, Rotation};
+use crate::capture::{self, Input, InterfaceId, PcapngWriter, Rotation};
 use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::pipeline::Pipeline;
 use crate::process::Owners;
@@ -197,6 +197,12 @@ fn payloads(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError>
     if !args.force && args.output.join(INDEX).exists() {
         return Err(there_already(&args.output.join(INDEX)));
     }
+    if let From::Inputs(inputs) = &read.from
+        && inputs.iter().all(may_be_opened_twice)
+    {
+        // For an input that can not be read an earlier export is not given up.
+        capture::open(inputs, &read.limits, &capture::Options::default())?;
+    }
     let options = PayloadOptions { control: args.control, replace: args.force };
     let sink = PayloadSink::of(args.output.clone(), options, chosen)
         .map_err(|error| failed(&args.output, error))?;
@@ -260,6 +266,11 @@ fn is_file(input: &Input) -> bool {
     matches!(input, Input::Path(path) if fs::metadata(path).is_ok_and(|m| m.is_file()))
 }
 
+/// A file, or what is not there.
+fn may_be_opened_twice(input: &Input) -> bool {
+    matches!(input, Input::Path(path) if fs::metadata(path).map_or(true, |there| there.is_file()))
+}
+
 /// Why the second pass stopped.
 enum Copy {
     Cli(CliError),
@@ -303,16 +314,13 @@ fn copy(read: &ReadOptions, survey: &Survey<Chosen>, target: Target) -> Result<(
         // Seldom, once for each interface: what the feed lends must be given back before it can be
         // asked for its interfaces.
         let (bytes, header) =
-            (record.bytes.to_vec(), crate::capture::PacketRecord { bytes: &[], ..record });
+            (record.bytes.to_vec(), capture::PacketRecord { bytes: &[], ..record });
         let interfaces = feed.interfaces();
         for (place, interface) in interfaces.iter().enumerate().skip(described) {
             writer.interface(InterfaceId(u32::try_from(place).unwrap_or(u32::MAX)), interface)?;
         }
         described = interfaces.len();
-        writer.write_commented(
-            &crate::capture::PacketRecord { bytes: &bytes, ..header },
-            &comments,
-        )?;
+        writer.write_commented(&capture::PacketRecord { bytes: &bytes, ..header }, &comments)?;
     }
     writer.finish(&feed.interfaces())?.keep()?;
     Ok(())

@@ -150,6 +150,7 @@ impl App {
         let state = match (load.done, load.stopped) {
             (false, _) => "going on",
             (true, true) => "stopped",
+            (true, false) if load.failed.is_some() => "ended early",
             (true, false) => "at its end",
         };
         lines.push(("State", state.to_owned()));

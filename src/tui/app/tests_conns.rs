@@ -74,6 +74,7 @@ fn what_could_not_be_inflated_says_so_and_why() {
     let drawn = act(&mut app, 120, 40, &actions);
     assert!(drawn.contains("Compressed: not inflated, 6 bytes"), "{drawn}");
     assert!(!drawn.contains("0 % saved"), "{drawn}");
+    assert!(drawn.lines().any(|line| line.contains(" 13  ") && line.contains("not inflated")));
     let words: Vec<&str> = drawn.split_whitespace().collect();
     assert!(words.join(" ").contains("Not inflated: client message 6 refers to"), "{drawn}");
 }
@@ -134,4 +135,9 @@ fn what_is_captured_and_where_to_is_told() {
     empty.written = app.written;
     let drawn = screen(&mut empty, 80, 24);
     assert!(drawn.contains("tcp port 8088") && drawn.contains("day.pcapng"), "{drawn}");
+    empty.load.failed = Some("cannot write day.pcapng: No space left on device".to_owned());
+    empty.load.done = true;
+    let drawn = act(&mut empty, 80, 24, &[A::Capture]);
+    assert!(drawn.contains("it ended early: cannot write day.pcapng"), "{drawn}");
+    assert!(drawn.contains("State                    ended early"), "{drawn}");
 }

@@ -302,6 +302,8 @@ pub(super) fn preview(app: &App, at: u32, row: &Row, conn: &Conn, columns: usize
         RowKind::Message(MessageKind::Close) => {
             app.preview(at, |bytes, _| cut(&close(bytes), columns)).unwrap_or_default()
         }
+        // As empty as it looks it was not sent.
+        _ if row.compressed() && !row.complete() && row.is_empty() => cut("not inflated", columns),
         _ => app.preview(at, |bytes, text| payload(bytes, text, columns)).unwrap_or_default(),
     }
 }
