@@ -415,6 +415,33 @@ fn a_file_that_grows_is_shown_as_it_grows() {
 }
 
 #[test]
+fn a_message_is_shown_as_soon_as_nothing_more_is_at_hand() {
+    let server = echo_server();
+    let filter = format!("tcp port {}", server.port());
+    let mut wstap = Wstap::start(&["print", "--json", "-i", "lo", "-f", &filter]);
+    if wstap.wait_until_capturing(server).is_none() {
+        return;
+    }
+    let (_, mut ws) = connect(server);
+    let mut took = Vec::new();
+    for round in 0..20 {
+        let text = format!("round {round}");
+        // Long enough for everything before it to be shown.
+        std::thread::sleep(Duration::from_millis(120));
+        let begin = Instant::now();
+        ws.send(Message::text(text.clone())).unwrap();
+        // It and its echo.
+        wstap.wait_for(2, "messages", |line| line["text"] == text.as_str());
+        took.push(begin.elapsed());
+    }
+    drop(ws);
+    wstap.end();
+    // A machine that has much else to do makes some of them late, not all.
+    took.sort();
+    assert!(took[5] < Duration::from_millis(40), "{took:?}");
+}
+
+#[test]
 fn all_threads_of_a_live_capture_are_the_caller_of_sudo_without_capabilities() {
     let server = echo_server();
     let filter = format!("tcp port {}", server.port());

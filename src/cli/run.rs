@@ -41,6 +41,9 @@ pub(super) struct Ran<O> {
 /// Output is shown at least this often while a live capture is busy.
 const OFTEN: Duration = Duration::from_millis(100);
 
+/// And not more often than this: of packets that come one by one, several are shown at once.
+const SELDOM: Duration = Duration::from_millis(3);
+
 /// Reads everything that the options name into the output.
 pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
     keys::load(&options)?;
@@ -249,17 +252,41 @@ impl<O: Output> Run<O> {
 
     /// The next packet, or what there is instead.
     fn next(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
-        match feed.next() {
-            Ok(Next::Packet(record)) => self.packet(&record),
-            Ok(Next::Idle) => {
-                self.last = None;
-                self.look_around(feed)
+        if self.shown.behind {
+            // As long as more is at hand, without a look at the clock.
+            if let Some(flow) = self.take(feed.next_within(Duration::ZERO)) {
+                return flow;
             }
-            Ok(Next::End) => Ok(ControlFlow::Break(())),
+            let wait = self.shown.too_soon();
+            if let Some(flow) = self.take(feed.next_within(wait)) {
+                return flow;
+            }
+            if self.show().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.take(feed.next()).unwrap_or_else(|| {
+            self.last = None;
+            self.look_around(feed)
+        })
+    }
+
+    /// Takes what came; `None`: nothing did.
+    fn take(
+        &mut self,
+        next: Result<Next<'_>, CaptureError>,
+    ) -> Option<Result<ControlFlow<()>, CliError>> {
+        match next {
+            Ok(Next::Packet(record)) => {
+                self.shown.behind = self.shown.pace == Pace::Often;
+                Some(self.packet(&record))
+            }
+            Ok(Next::Idle) => None,
+            Ok(Next::End) => Some(Ok(ControlFlow::Break(()))),
             Err(error) => {
                 self.audience.unread(&error);
                 self.unread.push(error);
-                Ok(ControlFlow::Continue(()))
+                Some(Ok(ControlFlow::Continue(())))
             }
         }
     }
@@ -306,7 +333,14 @@ impl<O: Output> Run<O> {
         if self.pipeline.look_again().is_break() {
             return Ok(ControlFlow::Break(()));
         }
-        Ok(self.selected().output().flush())
+        Ok(self.show())
+    }
+
+    /// Shows what has gathered.
+    fn show(&mut self) -> ControlFlow<()> {
+        self.shown.behind = false;
+        self.shown.last = Instant::now();
+        self.selected().output().flush()
     }
 
     /// Does something with the recording. What can not be recorded is told, and is no reason to end.
@@ -476,22 +510,32 @@ pub(super) fn catch_signals() -> Arc<AtomicBool> {
 struct Shown {
     pace: Pace,
     last: Instant,
+    /// Packets were read since, of which somebody waits to see something.
+    behind: bool,
+    /// When it was last time to look around.
+    due: Instant,
 }
 
 impl Shown {
     fn new(pace: Pace) -> Self {
-        Self { pace, last: Instant::now() }
+        let now = Instant::now();
+        Self { pace, last: now, behind: false, due: now }
     }
 
-    /// Is it time again.
+    /// How long it is too soon to show something again.
+    fn too_soon(&self) -> Duration {
+        SELDOM.saturating_sub(self.last.elapsed())
+    }
+
+    /// Is it time to look around again.
     fn is_due(&mut self) -> bool {
         match self.pace {
             Pace::Whenever => false,
             Pace::EachPacket => true,
             Pace::Often => {
-                let due = self.last.elapsed() >= OFTEN;
+                let due = self.due.elapsed() >= OFTEN;
                 if due {
-                    self.last = Instant::now();
+                    self.due = Instant::now();
                 }
                 due
             }
