@@ -442,6 +442,21 @@ fn a_message_is_shown_as_soon_as_nothing_more_is_at_hand() {
 }
 
 #[test]
+fn one_wish_to_end_that_comes_as_two_signals_ends_it_in_order() {
+    let server = echo_server();
+    let filter = format!("tcp port {}", server.port());
+    let mut wstap = Wstap::start(&["print", "--json", "-i", "lo", "-f", &filter]);
+    if wstap.wait_until_capturing(server).is_none() {
+        return;
+    }
+    wstap.signal("-HUP");
+    wstap.signal("-TERM");
+    let lines: Vec<_> = wstap.lines.iter().collect();
+    assert!(wstap.child.wait().unwrap().success(), "{}", wstap.complaints.whole());
+    assert_eq!(lines.last().unwrap()["event"], "capture");
+}
+
+#[test]
 fn all_threads_of_a_live_capture_are_the_caller_of_sudo_without_capabilities() {
     let server = echo_server();
     let filter = format!("tcp port {}", server.port());

@@ -494,9 +494,11 @@ pub(super) fn catch_signals() -> Arc<AtomicBool> {
     let stop = STOP.get_or_init(|| {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
+        let mut asked: Option<Instant> = None;
         // Where signals can not be caught, they end the program as they always did.
         let _ = ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
+            flag.store(true, Ordering::Relaxed);
+            if asked.get_or_insert_with(Instant::now).elapsed() >= PATIENCE {
                 // 128 and the number of SIGINT, as shells have it.
                 std::process::exit(130);
             }
@@ -505,6 +507,9 @@ pub(super) fn catch_signals() -> Arc<AtomicBool> {
     });
     Arc::clone(stop)
 }
+
+/// After so long, who wants the run to end may ask again, and means it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// When output was last shown.
 struct Shown {
