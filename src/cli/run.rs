@@ -458,21 +458,32 @@ impl Ends {
     }
 }
 
-/// Says what matched; not more often than somebody can hear it.
+/// Says what matched; not more often than somebody can hear it. Of what was left out, how many they were
+/// is said with the next match, or when there will be none.
 pub(super) fn tell_match(
-    mut say: impl FnMut(&str) + Send + 'static,
+    say: impl FnMut(&str) + Send + 'static,
 ) -> impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static {
-    let mut last: Option<Instant> = None;
-    let mut silent: u64 = 0;
-    move |cx, event| {
+    let mut teller = Teller { say, last: None, silent: 0 };
+    move |cx, event| teller.tell(cx, event)
+}
+
+struct Teller<F: FnMut(&str)> {
+    say: F,
+    last: Option<Instant>,
+    /// Matches since then that were not told.
+    silent: u64,
+}
+
+impl<F: FnMut(&str)> Teller<F> {
+    fn tell(&mut self, cx: &Cx<'_>, event: &Event<'_>) {
         // A bell that never stops says nothing.
-        if last.is_some_and(|last| last.elapsed() < OFTEN) {
-            silent = silent.saturating_add(1);
+        if self.last.is_some_and(|last| last.elapsed() < OFTEN) {
+            self.silent = self.silent.saturating_add(1);
             return;
         }
-        last = Some(Instant::now());
+        self.last = Some(Instant::now());
+        let silent = std::mem::take(&mut self.silent);
         let more = if silent > 0 { format!(" ({silent} more before)") } else { String::new() };
-        silent = 0;
         let what = match event {
             Event::Handshake(_) => "handshake".to_owned(),
             Event::Frame(frame) => format!("frame {} {}", frame.dir, frame.no),
@@ -484,7 +495,15 @@ pub(super) fn tell_match(
         };
         let (conn, packet) = (cx.conn, cx.origin.packet);
         let ends = format!("{} > {}", conn.client, conn.server);
-        say(&format!("match: {what} of {ends}, packet {packet}{more}"));
+        (self.say)(&format!("match: {what} of {ends}, packet {packet}{more}"));
+    }
+}
+
+impl<F: FnMut(&str)> Drop for Teller<F> {
+    fn drop(&mut self) {
+        if self.silent > 0 {
+            (self.say)(&format!("match: {} more after that", self.silent));
+        }
     }
 }
 
