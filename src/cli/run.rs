@@ -146,6 +146,8 @@ pub(super) struct Run<O: Output> {
     audience: Box<dyn Audience>,
     shown: Shown,
     unread: Vec<CaptureError>,
+    /// Why nothing more is saved, and so nothing more read.
+    unsaved: Option<CliError>,
     packets: u64,
     /// Of those, how many came before it was begun anew.
     before: u64,
@@ -209,6 +211,7 @@ impl<O: Output> Run<O> {
             audience,
             shown: Shown::new(pace),
             unread: Vec::new(),
+            unsaved: None,
             packets: 0,
             before: 0,
             last: None,
@@ -217,8 +220,17 @@ impl<O: Output> Run<O> {
         }
     }
 
-    /// Takes what comes next, a packet or several; `Break` at the end.
+    /// Takes what comes next, a packet or several; `Break` at the end. The end it is, too, when the file
+    /// of -w takes no more: what was read is shown all the same, and [`Self::finish`] says why.
     pub(super) fn step(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
+        self.step_or_fail(feed).or_else(|error| {
+            self.unsaved = Some(error);
+            self.parts.saver = None;
+            Ok(ControlFlow::Break(()))
+        })
+    }
+
+    fn step_or_fail(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
         self.looked = false;
         if self.steady {
             if self.parts.stop.load(Ordering::Relaxed) && feed.stop() {
@@ -400,9 +412,14 @@ impl<O: Output> Run<O> {
         // What can not be recorded is no reason to end; and it has ended.
         let _ = self.parts.recording.map(|recording| recording.finish(feed));
         let (chain, totals) = self.pipeline.finish();
-        let ran = conclude(chain, &totals, &self.unread, feed)?;
+        let truncated = match (&self.unsaved, self.unread.first()) {
+            (Some(error), _) => Some(error.to_string()),
+            (None, error) => error.map(ToString::to_string),
+        };
+        let ran = conclude(chain, &totals, truncated.as_deref(), feed);
         self.audience.ended(&self.unread);
-        saved.map(|()| ran)
+        self.unsaved.map_or(saved, Err)?;
+        ran
     }
 }
 
@@ -420,18 +437,17 @@ fn pipeline<S: Sink>(
     pipeline
 }
 
-/// Everything was read: what the output says at its end.
+/// Everything was read, or it was `truncated`: what the output says at its end.
 pub(super) fn conclude<O: Output>(
     chain: Chain<O>,
     totals: &Totals,
-    unread: &[CaptureError],
+    truncated: Option<&str>,
     feed: &Feed,
 ) -> Result<Ran<O>, CliError> {
     let mut output = chain.into_inner().into_inner().into_inner().into_output();
-    let truncated = unread.first().map(ToString::to_string);
-    let end = Summary { totals, dropped: feed.dropped(), truncated: truncated.as_deref() };
+    let end = Summary { totals, dropped: feed.dropped(), truncated };
     output.finish(&end).map_err(CliError::Output)?;
-    let found = if unread.is_empty() { Found::Nothing } else { Found::Unread };
+    let found = if truncated.is_none() { Found::Nothing } else { Found::Unread };
     Ok(Ran { output, found })
 }
 
@@ -507,7 +523,8 @@ impl<F: FnMut(&str)> Drop for Teller<F> {
     }
 }
 
-/// Set when the user, or the system, wants the run to end. Asked twice, it ends at once.
+/// Set when the user, or the system, wants the run to end. Asked again after a while, it ends at once: not
+/// earlier, since one wish may come as several signals, as `timeout` and the end of a session send them.
 pub(super) fn catch_signals() -> Arc<AtomicBool> {
     static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let stop = STOP.get_or_init(|| {
