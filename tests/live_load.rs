@@ -604,6 +604,40 @@ fn in_another_network_namespace_its_own_loopback_is_captured() {
 }
 
 #[test]
+fn in_another_network_namespace_too_it_is_told_that_an_interface_goes_down() {
+    let name = format!("wstap-l{}", std::process::id());
+    let ip =
+        |args: &[&str]| Command::new("ip").args(args).status().is_ok_and(|status| status.success());
+    if !ip(&["netns", "add", &name]) {
+        eprintln!("skipped: no network namespace can be made");
+        return;
+    }
+    let inside = |args: &str| {
+        let args: Vec<&str> = ["-n", &name].into_iter().chain(args.split(' ')).collect();
+        assert!(ip(&args), "{args:?}");
+    };
+    inside("link add wa0 type veth peer name wb0");
+    inside("link set wa0 up");
+    inside("link set wb0 up");
+    let wstap = Wstap::start(&["print", "--json", "--netns", &name, "-i", "wa0"]);
+    // It has to be seen up before it can be seen to go down: until then it goes down again and again.
+    let begin = Instant::now();
+    let told = || wstap.complaints.text.lock().unwrap().contains("is down");
+    while !told() && begin.elapsed() < PATIENCE {
+        inside("link set wb0 up");
+        std::thread::sleep(Duration::from_millis(1500));
+        inside("link set wb0 down");
+        std::thread::sleep(Duration::from_millis(1500));
+    }
+    inside("link set wb0 up");
+    wstap.complaints.wait_for("is up again");
+    let (_, status, complaints) = wstap.end();
+    assert!(ip(&["netns", "delete", &name]));
+    assert!(complaints.contains("wa0: the interface is down"), "{complaints}");
+    assert_eq!(status, 0);
+}
+
+#[test]
 fn what_is_dropped_is_told_on_screen_and_in_the_file() {
     let server = echo_server();
     let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
