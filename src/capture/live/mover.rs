@@ -143,7 +143,9 @@ impl Mover {
                 .load(Ordering::Relaxed)
                 .then(|| *stopping.get_or_insert_with(Instant::now));
             match since.map(|since| since.elapsed()) {
-                Some(past) if past > 2 * latency && quiet || past > LAST_CALL => break,
+                Some(past) if past > GATHERED.max(2 * latency) && quiet || past > LAST_CALL => {
+                    break;
+                }
                 _ => {}
             }
             if quiet {
@@ -271,6 +273,9 @@ fn wait_for(_: &Capture<Active>, _: Duration) {}
 pub(super) const TICK: Duration = Duration::from_millis(50);
 /// How often drops are counted.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
+/// How long the kernel may gather at most where its clock ticks a hundred times a second, whatever latency
+/// it was given.
+const GATHERED: Duration = Duration::from_millis(20);
 /// How long a busy interface is still read after the stop signal.
 const LAST_CALL: Duration = Duration::from_millis(60);
 /// Bytes in the queue, beside the kernel's buffer.
