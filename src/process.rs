@@ -14,7 +14,8 @@
 //!
 //! The handshake waits for the answer only a little. What is learned after it had gone by is in the
 //! line of the connection's end, in the saved file as soon as the connection has another event, and on
-//! the screen and in the display filter at once.
+//! the screen and in the display filter at once. A server that was just found for one connection is taken
+//! to be that of the next one, which may be over before it is looked for.
 //!
 //! Who parses what strangers send has given up all privileges ([`crate::privilege`]), and a sandboxed
 //! process may not look at others. So a helper answers, which is told two addresses and nothing else.

@@ -415,6 +415,48 @@ fn a_file_that_grows_is_shown_as_it_grows() {
 }
 
 #[test]
+fn a_message_is_shown_as_soon_as_nothing_more_is_at_hand() {
+    let server = echo_server();
+    let filter = format!("tcp port {}", server.port());
+    let mut wstap = Wstap::start(&["print", "--json", "-i", "lo", "-f", &filter]);
+    if wstap.wait_until_capturing(server).is_none() {
+        return;
+    }
+    let (_, mut ws) = connect(server);
+    let mut took = Vec::new();
+    for round in 0..20 {
+        let text = format!("round {round}");
+        // Long enough for everything before it to be shown.
+        std::thread::sleep(Duration::from_millis(120));
+        let begin = Instant::now();
+        ws.send(Message::text(text.clone())).unwrap();
+        // It and its echo.
+        wstap.wait_for(2, "messages", |line| line["text"] == text.as_str());
+        took.push(begin.elapsed());
+    }
+    drop(ws);
+    wstap.end();
+    // A machine that has much else to do makes some of them late, not all.
+    took.sort();
+    assert!(took[5] < Duration::from_millis(40), "{took:?}");
+}
+
+#[test]
+fn one_wish_to_end_that_comes_as_two_signals_ends_it_in_order() {
+    let server = echo_server();
+    let filter = format!("tcp port {}", server.port());
+    let mut wstap = Wstap::start(&["print", "--json", "-i", "lo", "-f", &filter]);
+    if wstap.wait_until_capturing(server).is_none() {
+        return;
+    }
+    wstap.signal("-HUP");
+    wstap.signal("-TERM");
+    let lines: Vec<_> = wstap.lines.iter().collect();
+    assert!(wstap.child.wait().unwrap().success(), "{}", wstap.complaints.whole());
+    assert_eq!(lines.last().unwrap()["event"], "capture");
+}
+
+#[test]
 fn all_threads_of_a_live_capture_are_the_caller_of_sudo_without_capabilities() {
     let server = echo_server();
     let filter = format!("tcp port {}", server.port());
@@ -559,6 +601,40 @@ fn in_another_network_namespace_its_own_loopback_is_captured() {
     let handshake = found.expect(&complaints);
     assert_eq!(handshake["server"], server.to_string());
     assert_eq!(handshake["process"]["server"]["pid"], u64::from(std::process::id()));
+}
+
+#[test]
+fn in_another_network_namespace_too_it_is_told_that_an_interface_goes_down() {
+    let name = format!("wstap-l{}", std::process::id());
+    let ip =
+        |args: &[&str]| Command::new("ip").args(args).status().is_ok_and(|status| status.success());
+    if !ip(&["netns", "add", &name]) {
+        eprintln!("skipped: no network namespace can be made");
+        return;
+    }
+    let inside = |args: &str| {
+        let args: Vec<&str> = ["-n", &name].into_iter().chain(args.split(' ')).collect();
+        assert!(ip(&args), "{args:?}");
+    };
+    inside("link add wa0 type veth peer name wb0");
+    inside("link set wa0 up");
+    inside("link set wb0 up");
+    let wstap = Wstap::start(&["print", "--json", "--netns", &name, "-i", "wa0"]);
+    // It has to be seen up before it can be seen to go down: until then it goes down again and again.
+    let begin = Instant::now();
+    let told = || wstap.complaints.text.lock().unwrap().contains("is down");
+    while !told() && begin.elapsed() < PATIENCE {
+        inside("link set wb0 up");
+        std::thread::sleep(Duration::from_millis(1500));
+        inside("link set wb0 down");
+        std::thread::sleep(Duration::from_millis(1500));
+    }
+    inside("link set wb0 up");
+    wstap.complaints.wait_for("is up again");
+    let (_, status, complaints) = wstap.end();
+    assert!(ip(&["netns", "delete", &name]));
+    assert!(complaints.contains("wa0: the interface is down"), "{complaints}");
+    assert_eq!(status, 0);
 }
 
 #[test]

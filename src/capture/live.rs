@@ -15,6 +15,7 @@
 //! passed. libpcap's immediate mode would save those milliseconds, but it has a slot of the full
 //! snapshot length for each packet: 32 MiB would hold 500 packets of the loopback interface.
 
+mod link;
 mod mover;
 pub(super) mod open;
 
@@ -27,7 +28,8 @@ use std::time::{Duration, Instant};
 
 use ::pcap::{Active, Capture};
 
-use self::mover::{Batch, Counts, LinkState, Message, Mover, TICK};
+use self::link::{LinkState, Works};
+use self::mover::{Batch, Counts, Message, Mover, TICK};
 use self::open::{activate, link_type};
 use super::summary::{Interface, Summary};
 use super::{CaptureError, InterfaceId, Netns, PacketRecord, PacketSource};
@@ -63,8 +65,9 @@ impl LiveOptions {
             // A third of a second at 100 MB/s.
             buffer_bytes: 32 << 20,
             promiscuous: false,
-            // Nobody sees it, and a hundred wake-ups a second cost nothing.
-            latency: Duration::from_millis(10),
+            // Nobody sees it, and of what comes all the time 250 wake-ups a second cost nothing. Less would
+            // be too little for the buffer, which has as many blocks whatever is in each of them.
+            latency: Duration::from_millis(4),
             netns: None,
         }
     }
@@ -98,8 +101,8 @@ pub struct LiveSource {
     bytes: u64,
     /// What happened to interfaces and was not told yet.
     news: Vec<String>,
-    /// The interfaces are those of another network namespace.
-    elsewhere: bool,
+    /// Whom to ask whether an interface is up.
+    works: Works,
     /// When drops were last told.
     told: Option<Instant>,
 }
@@ -151,7 +154,8 @@ impl LiveSource {
             packets: 0,
             bytes: 0,
             news: Vec::new(),
-            elsewhere: options.netns.is_some(),
+            // In another network namespace the same name may be another interface.
+            works: if options.netns.is_some() { link::inside() } else { link::here() },
             told: None,
         })
     }
@@ -230,8 +234,7 @@ impl LiveSource {
                 known.empty = Some(empty);
             }
             let name = link.described.name.unwrap_or_default();
-            // In another network namespace the same name may be another interface.
-            let state = (!self.elsewhere).then(|| LinkState::of(&name)).flatten();
+            let state = LinkState::of(&name, &self.works);
             let mover = Mover {
                 place,
                 name,

@@ -218,8 +218,23 @@ impl Saver {
     /// # Errors
     /// When it can not be written.
     pub fn finish(mut self, interfaces: &[Interface]) -> io::Result<()> {
+        let ended = self.end(interfaces);
+        if ended.is_err() {
+            self.cut_back();
+        }
+        ended
+    }
+
+    fn end(&mut self, interfaces: &[Interface]) -> io::Result<()> {
         self.learn(interfaces)?;
-        self.writer.finish(&self.interfaces).map(drop)
+        self.writer.statistics(&self.interfaces, None)?;
+        self.writer.flush()
+    }
+
+    /// After a failure: cuts off what was not written whole, where that can be done. Nothing more may be
+    /// written.
+    pub fn cut_back(&mut self) {
+        self.writer.cut_back();
     }
 
     /// The file being written.

@@ -4,6 +4,7 @@
 //! whole blocks that are not yet handed on: what was written is a valid file at every moment, so a
 //! killed program leaves one that can be read.
 
+use std::fs::File;
 use std::io::{self, Write};
 
 use super::summary::{Interface, Secrets};
@@ -20,6 +21,8 @@ pub struct PcapngWriter<W: Write> {
     described: Vec<Written>,
     /// Bytes handed on and pending.
     bytes: u64,
+    /// Bytes of the blocks that were handed on whole.
+    whole: u64,
     packets: u64,
 }
 
@@ -39,7 +42,8 @@ impl<W: Write> PcapngWriter<W> {
     /// When it can not be written.
     pub fn new(inner: W) -> io::Result<Self> {
         let pending = Vec::with_capacity(BUFFER);
-        let mut writer = Self { inner, pending, described: Vec::new(), bytes: 0, packets: 0 };
+        let mut writer =
+            Self { inner, pending, described: Vec::new(), bytes: 0, whole: 0, packets: 0 };
         writer.block(SECTION, |body| {
             body.extend(BYTE_ORDER.to_le_bytes());
             body.extend(1_u16.to_le_bytes());
@@ -138,11 +142,30 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// When it can not be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        let result = self.inner.write_all(&self.pending);
+        self.hand_on()?;
+        self.inner.flush()
+    }
+
+    /// Hands on the blocks that are pending.
+    fn hand_on(&mut self) -> io::Result<()> {
+        let mut rest = self.pending.as_slice();
+        let result = loop {
+            if rest.is_empty() {
+                break Ok(());
+            }
+            match self.inner.write(rest) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => rest = rest.get(taken..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let taken = self.pending.len().saturating_sub(rest.len());
+        let whole = if result.is_ok() { taken } else { whole_blocks(&self.pending, taken) };
+        self.whole = self.whole.saturating_add(whole as u64);
         // Not again after a failure: a part of it may have been taken.
         self.pending.clear();
-        result?;
-        self.inner.flush()
+        result
     }
 
     /// Ends the file with the statistics of its interfaces, as far as they are given, and gives
@@ -244,13 +267,30 @@ impl<W: Write> PcapngWriter<W> {
             slot.copy_from_slice(&len32.to_le_bytes());
         }
         self.bytes = self.bytes.saturating_add(len as u64);
-        if self.pending.len() >= BUFFER {
-            let result = self.inner.write_all(&self.pending);
-            self.pending.clear();
-            return result;
-        }
-        Ok(())
+        if self.pending.len() >= BUFFER { self.hand_on() } else { Ok(()) }
     }
+}
+
+impl PcapngWriter<File> {
+    /// After a failure: cuts off the part of a block that was written last. Where that can not be done,
+    /// as with a pipe, nothing happens. Nothing more may be written.
+    pub fn cut_back(&mut self) {
+        // It has failed already, and that was told.
+        let _ = self.inner.set_len(self.whole);
+    }
+}
+
+/// Of so many bytes of these blocks, how many are whole blocks.
+fn whole_blocks(blocks: &[u8], bytes: usize) -> usize {
+    let mut whole = 0;
+    while let Some(len) = blocks.get(whole..).and_then(|block| block.get(4..)?.first_chunk()) {
+        let end = whole.saturating_add(u32::from_le_bytes(*len) as usize);
+        if end > bytes || end == whole {
+            break;
+        }
+        whole = end;
+    }
+    whole
 }
 
 /// Blocks all start at a multiple of 4 of the buffer, so it can be padded as a whole.
@@ -407,6 +447,40 @@ mod tests {
         for end in 1..=pieces.len() {
             let (_, error) = samples::read(&pieces[..end].concat());
             assert!(error.is_none(), "{error:?}");
+        }
+    }
+
+    /// Takes so many bytes, a few at a time, and no more.
+    struct Full(Vec<u8>, usize);
+
+    impl Write for Full {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            let room = self.1 - self.0.len();
+            if room == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let taken = buf.len().min(room).min(1000);
+            self.0.extend(&buf[..taken]);
+            Ok(taken)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_written_whole_before_a_failure_is_known() {
+        for room in 400..700 {
+            let mut writer = PcapngWriter::new(Full(Vec::new(), room)).unwrap();
+            for len in 0..10 {
+                writer.write(&record(Some(1), 0, 1, &[7; 90][..9 * len])).unwrap();
+            }
+            let error = writer.flush().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+            let whole = usize::try_from(writer.whole).unwrap();
+            assert!(whole <= room && room - whole < 124, "{whole} of {room}");
+            let (_, error) = samples::read(&writer.inner.0[..whole]);
+            assert!(error.is_none(), "cut at {whole}: {error:?}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::capture::{
     PacketSource, Polled, Progress, SecretsListener, Source,
 };
 
-/// How long a live capture may be silent before what is buffered is shown.
+/// How long a live capture may be silent before what else is to be done now and then is done.
 const IDLE: Duration = Duration::from_millis(50);
 
 /// An opened source.
@@ -125,7 +125,7 @@ impl Feed {
     pub(super) fn next(&mut self) -> Result<Next<'_>, CaptureError> {
         match self {
             Self::Stored { source, .. } => Ok(source.next()?.map_or(Next::End, Next::Packet)),
-            _ => self.next_if_any(),
+            _ => self.next_within(IDLE),
         }
     }
 
@@ -142,13 +142,13 @@ impl Feed {
         }
     }
 
-    /// The next packet of those that come as they happen.
+    /// The next packet of those that come as they happen, if it is at hand or comes within this time.
     #[inline(never)]
-    fn next_if_any(&mut self) -> Result<Next<'_>, CaptureError> {
+    pub(super) fn next_within(&mut self, wait: Duration) -> Result<Next<'_>, CaptureError> {
         Ok(match self {
             Self::Stored { .. } => Next::Idle,
-            Self::Live(source) => source.next_timeout(IDLE)?.into(),
-            Self::Followed(source) | Self::Stream(source) => source.next_timeout(IDLE)?.into(),
+            Self::Live(source) => source.next_timeout(wait)?.into(),
+            Self::Followed(source) | Self::Stream(source) => source.next_timeout(wait)?.into(),
         })
     }
 
@@ -242,7 +242,8 @@ impl Feed {
 pub(super) enum Pace {
     /// When much has gathered: nobody waits for it.
     Whenever,
-    /// Several times a second; [`Next::Idle`] says when there is nothing to do.
+    /// As soon as no packet is at hand, and several times a second; [`Next::Idle`] says when there is
+    /// nothing to do.
     Often,
     /// After each packet: asking for the next one may take for ever.
     EachPacket,

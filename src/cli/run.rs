@@ -41,6 +41,9 @@ pub(super) struct Ran<O> {
 /// Output is shown at least this often while a live capture is busy.
 const OFTEN: Duration = Duration::from_millis(100);
 
+/// And not more often than this: of packets that come one by one, several are shown at once.
+const SELDOM: Duration = Duration::from_millis(3);
+
 /// Reads everything that the options name into the output.
 pub(super) fn run<O: Output>(mut options: ReadOptions, output: O) -> Result<Ran<O>, CliError> {
     keys::load(&options)?;
@@ -143,6 +146,8 @@ pub(super) struct Run<O: Output> {
     audience: Box<dyn Audience>,
     shown: Shown,
     unread: Vec<CaptureError>,
+    /// Why nothing more is saved, and so nothing more read.
+    unsaved: Option<CliError>,
     packets: u64,
     /// Of those, how many came before it was begun anew.
     before: u64,
@@ -206,6 +211,7 @@ impl<O: Output> Run<O> {
             audience,
             shown: Shown::new(pace),
             unread: Vec::new(),
+            unsaved: None,
             packets: 0,
             before: 0,
             last: None,
@@ -214,8 +220,17 @@ impl<O: Output> Run<O> {
         }
     }
 
-    /// Takes what comes next, a packet or several; `Break` at the end.
+    /// Takes what comes next, a packet or several; `Break` at the end. The end it is, too, when the file
+    /// of -w takes no more: what was read is shown all the same, and [`Self::finish`] says why.
     pub(super) fn step(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
+        self.step_or_fail(feed).or_else(|error| {
+            self.unsaved = Some(error);
+            self.parts.saver = None;
+            Ok(ControlFlow::Break(()))
+        })
+    }
+
+    fn step_or_fail(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
         self.looked = false;
         if self.steady {
             if self.parts.stop.load(Ordering::Relaxed) && feed.stop() {
@@ -249,17 +264,41 @@ impl<O: Output> Run<O> {
 
     /// The next packet, or what there is instead.
     fn next(&mut self, feed: &mut Feed) -> Result<ControlFlow<()>, CliError> {
-        match feed.next() {
-            Ok(Next::Packet(record)) => self.packet(&record),
-            Ok(Next::Idle) => {
-                self.last = None;
-                self.look_around(feed)
+        if self.shown.behind {
+            // As long as more is at hand, without a look at the clock.
+            if let Some(flow) = self.take(feed.next_within(Duration::ZERO)) {
+                return flow;
             }
-            Ok(Next::End) => Ok(ControlFlow::Break(())),
+            let wait = self.shown.too_soon();
+            if let Some(flow) = self.take(feed.next_within(wait)) {
+                return flow;
+            }
+            if self.show().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.take(feed.next()).unwrap_or_else(|| {
+            self.last = None;
+            self.look_around(feed)
+        })
+    }
+
+    /// Takes what came; `None`: nothing did.
+    fn take(
+        &mut self,
+        next: Result<Next<'_>, CaptureError>,
+    ) -> Option<Result<ControlFlow<()>, CliError>> {
+        match next {
+            Ok(Next::Packet(record)) => {
+                self.shown.behind = self.shown.pace == Pace::Often;
+                Some(self.packet(&record))
+            }
+            Ok(Next::Idle) => None,
+            Ok(Next::End) => Some(Ok(ControlFlow::Break(()))),
             Err(error) => {
                 self.audience.unread(&error);
                 self.unread.push(error);
-                Ok(ControlFlow::Continue(()))
+                Some(Ok(ControlFlow::Continue(())))
             }
         }
     }
@@ -306,7 +345,14 @@ impl<O: Output> Run<O> {
         if self.pipeline.look_again().is_break() {
             return Ok(ControlFlow::Break(()));
         }
-        Ok(self.selected().output().flush())
+        Ok(self.show())
+    }
+
+    /// Shows what has gathered.
+    fn show(&mut self) -> ControlFlow<()> {
+        self.shown.behind = false;
+        self.shown.last = Instant::now();
+        self.selected().output().flush()
     }
 
     /// Does something with the recording. What can not be recorded is told, and is no reason to end.
@@ -366,9 +412,14 @@ impl<O: Output> Run<O> {
         // What can not be recorded is no reason to end; and it has ended.
         let _ = self.parts.recording.map(|recording| recording.finish(feed));
         let (chain, totals) = self.pipeline.finish();
-        let ran = conclude(chain, &totals, &self.unread, feed)?;
+        let truncated = match (&self.unsaved, self.unread.first()) {
+            (Some(error), _) => Some(error.to_string()),
+            (None, error) => error.map(ToString::to_string),
+        };
+        let ran = conclude(chain, &totals, truncated.as_deref(), feed);
         self.audience.ended(&self.unread);
-        saved.map(|()| ran)
+        self.unsaved.map_or(saved, Err)?;
+        ran
     }
 }
 
@@ -386,18 +437,17 @@ fn pipeline<S: Sink>(
     pipeline
 }
 
-/// Everything was read: what the output says at its end.
+/// Everything was read, or it was `truncated`: what the output says at its end.
 pub(super) fn conclude<O: Output>(
     chain: Chain<O>,
     totals: &Totals,
-    unread: &[CaptureError],
+    truncated: Option<&str>,
     feed: &Feed,
 ) -> Result<Ran<O>, CliError> {
     let mut output = chain.into_inner().into_inner().into_inner().into_output();
-    let truncated = unread.first().map(ToString::to_string);
-    let end = Summary { totals, dropped: feed.dropped(), truncated: truncated.as_deref() };
+    let end = Summary { totals, dropped: feed.dropped(), truncated };
     output.finish(&end).map_err(CliError::Output)?;
-    let found = if unread.is_empty() { Found::Nothing } else { Found::Unread };
+    let found = if truncated.is_none() { Found::Nothing } else { Found::Unread };
     Ok(Ran { output, found })
 }
 
@@ -424,21 +474,32 @@ impl Ends {
     }
 }
 
-/// Says what matched; not more often than somebody can hear it.
+/// Says what matched; not more often than somebody can hear it. Of what was left out, how many they were
+/// is said with the next match, or when there will be none.
 pub(super) fn tell_match(
-    mut say: impl FnMut(&str) + Send + 'static,
+    say: impl FnMut(&str) + Send + 'static,
 ) -> impl FnMut(&Cx<'_>, &Event<'_>) + Send + 'static {
-    let mut last: Option<Instant> = None;
-    let mut silent: u64 = 0;
-    move |cx, event| {
+    let mut teller = Teller { say, last: None, silent: 0 };
+    move |cx, event| teller.tell(cx, event)
+}
+
+struct Teller<F: FnMut(&str)> {
+    say: F,
+    last: Option<Instant>,
+    /// Matches since then that were not told.
+    silent: u64,
+}
+
+impl<F: FnMut(&str)> Teller<F> {
+    fn tell(&mut self, cx: &Cx<'_>, event: &Event<'_>) {
         // A bell that never stops says nothing.
-        if last.is_some_and(|last| last.elapsed() < OFTEN) {
-            silent = silent.saturating_add(1);
+        if self.last.is_some_and(|last| last.elapsed() < OFTEN) {
+            self.silent = self.silent.saturating_add(1);
             return;
         }
-        last = Some(Instant::now());
+        self.last = Some(Instant::now());
+        let silent = std::mem::take(&mut self.silent);
         let more = if silent > 0 { format!(" ({silent} more before)") } else { String::new() };
-        silent = 0;
         let what = match event {
             Event::Handshake(_) => "handshake".to_owned(),
             Event::Frame(frame) => format!("frame {} {}", frame.dir, frame.no),
@@ -450,19 +511,30 @@ pub(super) fn tell_match(
         };
         let (conn, packet) = (cx.conn, cx.origin.packet);
         let ends = format!("{} > {}", conn.client, conn.server);
-        say(&format!("match: {what} of {ends}, packet {packet}{more}"));
+        (self.say)(&format!("match: {what} of {ends}, packet {packet}{more}"));
     }
 }
 
-/// Set when the user, or the system, wants the run to end. Asked twice, it ends at once.
+impl<F: FnMut(&str)> Drop for Teller<F> {
+    fn drop(&mut self) {
+        if self.silent > 0 {
+            (self.say)(&format!("match: {} more after that", self.silent));
+        }
+    }
+}
+
+/// Set when the user, or the system, wants the run to end. Asked again after a while, it ends at once: not
+/// earlier, since one wish may come as several signals, as `timeout` and the end of a session send them.
 pub(super) fn catch_signals() -> Arc<AtomicBool> {
     static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let stop = STOP.get_or_init(|| {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
+        let mut asked: Option<Instant> = None;
         // Where signals can not be caught, they end the program as they always did.
         let _ = ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
+            flag.store(true, Ordering::Relaxed);
+            if asked.get_or_insert_with(Instant::now).elapsed() >= PATIENCE {
                 // 128 and the number of SIGINT, as shells have it.
                 std::process::exit(130);
             }
@@ -472,26 +544,39 @@ pub(super) fn catch_signals() -> Arc<AtomicBool> {
     Arc::clone(stop)
 }
 
+/// After so long, who wants the run to end may ask again, and means it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// When output was last shown.
 struct Shown {
     pace: Pace,
     last: Instant,
+    /// Packets were read since, of which somebody waits to see something.
+    behind: bool,
+    /// When it was last time to look around.
+    due: Instant,
 }
 
 impl Shown {
     fn new(pace: Pace) -> Self {
-        Self { pace, last: Instant::now() }
+        let now = Instant::now();
+        Self { pace, last: now, behind: false, due: now }
     }
 
-    /// Is it time again.
+    /// How long it is too soon to show something again.
+    fn too_soon(&self) -> Duration {
+        SELDOM.saturating_sub(self.last.elapsed())
+    }
+
+    /// Is it time to look around again.
     fn is_due(&mut self) -> bool {
         match self.pace {
             Pace::Whenever => false,
             Pace::EachPacket => true,
             Pace::Often => {
-                let due = self.last.elapsed() >= OFTEN;
+                let due = self.due.elapsed() >= OFTEN;
                 if due {
-                    self.last = Instant::now();
+                    self.due = Instant::now();
                 }
                 due
             }

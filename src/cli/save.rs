@@ -125,7 +125,9 @@ impl Saver {
         self.files.write(record, &comments).map_err(|source| self.failed(source))
     }
 
-    fn failed(&self, source: io::Error) -> CliError {
+    /// Nothing more is written; what was is left as a file that reads.
+    fn failed(&mut self, source: io::Error) -> CliError {
+        self.files.cut_back();
         CliError::Write { path: self.path.clone(), source }
     }
 }

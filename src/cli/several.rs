@@ -152,7 +152,8 @@ pub(super) fn run<O: Output>(
         bar.tick(ahead.packets);
     });
     bar.clear();
-    let ran = conclude(chain, &totals, &unread, &feed)?;
+    let truncated = unread.first().map(ToString::to_string);
+    let ran = conclude(chain, &totals, truncated.as_deref(), &feed)?;
     unread.iter().for_each(error::unread);
     Ok(ran)
 }

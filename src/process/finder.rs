@@ -5,11 +5,12 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::owners::{Newest, Pair};
-use super::{Answer, Ends, Owners, Question};
+use super::{Answer, Ends, Owners, Process, Question};
 
 /// Asks the helper. Cheap to clone, all are the same.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ struct Outbound {
 #[derive(Default)]
 struct Answers {
     known: Newest<Pair, Known>,
+    /// Who was last found behind the address of a server.
+    servers: Newest<SocketAddr, Option<Served>>,
     /// Asked and not yet answered.
     open: usize,
     gone: bool,
@@ -59,6 +62,35 @@ struct Known {
     certain: bool,
     /// Questions not yet answered.
     open: usize,
+}
+
+/// Who serves at an address.
+struct Served {
+    by: Arc<Process>,
+    /// When that was last found to be so.
+    at: Instant,
+    /// When it was last found to be another process than before.
+    changed: Option<Instant>,
+}
+
+impl Answers {
+    /// This process was found behind the address of a server.
+    fn serves(&mut self, server: SocketAddr, by: &Arc<Process>) {
+        let at = Instant::now();
+        let last = self.servers.entry(server, drop);
+        let changed = last
+            .as_ref()
+            .and_then(|last| if last.by.pid == by.pid { last.changed } else { Some(at) });
+        *last = Some(Served { by: Arc::clone(by), at, changed });
+    }
+
+    /// Who has a new connection to this server, as far as that can be told of others: a connection that
+    /// is over soon is gone before it is looked for. Not where several processes take turns.
+    fn presumed(&self, server: SocketAddr) -> Option<Arc<Process>> {
+        let last = self.servers.map.get(&server)?.as_ref()?;
+        let settled = last.changed.is_none_or(|changed| changed.elapsed() > SETTLED);
+        (settled && last.at.elapsed() < BELIEVED).then(|| Arc::clone(&last.by))
+    }
 }
 
 impl Finder {
@@ -127,8 +159,18 @@ impl Finder {
         self.answers().known.map.get(&pair).map(|known| known.ends.clone()).unwrap_or_default()
     }
 
-    /// The ends of a connection. Waits a little for the answer, not much in all.
+    /// The ends of a connection. Waits a little for the answer, not much in all; without one, the server
+    /// is taken to be who it was for other connections just now.
     pub fn ends(&self, pair: Pair) -> Ends {
+        let mut ends = self.found(pair);
+        if ends.server.is_none() {
+            ends.server = self.answers().presumed(pair.1);
+        }
+        ends
+    }
+
+    /// What the helper answers soon enough.
+    fn found(&self, pair: Pair) -> Ends {
         let known = |answers: &Answers| answers.known.map.get(&pair).cloned().unwrap_or_default();
         let before = known(&self.answers());
         // Before the server took the connection, it was its listener's.
@@ -213,10 +255,14 @@ impl Heard {
             let known = answers.known.entry(pair, drop);
             known.open = known.open.saturating_sub(1);
             known.certain = answer.certain;
+            let server = answer.server_process.map(Arc::new);
             let ends = &mut known.ends;
             ends.client = answer.client_process.map(Arc::new).or(ends.client.take());
-            ends.server = answer.server_process.map(Arc::new).or(ends.server.take());
+            ends.server = server.clone().or(ends.server.take());
             let ends = ends.clone();
+            if let Some(server) = &server {
+                answers.serves(pair.1, server);
+            }
             drop(answers);
             self.answered.notify_all();
             self.owners.learn(pair, &ends);
@@ -240,14 +286,15 @@ impl Drop for Outbound {
 const OPEN: usize = 4096;
 /// The most that is waited for answers at a stretch: the kernel's buffer takes what comes meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the process that was found for a server is taken to be that of its other connections.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// So long after another one was found, there may be several.
+const SETTLED: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
     use crate::event::ConnInfo;
-    use crate::process::Process;
     use crate::units::{ConnKey, StreamNo};
 
     const PAIR: (&str, &str) = ("[::1]:4711", "[::1]:8088");
@@ -303,5 +350,40 @@ mod tests {
         }
         assert_eq!(*owners.of(&conn.key).unwrap().server.unwrap(), process);
         assert_eq!(finder.ends((client, server)).server.as_deref(), Some(&process));
+    }
+    #[test]
+    fn a_server_that_was_found_for_one_connection_is_that_of_the_next_ones() {
+        let (from, mut helper) = io::pipe().unwrap();
+        let finder = Finder::new(io::sink(), from, Owners::default());
+        let server: SocketAddr = PAIR.1.parse().unwrap();
+        let pair = |port: u16| (SocketAddr::from(([127, 0, 0, 1], port)), server);
+        let mut found = |port: u16, pid: u32| {
+            let process = Process { pid, name: "node".into(), command: "node".into() };
+            finder.expect(pair(port));
+            let answer = Answer {
+                client: pair(port).0,
+                server,
+                client_process: None,
+                server_process: Some(process),
+                certain: true,
+            };
+            let line = serde_json::to_string(&answer).unwrap() + "\n";
+            helper.write_all(line.as_bytes()).unwrap();
+            let begin = Instant::now();
+            while finder.known(pair(port)).server.is_none() {
+                assert!(begin.elapsed() < Duration::from_secs(30), "it is never heard");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        found(1, 7);
+        // As when it was waited for others.
+        finder.outbound().patience = Duration::ZERO;
+        let next = finder.ends(pair(2));
+        assert_eq!(next.server.map(|process| process.pid), Some(7));
+        assert_eq!(next.client, None);
+        let elsewhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        assert_eq!(finder.ends((pair(2).0, elsewhere)).server, None, "another address");
+        found(3, 8);
+        assert_eq!(finder.ends(pair(4)).server, None, "they take turns");
     }
 }

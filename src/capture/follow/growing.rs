@@ -22,6 +22,8 @@ pub(super) struct Growing {
     stop: Arc<AtomicBool>,
     /// A file behind this one was seen: what is read after that is all there will be.
     over: Option<PathBuf>,
+    /// When its end is looked at again.
+    wait: Duration,
 }
 
 impl Growing {
@@ -31,7 +33,7 @@ impl Growing {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         let place = Place { path: path.clone(), stop: Arc::clone(stop), next: Arc::default() };
-        Ok(Self { path, file, read: 0, place, stop: Arc::clone(stop), over: None })
+        Ok(Self { path, file, read: 0, place, stop: Arc::clone(stop), over: None, wait: LOOK_SOON })
     }
 
     /// For errors.
@@ -85,9 +87,13 @@ impl Read for Growing {
             self.read = self.read.saturating_add(got as u64);
             let stopped = self.stop.load(Ordering::Relaxed);
             if got > 0 || buf.is_empty() || stopped || self.is_over()? {
+                self.wait = LOOK_SOON;
                 return Ok(got);
             }
-            std::thread::sleep(LOOK_EVERY);
+            // Its writer has time to write what he has left.
+            let wait = if self.over.is_some() { LOOK_EVERY } else { self.wait };
+            std::thread::sleep(wait);
+            self.wait = (2 * wait).min(LOOK_EVERY);
         }
     }
 }
@@ -137,3 +143,5 @@ fn is_same(_: &Metadata, _: &Metadata) -> bool {
 
 /// How often the end of the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// And how soon after something came: what was sent is often answered at once.
+const LOOK_SOON: Duration = Duration::from_millis(4);

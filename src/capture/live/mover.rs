@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use ::pcap::{Active, Capture, Packet};
 
+use super::link::LinkState;
 use super::open::{NANOSECONDS, message};
-use crate::capture::interfaces;
 use crate::units::Timestamp;
 
 /// What is counted on an interface; drops as of the last tenth of a second.
@@ -108,20 +108,6 @@ pub(super) struct Mover {
     pub(super) link: Option<LinkState>,
 }
 
-/// Is the interface up and connected. libpcap goes on over both without a word.
-#[derive(Debug)]
-pub(super) struct LinkState {
-    works: bool,
-    looked: Instant,
-}
-
-impl LinkState {
-    pub(super) fn of(name: &str) -> Option<Self> {
-        let works = interfaces::works(name)?;
-        Some(Self { works, looked: Instant::now() })
-    }
-}
-
 impl Mover {
     pub(super) fn run(mut self, mut capture: Capture<Active>, latency: Duration) {
         let counts = Arc::clone(&self.counts);
@@ -157,7 +143,9 @@ impl Mover {
                 .load(Ordering::Relaxed)
                 .then(|| *stopping.get_or_insert_with(Instant::now));
             match since.map(|since| since.elapsed()) {
-                Some(past) if past > 2 * latency && quiet || past > LAST_CALL => break,
+                Some(past) if past > GATHERED.max(2 * latency) && quiet || past > LAST_CALL => {
+                    break;
+                }
                 _ => {}
             }
             if quiet {
@@ -214,16 +202,11 @@ impl Mover {
 
     /// Tells when the interface goes down or comes up again.
     fn look_at_link(&mut self) {
-        let Some(link) = self.link.as_mut().filter(|l| l.looked.elapsed() >= LOOK_EVERY) else {
+        let Some(works) = self.link.as_mut().and_then(|link| link.change(&self.name)) else {
             return;
         };
-        link.looked = Instant::now();
-        // Gone altogether: libpcap will say so.
-        let Some(works) = interfaces::works(&self.name) else { return };
-        if std::mem::replace(&mut link.works, works) != works {
-            let state = if works { "is up again" } else { "is down; waiting for it to come up" };
-            self.tell(format!("{}: the interface {state}", self.name));
-        }
+        let state = if works { "is up again" } else { "is down; waiting for it to come up" };
+        self.tell(format!("{}: the interface {state}", self.name));
     }
 
     /// Tells of a failure; true when it may pass, as when an interface goes down.
@@ -288,10 +271,11 @@ fn wait_for(_: &Capture<Active>, _: Duration) {}
 
 /// How often a thread that waits looks for the stop signal.
 pub(super) const TICK: Duration = Duration::from_millis(50);
-/// How often an idle interface is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often drops are counted.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
+/// How long the kernel may gather at most where its clock ticks a hundred times a second, whatever latency
+/// it was given.
+const GATHERED: Duration = Duration::from_millis(20);
 /// How long a busy interface is still read after the stop signal.
 const LAST_CALL: Duration = Duration::from_millis(60);
 /// Bytes in the queue, beside the kernel's buffer.
