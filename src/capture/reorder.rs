@@ -70,7 +70,7 @@ impl Ahead {
         let mut held = self.lanes.pop()?;
         self.given += 1;
         held.raw.no = held.raw.no.given_as(self.given);
-        self.tell(mem::take(&mut held.comments));
+        self.tell(&mem::take(&mut held.comments));
         Some(held)
     }
 
@@ -107,13 +107,14 @@ impl Ahead {
     /// Everything was given: what there is to say behind it.
     pub(super) fn finish(&mut self) -> Option<CaptureError> {
         let comments = mem::take(&mut *lock(&self.comments));
-        self.tell(comments);
+        self.tell(&comments);
         self.error.take()
     }
 
-    fn tell(&self, comments: Vec<String>) {
-        if let Some(listener) = &self.listener {
-            comments.iter().for_each(|text| (listener.0)(text));
+    fn tell(&self, comments: &[String]) {
+        let Some(listener) = &self.listener else { return };
+        for text in comments {
+            (listener.0)(text);
         }
     }
 }
@@ -136,7 +137,7 @@ struct Key {
 /// The packets that wait, by their interfaces.
 #[derive(Debug, Default)]
 struct Lanes {
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     /// The first of each that has any.
     heads: BinaryHeap<Reverse<(Key, usize)>>,
     /// Interfaces of which packets may come.
@@ -163,11 +164,11 @@ struct Lane {
 impl Lanes {
     fn push(&mut self, held: Held) {
         let at = held.raw.interface.0 as usize;
-        if self.lanes.len() <= at {
-            self.lanes.resize_with(at + 1, Lane::default);
+        if self.all.len() <= at {
+            self.all.resize_with(at + 1, Lane::default);
         }
         let key = self.key(at, held.raw.time, held.raw.no);
-        let Some(lane) = self.lanes.get_mut(at) else { return };
+        let Some(lane) = self.all.get_mut(at) else { return };
         self.bytes += held.bytes.len();
         self.packets += 1;
         if lane.queue.is_empty() {
@@ -190,7 +191,7 @@ impl Lanes {
             return None;
         }
         self.heads.pop();
-        let lane = self.lanes.get_mut(at)?;
+        let lane = self.all.get_mut(at)?;
         let (_, held) = lane.queue.pop_front()?;
         if let Some((next, _)) = lane.queue.front() {
             self.heads.push(Reverse((*next, at)));
@@ -215,7 +216,7 @@ impl Lanes {
 
     /// Can this time be compared with those around? Keeps account of what the time is.
     fn compares(&mut self, at: usize, time: Option<Timestamp>) -> bool {
-        let (Some(time), Some(lane)) = (time, self.lanes.get_mut(at)) else { return false };
+        let (Some(time), Some(lane)) = (time, self.all.get_mut(at)) else { return false };
         let is_steady = lane.last.replace(time).is_some_and(|last| near(last.since(time)));
         let Some(now) = self.now.filter(|now| now.0 > i64::MIN) else {
             self.now = Some(time);
@@ -238,7 +239,7 @@ impl Lanes {
                 lane.off = Some(ahead);
                 return false;
             };
-            if let Some(jumped) = self.lanes.get_mut(jumped) {
+            if let Some(jumped) = self.all.get_mut(jumped) {
                 jumped.off = jumped.last.map(|last| last.since(time));
             }
             self.era += 1;
