@@ -35,7 +35,8 @@ impl Wants {
     pub const ALL: Self = Self { frames: true, payload: true };
 }
 
-/// Takes events, in the order of the packets that completed them.
+/// Takes events, in the order of the packets that completed them, but for what had to wait: for the
+/// handshake of its connection, for earlier bytes of its direction, or for what the other side said before.
 pub trait Sink {
     /// What it has use for. Asked once.
     fn wants(&self) -> Wants;
@@ -136,7 +137,7 @@ pub struct ConnInfo {
     pub client: SocketAddr,
     /// The side that answers.
     pub server: SocketAddr,
-    /// The TLS that it was decrypted from; `None` in the clear.
+    /// The TLS that it runs over, decrypted or not; `None` in the clear.
     pub tls: Option<Arc<TlsInfo>>,
     /// The HTTP/2 stream that it is (RFC 8441); `None` on HTTP/1.1, which gives it the TCP connection.
     pub h2_stream: Option<u32>,

@@ -39,6 +39,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use spool::Spool;
 
+use crate::units::Timestamp;
+
 /// Rows in chunks of 160 KiB.
 pub type Rows = Shelf<Row, 4096>;
 /// Connections: one changes with every message, so the chunks are small.
@@ -55,6 +57,8 @@ struct Shared {
 struct Table {
     rows: Rows,
     conns: Conns,
+    /// When the first packet was captured.
+    first: Option<Timestamp>,
     /// How often everything was forgotten: numbers of rows and connections hold within one of them.
     epoch: u64,
 }

@@ -116,6 +116,7 @@ fn statistics_add_up_to_what_is_printed() {
         let stats = ok(&["stats", "--json", "--inflate"], &[&path]);
         let print = ok(&["print", "--json"], &[&path]);
         let all = events(&stats, "stats").remove(0);
+        let counted = events(&ok(&["stats", "--json"], &[&path]), "stats").remove(0);
         let messages = events(&print, "message");
         assert_eq!(events(&stats, "connection").len(), events(&print, "handshake").len());
         for dir in ["c2s", "s2c"] {
@@ -131,6 +132,10 @@ fn statistics_add_up_to_what_is_printed() {
             let bytes: u64 = data.iter().map(|m| m["len"].as_u64().unwrap()).sum();
             assert_eq!(all[dir]["payload_bytes"], bytes, "{dir} of {}", path.display());
             assert_eq!(all[dir]["incomplete"], of(&|m| m["complete"] == false).len());
+            let wire: u64 = of(&|_| true).iter().map(|m| m["wire_len"].as_u64().unwrap()).sum();
+            for stats in [&all, &counted] {
+                assert_eq!(stats[dir]["wire_payload_bytes"], wire, "{dir} of {}", path.display());
+            }
         }
         let last = events(&print, "capture").remove(0);
         assert_eq!((&all["notes"], &all["packets"]), (&last["notes"], &last["packets"]));
@@ -156,6 +161,65 @@ fn outputs_are_not_overwritten_and_inputs_never() {
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&again.stderr).contains("--force"));
     ok(&[&args[..], &["--force"]].concat(), &[&capture]);
+}
+
+#[test]
+fn an_export_is_not_given_up_for_an_input_that_can_not_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("payloads");
+    let args = ["export", "--to", "payloads", "--force", "-o", to.to_str().unwrap()];
+    ok(&args, &[&sample("story-direct.pcapng")]);
+    let files = || {
+        let all = std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().path());
+        let mut all: Vec<_> = all.map(|path| (std::fs::read(&path).unwrap(), path)).collect();
+        all.sort();
+        all
+    };
+    let before = files();
+    assert_eq!(before.len(), 3);
+    for name in ["none.pcapng", "README.md"] {
+        assert_eq!(wstap(&args, &[&sample(name)]).status.code(), Some(2), "{name}");
+        assert_eq!(files(), before, "{name}");
+    }
+}
+
+#[test]
+fn what_could_not_be_read_is_said_beside_every_export() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["har", "pcapng", "ndjson", "payloads", "csv"] {
+        let to = folder.path().join(format);
+        let args = ["export", "--to", format, "-o", to.to_str().unwrap()];
+        let said = |name: &str| {
+            let out = wstap(&[&args[..], &["--force"]].concat(), &[&sample(name)]);
+            assert_eq!(out.status.code(), Some(0), "{format}");
+            String::from_utf8(out.stderr).unwrap()
+        };
+        let sealed = said("wss-keylog.pcapng");
+        assert!(sealed.starts_with("wstap: 1 TCP connection encrypted with TLS: "), "{sealed}");
+        assert!(sealed.contains("\n  its secrets are needed: "), "{sealed}");
+        assert_eq!(said("story-direct.pcapng"), "", "{format}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_told_in_the_same_words() {
+    let to = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let from = sample("story-direct.pcapng");
+    let from = from.to_str().unwrap();
+    let all: [&[&str]; 4] = [
+        &["--help"],
+        &["explain", "reset"],
+        &["print", from],
+        &["export", "--to", "csv", "-o", "-", from],
+    ];
+    for args in all {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wstap"));
+        let out = command.args(args).stdout(to()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{args:?}");
+        assert!(said.starts_with("wstap: cannot write to standard output: "), "{args:?}: {said}");
+    }
 }
 
 #[test]

@@ -208,6 +208,10 @@ fn what_can_not_be_read_is_told_on_the_screen_and_not_written_over_it() {
     assert!(lines[2].starts_with("╭ Connections"), "{screen}");
     tmux.keys(&["q"]);
     tmux.wait("prompt", |_| tmux.format("#{alternate_on}") == "0");
+    // When the screen is gone, as print says it.
+    tmux.keys(&["echo status $?", "Enter"]);
+    let screen = tmux.wait("status", |screen| screen.contains("status 2"));
+    assert!(screen.contains("wstap: cut.pcapng: "), "{screen}");
 }
 
 /// A server that answers every text with the same, and a client of it.

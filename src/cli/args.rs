@@ -169,7 +169,7 @@ pub(super) struct ReadArgs {
     /// Show addresses and ports as numbers, as is always done
     ///
     /// Names are never looked up.
-    #[arg(short = 'n', hide_short_help = true)]
+    #[arg(short = 'n', hide_short_help = true, overrides_with = "numbers")]
     pub(super) numbers: bool,
 }
 
@@ -196,11 +196,17 @@ pub(super) struct LookArgs {
     /// print leaves out payloads (but for the reason of a Close), addresses and what else was agreed,
     /// remarks, and the summary; check the handshake tables and remarks; diff the heads side by side;
     /// stats all but the totals. What --json prints, and what is counted, stay the same.
-    #[arg(short = 'q', long, conflicts_with = "verbose", help_heading = "Output")]
+    #[arg(
+        short = 'q',
+        long,
+        conflicts_with = "verbose",
+        overrides_with = "quiet",
+        help_heading = "Output"
+    )]
     pub(super) quiet: bool,
 
     /// More: whole payloads and heads
-    #[arg(short = 'v', long, help_heading = "Output")]
+    #[arg(short = 'v', long, overrides_with = "verbose", help_heading = "Output")]
     pub(super) verbose: bool,
 }
 
@@ -418,6 +424,17 @@ mod tests {
         );
         assert_eq!((args.time, args.look.color), (TimeArg::Ad, ColorWhen::Always));
         assert!(args.json && args.frames && args.look.verbose && args.read.numbers);
+    }
+
+    #[test]
+    fn flags_may_be_repeated_as_tcpdump_has_it() {
+        let look = |line: &str| {
+            let args = parsed(line).print;
+            (args.look.verbose, args.look.quiet, args.read.numbers)
+        };
+        assert_eq!(look("wstap -nn -vvv a.pcap"), (true, false, true));
+        assert_eq!(look("wstap -qq -n a.pcap"), (false, true, true));
+        assert!(Args::try_parse_from(["wstap", "-qv", "a.pcap"]).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Why a command can not go on, and the one printer of errors.
 
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,8 +56,13 @@ impl CliError {
 
     /// Prints it, and gives the exit status.
     pub(super) fn report(&self) -> ExitCode {
-        complain(&lines(&self.to_string(), self.hint().as_deref()));
+        complain(&self.lines());
         ExitCode::from(2)
+    }
+
+    /// As it is printed.
+    pub(super) fn lines(&self) -> String {
+        lines(&self.to_string(), self.hint().as_deref())
     }
 
     fn hint(&self) -> Option<String> {
@@ -72,14 +77,23 @@ impl CliError {
 
 /// Prints why an input could not be read whole; the run went on without the rest.
 pub(super) fn unread(error: &CaptureError) {
-    complain(&lines(&error.to_string(), error.hint().as_deref()));
+    complain(&unread_lines(error));
+}
+
+/// The same, to be printed later.
+pub(super) fn unread_lines(error: &CaptureError) -> String {
+    lines(&error.to_string(), error.hint().as_deref())
 }
 
 /// Prints what clap has to say: help to standard output, complaints to standard error.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    // A closed pipe behind `--help | head` is no error.
-    let _ = error.print();
-    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    match printed {
+        _ if error.use_stderr() => ExitCode::from(2),
+        // A closed pipe behind `--help | head` is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => CliError::Output(error).report(),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// `wstap: what is wrong`, and below it, indented, what to try.

@@ -16,7 +16,7 @@ use super::options::{From, ReadOptions, Stop};
 use super::run::{Ran, run};
 use super::screen::complain;
 use super::select::Chosen;
-use crate::capture::{FileOrder, Input, InterfaceId, PcapngWriter, Rotation};
+use crate::capture::{self, FileOrder, Input, InterfaceId, PcapngWriter, Rotation};
 use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::pipeline::Pipeline;
 use crate::process::Owners;
@@ -25,7 +25,7 @@ use crate::sink::export::payloads::{INDEX, PayloadOptions};
 use crate::sink::export::survey::Nothing;
 use crate::sink::export::{CsvSink, HarSink, PayloadSink, Survey, Target};
 use crate::sink::json::JsonSink;
-use crate::sink::text::counted;
+use crate::sink::text::{counted, unopened};
 use crate::sink::{Output, Summary, Tally};
 use crate::units::Timestamp;
 
@@ -54,6 +54,9 @@ pub(super) struct ExportArgs {
     control: bool,
 
     /// csv: text exactly as sent, even where a spreadsheet takes it for a formula
+    ///
+    /// Without this, control characters are spelled out (`\n`, `\x1b`; a backslash stays as it is), and what
+    /// begins like a formula has an apostrophe in front.
     #[arg(long)]
     verbatim: bool,
 
@@ -152,6 +155,9 @@ fn there_already(path: &Path) -> CliError {
 }
 
 fn failed(path: &Path, source: io::Error) -> CliError {
+    if is_stdout(path) {
+        return CliError::Output(source);
+    }
     CliError::Write { path: path.to_owned(), source }
 }
 
@@ -162,13 +168,28 @@ fn write<O: Output>(
     output: O,
     into_target: impl FnOnce(O) -> Target,
 ) -> Result<Found, CliError> {
-    let Ran { output: Kept { inner, error }, found } =
-        run(read, Kept { inner: output, error: None })?;
+    let (inner, found) = kept(args, read, output)?;
+    into_target(inner).keep().map_err(|error| failed(&args.output, error))?;
+    Ok(found)
+}
+
+/// Runs an output, and says what it could not be told of: an export that is empty should not come as a
+/// surprise.
+fn kept<O: Output>(
+    args: &ExportArgs,
+    read: ReadOptions,
+    output: O,
+) -> Result<(O, Found), CliError> {
+    let Ran { output: Kept { inner, error, unopened }, found } =
+        run(read, Kept { inner: output, error: None, unopened: Vec::new() })?;
     if let Some(error) = error {
         return Err(failed(&args.output, error));
     }
-    into_target(inner).keep().map_err(|error| failed(&args.output, error))?;
-    Ok(found)
+    for line in unopened {
+        // What would help stands indented below.
+        complain(&if line.starts_with(' ') { line } else { format!("wstap: {line}") });
+    }
+    Ok((inner, found))
 }
 
 fn payloads(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> {
@@ -176,14 +197,16 @@ fn payloads(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError>
     if !args.force && args.output.join(INDEX).exists() {
         return Err(there_already(&args.output.join(INDEX)));
     }
+    if let From::Inputs(inputs) = &read.from
+        && inputs.iter().all(may_be_opened_twice)
+    {
+        // For an input that can not be read an earlier export is not given up.
+        capture::open(inputs, &read.limits, &capture::Options::default())?;
+    }
     let options = PayloadOptions { control: args.control, replace: args.force };
     let sink = PayloadSink::of(args.output.clone(), options, chosen)
         .map_err(|error| failed(&args.output, error))?;
-    let Ran { output: Kept { inner, error }, found } =
-        run(read, Kept { inner: sink, error: None })?;
-    if let Some(error) = error {
-        return Err(failed(&args.output, error));
-    }
+    let (inner, found) = kept(args, read, sink)?;
     if inner.skipped() > 0 {
         complain(&format!(
             "wstap: {} over the limit, without a file; --max-message raises it",
@@ -217,7 +240,7 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
         }
     };
     let packets = read.stop.packets;
-    let Ran { output: survey, found } = run(read, Survey::of(chosen))?;
+    let (survey, found) = kept(args, read, Survey::of(chosen))?;
     if survey.left_out() > 0 {
         complain(&format!("wstap: {} left out: too many", counted(survey.left_out(), "note")));
     }
@@ -245,6 +268,11 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
 
 fn is_file(input: &Input) -> bool {
     matches!(input, Input::Path(path) if fs::metadata(path).is_ok_and(|m| m.is_file()))
+}
+
+/// A file, or what is not there.
+fn may_be_opened_twice(input: &Input) -> bool {
+    matches!(input, Input::Path(path) if fs::metadata(path).map_or(true, |there| there.is_file()))
 }
 
 /// Why the second pass stopped.
@@ -290,25 +318,24 @@ fn copy(read: &ReadOptions, survey: &Survey<Chosen>, target: Target) -> Result<(
         // Seldom, once for each interface: what the feed lends must be given back before it can be
         // asked for its interfaces.
         let (bytes, header) =
-            (record.bytes.to_vec(), crate::capture::PacketRecord { bytes: &[], ..record });
+            (record.bytes.to_vec(), capture::PacketRecord { bytes: &[], ..record });
         let interfaces = feed.interfaces();
         for (place, interface) in interfaces.iter().enumerate().skip(described) {
             writer.interface(InterfaceId(u32::try_from(place).unwrap_or(u32::MAX)), interface)?;
         }
         described = interfaces.len();
-        writer.write_commented(
-            &crate::capture::PacketRecord { bytes: &bytes, ..header },
-            &comments,
-        )?;
+        writer.write_commented(&capture::PacketRecord { bytes: &bytes, ..header }, &comments)?;
     }
     writer.finish(&feed.interfaces())?.keep()?;
     Ok(())
 }
 
-/// An output whose failure to write is kept for us: it is not standard output's.
+/// An output whose failure to write is kept for us: it is not standard output's. So is what was not read.
 struct Kept<O> {
     inner: O,
     error: Option<io::Error>,
+    /// Connections that could not be read, in words.
+    unopened: Vec<String>,
 }
 
 impl<O: Sink> Sink for Kept<O> {
@@ -340,6 +367,7 @@ impl<O: Output> Output for Kept<O> {
 
     fn finish(&mut self, end: &Summary<'_>) -> io::Result<()> {
         self.error = self.inner.finish(end).err();
+        self.unopened = unopened(end);
         Ok(())
     }
 

@@ -24,8 +24,41 @@ pub(super) fn man(args: &ManArgs) -> Result<Found, CliError> {
             hint: "wstap --help lists them".to_owned(),
         })?;
     }
+    let usage = command.render_usage().to_string();
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).map_err(CliError::Output)?;
-    screen::put(&String::from_utf8_lossy(&page))?;
+    screen::put(&with_synopsis(&String::from_utf8_lossy(&page), &usage))?;
     Ok(Found::Nothing)
+}
+
+/// The page with the usage as its synopsis: `clap_mangen`'s has every option, and of none what it takes.
+fn with_synopsis(page: &str, usage: &str) -> String {
+    const HEADING: &str = "\n.SH SYNOPSIS\n";
+    let lines = usage.trim_start_matches("Usage:").lines().map(|line| {
+        let line = line.trim().replace('\\', "\\\\").replace('-', "\\-");
+        // A line that begins with a dot or an apostrophe would be a request.
+        format!("\\&{line}")
+    });
+    let synopsis = lines.collect::<Vec<_>>().join("\n.br\n");
+    match page.split_once(HEADING) {
+        Some((before, after)) => {
+            let rest = after.find(".SH ").and_then(|at| after.get(at..)).unwrap_or_default();
+            format!("{before}{HEADING}{synopsis}\n{rest}")
+        }
+        None => page.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_synopsis_is_the_usage() {
+        let page = ".TH x\n.SH SYNOPSIS\n\\fBx\\fR [\\fB-n \\fR]\n.SH DESCRIPTION\nit\n";
+        let got = with_synopsis(page, "Usage: x [OPTIONS]\n       x --to <FORMAT>");
+        let want = ".TH x\n.SH SYNOPSIS\n\\&x [OPTIONS]\n.br\n\\&x \\-\\-to <FORMAT>\n\
+                    .SH DESCRIPTION\nit\n";
+        assert_eq!(got, want);
+    }
 }

@@ -5,8 +5,10 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::error::{self, CliError};
 use super::feed::{Feed, Pace};
 use super::options::ReadOptions;
 use super::run::{Audience, Opened, Parts, Run, tell_match};
@@ -16,6 +18,7 @@ use crate::event::{Cx, Event, Sink, Wants};
 use crate::sink::{Output, Summary, Tally};
 use crate::store::{Keep, Writer};
 use crate::tui::load::{Loading, Order};
+use crate::units::Timestamp;
 
 /// Runs until the end, or until it is stopped.
 pub(super) fn load(
@@ -24,6 +27,7 @@ pub(super) fn load(
     mut options: ReadOptions,
     writer: Writer,
     loading: &Loading,
+    faults: &Faults,
 ) {
     // Rows are selected on the screen.
     options.display_filter = None;
@@ -38,7 +42,8 @@ pub(super) fn load(
     });
     // Whoever watches a file being loaded wants to see how far it is.
     let pace = if feed.lasts() { Pace::Often } else { feed.pace() };
-    let audience = Box::new(OnScreen { loading: loading.clone(), live: feed.is_interface() });
+    let (live, told) = (feed.is_interface(), faults.clone());
+    let audience = Box::new(OnScreen { loading: loading.clone(), live, faults: told });
     let mut run = Run::new(&mut options, parts, rows, audience, tell, pace);
     let result = loop {
         match loading.take_order() {
@@ -60,12 +65,30 @@ pub(super) fn load(
     loading.tell(|load| load.packets = packets);
     let result = result.and_then(|_| run.finish(&mut feed).map(drop));
     loading.tell(|load| {
-        if let Err(error) = result {
-            load.error.get_or_insert(error.line());
+        if let Err(error) = &result {
+            let input = matches!(error, CliError::Capture(_));
+            let why = if input { &mut load.error } else { &mut load.failed };
+            why.get_or_insert(error.line());
+            faults.add(error.lines());
         }
         load.stopped |= loading.stopping();
         load.done = true;
     });
+}
+
+/// Why something could not be read or written whole: for standard error, when the screen is gone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults(Arc<Mutex<Vec<String>>>);
+
+impl Faults {
+    fn add(&self, lines: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(lines);
+    }
+
+    /// What there were; taken once.
+    pub(super) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// How far it is, several times a second.
@@ -103,6 +126,7 @@ const LAG: Duration = Duration::from_secs(1);
 struct OnScreen {
     loading: Loading,
     live: bool,
+    faults: Faults,
 }
 
 impl Audience for OnScreen {
@@ -113,6 +137,7 @@ impl Audience for OnScreen {
     /// Without one of its interfaces a live capture goes on; of a file the rest can not be read.
     fn unread(&mut self, error: &CaptureError) {
         self.loading.news(&error.to_string());
+        self.faults.add(error::unread_lines(error));
         if !self.live {
             let text = crate::tui::text::clean(&error.to_string());
             self.loading.tell(|load| load.error = load.error.take().or(Some(text)));
@@ -142,6 +167,10 @@ impl Sink for Rows {
 }
 
 impl Output for Rows {
+    fn begin(&mut self, first: Option<Timestamp>) {
+        self.writer.begin(first);
+    }
+
     fn flush(&mut self) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
@@ -161,5 +190,52 @@ impl Output for Rows {
 
     fn tally(&self) -> &Tally {
         &self.tally
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::args::ReadArgs;
+    use super::*;
+    use crate::store::Reader;
+    use crate::tui::load::Load;
+
+    fn sample(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
+    }
+
+    /// What is shown of a file, and what is printed in the end.
+    fn loaded(path: PathBuf) -> (Reader, Load, Vec<String>) {
+        let args = ReadArgs { words: vec![path.into()], ..ReadArgs::default() };
+        let options = ReadOptions::try_from(args).unwrap();
+        let feed = Feed::open_watched(&options).unwrap();
+        let opened = Opened { feed, saver: None, finder: None };
+        let (writer, reader) = crate::store::new().unwrap();
+        let (loading, faults) = (Loading::default(), Faults::default());
+        load(opened, None, options, writer, &loading, &faults);
+        (reader, loading.now(), faults.take())
+    }
+
+    #[test]
+    fn times_count_from_the_first_packet_as_they_are_printed() {
+        let (reader, load, faults) = loaded(sample("evil-rewrite.pcapng"));
+        let snapshot = reader.snapshot();
+        let row = snapshot.rows.get(0).unwrap().time().unwrap();
+        let ns = row.since(snapshot.first_time().unwrap());
+        assert_eq!(ns / 1000, 110_367);
+        assert!(faults.is_empty() && load.error.is_none() && load.failed.is_none());
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_printed_in_the_end() {
+        let bytes = std::fs::read(sample("evil-rewrite.pcapng")).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes[..bytes.len() - 30]).unwrap();
+        let (_, load, faults) = loaded(file.path().to_owned());
+        let [told] = faults.as_slice() else { panic!("{faults:?}") };
+        assert!(told.starts_with("wstap: ") && told.contains("cut short"), "{told}");
+        assert!(load.complaint().unwrap().starts_with("the rest can not be read: "), "{load:?}");
     }
 }

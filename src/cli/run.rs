@@ -269,7 +269,7 @@ impl<O: Output> Run<O> {
     fn push(&mut self, record: &PacketRecord<'_>) -> ControlFlow<()> {
         self.packets += 1;
         self.last = record.time;
-        if self.packets == 1 {
+        if self.packets == self.before + 1 {
             self.selected().begin(record.time);
         }
         self.pipeline.push(record)

@@ -38,7 +38,12 @@ impl Screen {
 }
 
 fn terminal_width() -> usize {
-    crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)).max(1)
+    columns(crossterm::terminal::size().ok())
+}
+
+/// Columns of a terminal; what does not know says 0.
+fn columns(size: Option<(u16, u16)>) -> usize {
+    size.map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0).unwrap_or(80)
 }
 
 /// Writes text to standard output. A closed pipe is no error: the reader had enough.
@@ -53,4 +58,14 @@ pub(super) fn put(text: &str) -> Result<(), CliError> {
 /// Writes a line to standard error. Where that fails there is nobody left to tell.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_does_not_know_its_width_has_80_columns() {
+        assert_eq!([None, Some((0, 0)), Some((132, 24))].map(columns), [80, 80, 132]);
+    }
 }

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::feed::Feed;
 use super::guard::folder_of;
 use super::keys;
-use super::load;
+use super::load::{self, Faults};
 use super::options::{From, ReadOptions};
 use super::run::{self, Opened};
 use super::save::Saver;
@@ -69,7 +69,15 @@ fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Foun
         complain(&format!("wstap: recording to {}", recorded.path().display()));
     }
     let tape = Tape { inputs, order, before: 0, folders, limits: options.limits.clone() };
+    let faults = Faults::default();
+    let told = faults.clone();
+    let capture_filter = match &options.from {
+        From::Live(live) => live.filter.clone(),
+        _ => None,
+    };
     let session = Session {
+        capture_filter,
+        written: options.write.clone(),
         name: options.from.name(),
         live,
         tape,
@@ -79,15 +87,22 @@ fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Foun
         palette: Palette::from_environment(),
         filter,
         load: Box::new(move |writer, loading| {
-            load::load(opened, recording, options, writer, loading);
+            load::load(opened, recording, options, writer, loading, &told);
         }),
     };
-    match crate::tui::run(session).map_err(failed)? {
+    let ended = crate::tui::run(session).map_err(failed)?;
+    // On the screen it was told, and that is gone.
+    let faults = faults.take();
+    for lines in &faults {
+        complain(lines);
+    }
+    match ended {
         Ended::Signal(Some(path)) => {
             complain(&format!("wstap: what was captured is in {}", path.display()));
             Ok(Found::Unread)
         }
-        _ => Ok(Found::Nothing),
+        _ if faults.is_empty() => Ok(Found::Nothing),
+        _ => Ok(Found::Unread),
     }
 }
 

@@ -47,7 +47,7 @@ impl Counts {
         );
         if self.unknown > 0 {
             // Writing to a String does not fail.
-            let _ = write!(text, ", {} not to be told", self.unknown);
+            let _ = write!(text, ", {} unknown", self.unknown);
         }
         text
     }
@@ -245,7 +245,11 @@ impl<'a> Way<'a> {
                 None => match moved.get(&i) {
                     Some(&j) => {
                         let there = b.get(j).copied().unwrap_or_default();
-                        fates.push(Fate::Reordered(at, there));
+                        fates.push(if self.are_two(at, there, &spans, 0) {
+                            Fate::Unknown
+                        } else {
+                            Fate::Reordered(at, there)
+                        });
                     }
                     None => block.left.push(at),
                 },
@@ -352,7 +356,12 @@ impl<'a> Way<'a> {
                 for &free in right.get(from..j).unwrap_or_default() {
                     fates.push(self.injected(free, spans));
                 }
-                fates.push(Fate::Changed(at, right.get(j).copied().unwrap_or_default()));
+                let there = right.get(j).copied().unwrap_or_default();
+                fates.push(if self.are_two(at, there, spans, right.len()) {
+                    Fate::Unknown
+                } else {
+                    Fate::Changed(at, there)
+                });
                 from = j + 1;
                 next = partner_of.next();
             } else {
@@ -397,6 +406,13 @@ impl<'a> Way<'a> {
 
     fn injected(&self, at: usize, spans: &Spans) -> Fate {
         if self.may_hide(1, at, spans, 0) { Fate::Unknown } else { Fate::Injected(at) }
+    }
+
+    /// May these be two messages, of which the capture missed one on either leg? However alike they are:
+    /// so are the messages of a feed. Of a Close there is one on each leg.
+    fn are_two(&self, at: usize, there: usize, spans: &Spans, rivals: usize) -> bool {
+        let closes = self.msg(0, at).is_some_and(|message| message.kind == MessageKind::Close);
+        !closes && self.may_hide(0, at, spans, rivals) && self.may_hide(1, there, spans, 0)
     }
 
     fn may_hide(&self, side: usize, at: usize, spans: &Spans, rivals: usize) -> bool {

@@ -166,7 +166,10 @@ impl<W: Write> Page<'_, W> {
         if style::width(&line) + pad + style::width(remark) > self.width && !remark.is_empty() {
             writeln!(self.out, "{line}")?;
             let indent = indent + 4;
-            return writeln!(self.out, "{:indent$}{}", "", self.paint.tone(Tone::Faint, remark));
+            for line in style::wrap(remark, self.width.saturating_sub(indent)) {
+                writeln!(self.out, "{:indent$}{}", "", self.paint.tone(Tone::Faint, &line))?;
+            }
+            return Ok(());
         }
         let line = format!("{line}{:pad$}{}", "", self.paint.tone(Tone::Faint, remark));
         writeln!(self.out, "{}", line.trim_end())
@@ -229,8 +232,7 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn delays(&mut self, pair: &Pair) -> io::Result<()> {
-        let Some(text) = pair.delays.text() else { return Ok(()) };
-        let text = format!("Delay added by the proxy: {text}");
+        let Some(text) = self.report.delay(pair) else { return Ok(()) };
         for line in style::wrap(&text, self.width.saturating_sub(2)) {
             writeln!(self.out, "  {line}")?;
         }

@@ -90,10 +90,19 @@ impl Ways {
             behind.is_some_and(|pair| pair.server.is_some())
         };
         let legs = [first.client].into_iter().chain(chain.iter().filter_map(|pair| pair.server));
+        let mut at_this_end = String::new();
         for (n, at) in legs.enumerate() {
             let Some(leg) = report.leg(at) else { continue };
             let mut remark = format!("connection {}{}", leg.no, report.capture_of(leg));
-            if n > 0 {
+            if chain.get(n).is_some_and(|pair| report.has_one_connection(pair)) {
+                at_this_end = remark + " and ";
+                continue;
+            }
+            if !at_this_end.is_empty() {
+                at_this_end.push_str(&remark);
+                remark = std::mem::take(&mut at_this_end);
+                remark.push_str(": the same addresses, so no proxy, or a transparent one");
+            } else if n > 0 {
                 // Writing to a String does not fail.
                 let _ = write!(remark, ", from {}", leg.client);
             }
@@ -110,6 +119,20 @@ impl Ways {
 }
 
 impl Report {
+    /// Do both legs of a pair have the same addresses and ports: one TCP connection captured twice, unless
+    /// a proxy lends its client's address?
+    pub(crate) fn has_one_connection(&self, pair: &Pair) -> bool {
+        let ends = |at: usize| self.leg(at).map(|leg| (leg.client, leg.server));
+        pair.server
+            .is_some_and(|server| ends(server).is_some() && ends(server) == ends(pair.client))
+    }
+
+    /// How long messages and the handshake took from leg to leg, in a sentence, if that is known.
+    pub(crate) fn delay(&self, pair: &Pair) -> Option<String> {
+        let by = if self.has_one_connection(pair) { "on the way" } else { "added by the proxy" };
+        Some(format!("Delay {by}: {}", pair.delays.text()?))
+    }
+
     /// ` of FILE`, where there are two.
     fn capture_of(&self, leg: &Leg) -> String {
         let name = self.captures.get(leg.capture).filter(|_| self.captures.len() > 1);
@@ -166,6 +189,23 @@ mod tests {
         assert_eq!(chain(40001).len(), 2);
         assert_eq!((chain(50001), chain(60001)), (chain(40001), chain(40001)));
         assert_eq!(chain(7001), [0_usize; 0]);
+    }
+
+    #[test]
+    fn a_connection_captured_at_both_ends_has_no_proxy() {
+        let end = |capture: usize| {
+            let mut kit = Kit::side(capture);
+            kit.open(40001, 80, KEY, &[]).answered(&mut kit, 101, &[]);
+            kit.collected()
+        };
+        let report = compare(vec![end(0), end(1)], &Options::default());
+        let [pair] = report.pairs.as_slice() else { panic!("{:?}", report.pairs) };
+        let hops = drawn(&report, &[pair]);
+        let [client, server] = hops.as_slice() else { panic!("{hops:?}") };
+        assert_eq!(client, "client 127.0.0.1:40001");
+        assert!(server.starts_with("server 127.0.0.1:80 connection 1 of "), "{server}");
+        assert!(server.contains(" and connection 1 of "), "{server}");
+        assert!(server.ends_with("no proxy, or a transparent one"), "{server}");
     }
 
     #[test]

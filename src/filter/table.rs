@@ -97,7 +97,7 @@ pub(super) const FIELDS: &[FieldSpec] = &[
     field(Id::PortDst, Number, "tcp.dstport", &[], "the receiver's port"),
     field(Id::Tcp, Presence, "tcp", &[], "everything"),
     // TLS.
-    field(Id::Tls, Presence, "tls", &["ssl"], "the connection was decrypted from TLS (wss)"),
+    field(Id::Tls, Presence, "tls", &["ssl"], "the connection runs over TLS (wss), decrypted or not"),
     field(Id::TlsVersion, Text, "tls.version", &[], "its version: 1.3, 1.2"),
     field(Id::TlsCipher, Text, "tls.cipher", &["tls.handshake.ciphersuite"], "its cipher suite, by its name in IANA's registry"),
     field(Id::TlsSni, Text, "tls.sni", &["tls.handshake.extensions_server_name"], "the server name that the client asked for"),

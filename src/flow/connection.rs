@@ -191,6 +191,8 @@ impl<T: Default> Flow<T> {
             } else {
                 half.data(piece, peer, &mut |event| give(side, event))?;
             }
+        } else {
+            half.stands_at(seq);
         }
         if fin || half.is_waiting() || peer.is_waiting() {
             Turns { half: &mut *half, peer: &mut *peer, side }.go_on(
@@ -311,6 +313,8 @@ impl<T: Default> Flow<T> {
             }
             ControlFlow::Continue(())
         };
+        a.take_its_word();
+        b.take_its_word();
         Turns { half: a, peer: b, side: Side::A }.flush(origin, &mut give)?;
         if let Some((side, origin)) = reset.as_deref().copied() {
             give(side, StreamEvent::Reset { origin })?;

@@ -16,13 +16,13 @@ mod parts;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use self::parts::{Fin, Held, Start, differing};
+use self::parts::{Astray, Fin, Held, Start, differing};
 pub(super) use self::parts::{Piece, Turn};
 use super::StreamEvent;
 use super::recent::Recent;
 use crate::limits::Limits;
 use crate::packet::{Segment, TcpFlags};
-use crate::units::{Origin, PacketNo, SeqNo, Timestamp};
+use crate::units::{Origin, PacketNo, SeqNo};
 
 /// Where stream events go: `true` as long as they are wanted.
 pub(super) type Give<'a> = &'a mut dyn FnMut(StreamEvent<'_>) -> ControlFlow<()>;
@@ -60,34 +60,6 @@ pub(super) struct Half {
     recent: Option<Box<Recent>>,
     /// Apart, since most segments come in order and have no use for it.
     astray: Option<Box<Astray>>,
-}
-
-/// What is kept of a direction that is not just going on.
-#[derive(Debug, Default)]
-struct Astray {
-    /// What came early, by offset; the ranges do not overlap and all lie beyond `next`, or at it while
-    /// they wait for the other direction. Nearly always a few, and the next one belongs behind them.
-    held: VecDeque<Held>,
-    held_bytes: usize,
-    fin: Option<Fin>,
-    /// Since when something waits behind what is missing at `waits_at`.
-    waits_since: Option<Timestamp>,
-    /// What `next` was then: each hole is given its own time.
-    waits_at: u64,
-    /// Segments of the connection since `acked` went beyond `next`, or `next` came to stand here.
-    grace: u32,
-    /// What `acked` was some segments ago, and a few segments ago: what has just been acknowledged may
-    /// be in the capture's next packet.
-    settled: [u64; 2],
-    /// Segments far outside the stream: the sequence number that would follow, and how many.
-    stray: (SeqNo, u8),
-}
-
-impl Astray {
-    /// Is there nothing in it that a later segment would ask for, while nothing is waited for?
-    fn is_over(&self) -> bool {
-        self.held.is_empty() && self.fin.is_none() && self.stray.1 == 0
-    }
 }
 
 /// How a direction began: all that is to be known of it when it is over.
@@ -434,6 +406,25 @@ impl Half {
         to
     }
 
+    /// This side has sent everything up to `seq`, received or not.
+    #[inline]
+    pub(super) fn stands_at(&mut self, seq: SeqNo) {
+        let ahead = self.distance(seq);
+        if ahead > 0 && ahead <= FAR && self.started() {
+            let to = self.next.saturating_add(u64::from(ahead.unsigned_abs()));
+            let astray = self.astray();
+            astray.said = astray.said.max(to);
+        }
+    }
+
+    /// Nothing follows: what this side said that it sent, and nobody acknowledged in the capture, is missing
+    /// as well. Before, it might have been sent again.
+    pub(super) fn take_its_word(&mut self) {
+        let said = self.astray.as_deref().map_or(0, |astray| astray.said);
+        let end = self.fin().map_or(u64::MAX, |fin| fin.at);
+        self.acked = self.acked.max(said.min(end));
+    }
+
     /// Before something waits: if nothing did, it does from now on.
     fn begin_waiting(&mut self) {
         if !self.is_waiting() {
@@ -525,6 +516,7 @@ impl Half {
     pub(super) fn settle(&mut self) {
         if let Some(astray) = self.astray.as_deref()
             && self.acked <= self.next
+            && astray.said <= self.next
             && astray.is_over()
         {
             self.astray = None;

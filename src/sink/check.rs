@@ -2,9 +2,10 @@
 //!
 //! Gets: every event, and which are asked for. Gives: a report in the format asked for, connection by
 //! connection as they end: those of which something is asked for, with the notes of what is asked for;
-//! how they began and ended is told in any case. Keeps: of each open connection its handshake, within a
-//! budget, and one entry for each kind of note. An attempt whose answer the capture lacks is open until the
-//! run ends if nothing follows it; any other is told as soon as it is over.
+//! how they began and ended is told in any case. One of which nothing could be read is neither fine nor
+//! faulty. Keeps: of each open connection its handshake, within a budget, and one entry for each kind of
+//! note. An attempt whose answer the capture lacks is open until the run ends if nothing follows it; any
+//! other is told as soon as it is over.
 
 mod gather;
 mod junit;

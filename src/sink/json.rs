@@ -14,8 +14,12 @@
 //!
 //! # Fields
 //!
-//! Lines come in the order of the packets that completed them. What is not known is null; bytes are in
-//! base64; numbers in names end in their unit where they have one (`duration_ns`), lengths are bytes.
+//! Lines come in the order of the packets that completed them, but for what waits: for the handshake of its
+//! connection, for earlier bytes of its direction, or for what the other side said before. `packet` may then
+//! be lower than in the line before. A gap has the packet that proved it.
+//!
+//! What is not known is null; bytes are in base64; numbers in names end in their unit where they have one
+//! (`duration_ns`), lengths are bytes.
 //!
 //! Of each event but `capture`:
 //!
@@ -37,7 +41,7 @@
 //! | `process` | `{client, server}`, each `{pid, name, command}` or null: who had the sockets ([`crate::process`]) | not known by then; always in files |
 //! | `http` | `1.1`, `2` | never |
 //! | `h2_stream` | number of the HTTP/2 stream that the connection is (RFC 8441) | it has a TCP connection to itself |
-//! | `tls` | `{version, cipher, sni, alpn}`, the last two null where they were not sent | not decrypted from TLS |
+//! | `tls` | `{version, cipher, sni, alpn}`, the last two null where they were not sent; of a connection that could not be decrypted too | not over TLS |
 //! | `outcome` | `accepted`; `rejected`: a final status other than 101 (2xx on HTTP/2); `invalid`: 101 that a client must fail on; `incomplete`: no whole answer; `unseen`: frames without a handshake | never |
 //! | `request` | `{method, target, version, headers, packet, time}`, headers as `[name, value]` in the order sent | the capture lacks it |
 //! | `response` | `{status, reason, version, headers, packet, time}` | the capture lacks it |

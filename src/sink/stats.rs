@@ -13,26 +13,28 @@
 //! NDJSON has one `connection` line for each connection or attempt, in the order in which they end:
 //!
 //! - `conn`, `tcp_stream`, `client`, `server`, `http`, `h2_stream`, `tls`, `outcome`, `subprotocol`,
-//!   `extensions`: as in `handshake` of `print --json`; `status`; `path` (the request target, cut at 512
+//!   `extensions`: as in `handshake` of `print --json`, but that behind `-Y` `conn` counts those that nothing
+//!   is asked of too; `status`; `path` (the request target, cut at 512
 //!   characters).
 //! - `time` (its first packet), `packet` (its last event), `duration_ns`, `handshake_ns` (from the
 //!   request's last byte to the answer's first); `how`, `by`, `cause`: as in `end`.
 //! - `c2s` and `s2c`: `messages` (of every kind, incomplete ones too); whole messages by kind: `text`,
 //!   `binary`, `ping`, `pong`, `close`; `incomplete`; of all of these `frames`,
-//!   `fragmented_messages`, `compressed_messages`; of the whole ones `payload_bytes` (text and
-//!   binary, after inflating; null where not inflated), `wire_payload_bytes` (every kind, on
-//!   the wire), `control_payload_bytes` and `wire_bytes_by_kind`; `compression` ({wire, inflated}
+//!   `fragmented_messages`, `compressed_messages` and `wire_payload_bytes` (on the wire, as frames
+//!   announce them); of the whole ones `payload_bytes` (text and binary, after inflating; null where not
+//!   inflated), `control_payload_bytes` and `wire_bytes_by_kind`; `compression` ({wire, inflated}
 //!   bytes of the compressed messages; null where there are none or they were not inflated);
 //!   `gaps`, `gap_bytes`; `messages_per_second`, `bytes_per_second` (on the wire, over
-//!   `duration_ns`); `pings` (`{answered, min_ns, median_ns, max_ns}`: round trips of the pings sent
-//!   this way).
+//!   `duration_ns`; null where that is below a second); `pings` (`{answered, min_ns, median_ns, max_ns}`:
+//!   round trips of the pings sent this way).
 //! - `notes` {error, warning, info}, `worst_note` ({code, severity} or null).
 //!
 //! The last line is `stats`: `packets`, `bytes`, `first_time`, `last_time`, `tcp_streams`, `connections`,
 //! `messages`; `outcomes` and `ended` by name; `c2s` and `s2c` as above, without `pings` and with
 //! `wire_sizes` and `sizes` ({count, min, p50, p90, p99, max} of whole text and binary messages, on the
 //! wire and after inflating; quantiles at most 3 % too high; `sizes` is null where `payload_bytes` is);
-//! `over_time` (`{start, stretch_ns, c2s: [messages...], s2c: [...], peak_per_second}`); `pings`
+//! `over_time` (`{start, stretch_ns, c2s: [messages...], s2c: [...], peak_per_second}`: at most in a second,
+//! both ways together, and no less than any rate above); `pings`
 //! (`{answered, min_ns, p50_ns, p90_ns, p99_ns, max_ns}`); `notes` {error, warning, info},
 //! `notes_by_code`; `top` (the ten largest connections by bytes on the wire); `unread`, `skipped`, `no_tcp`,
 //! `dropped`, `truncated` as in `capture`.
@@ -282,6 +284,8 @@ impl<W: Write, S: Select> Output for StatsSink<W, S> {
             // The outlet remembers a failure, and tells it below.
             let _ = self.over(place);
         }
+        // Of those asked for the handshakes need not be.
+        self.tally.connections = self.totals.connections();
         let buf = self.out.buf();
         if self.options.json {
             json::totals(buf, &self.totals, end, &self.tally, self.inflated);

@@ -36,7 +36,7 @@ use crate::units::Timestamp;
 
 pub use clock::TimeFormat;
 pub(crate) use count::{bytes as byte_count, counted, grouped, push_bytes};
-pub(crate) use summary::{lines as summary_lines, sealed, seen};
+pub(crate) use summary::{lines as summary_lines, sealed, seen, unopened};
 pub(crate) use wrap::{Wrap, wrap};
 
 /// How much is told.
@@ -147,7 +147,7 @@ impl<W: Write> Output for TextSink<W> {
 
     fn finish(&mut self, end: &Summary<'_>) -> io::Result<()> {
         if self.options.verbosity > Verbosity::Quiet {
-            let text = summary::lines(end, &self.tally, self.options.paint);
+            let text = summary::lines(end, &self.tally, self.options.paint, self.options.width);
             self.out.buf().extend_from_slice(text.as_bytes());
         }
         self.out.finish()

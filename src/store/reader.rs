@@ -17,6 +17,7 @@ pub struct Snapshot {
     pub conns: Conns,
     /// How often everything was forgotten before.
     pub epoch: u64,
+    first: Option<Timestamp>,
 }
 
 impl Snapshot {
@@ -25,9 +26,10 @@ impl Snapshot {
         Size { epoch: self.epoch, rows: self.rows.len(), conns: self.conns.len() }
     }
 
-    /// When the first of what is shown happened.
+    /// When the first packet of the capture was: relative times count from there. The first of what is
+    /// shown, where nobody told.
     pub fn first_time(&self) -> Option<Timestamp> {
-        let first = self.conns.iter().next().and_then(super::Conn::begin);
+        let first = self.first.or_else(|| self.conns.iter().next().and_then(super::Conn::begin));
         first.or_else(|| self.rows.get(0)?.time())
     }
 }
@@ -46,7 +48,8 @@ impl Reader {
     /// What there is now.
     pub fn snapshot(&self) -> Snapshot {
         let table = self.shared.table();
-        Snapshot { rows: table.rows.clone(), conns: table.conns.clone(), epoch: table.epoch }
+        let (rows, conns) = (table.rows.clone(), table.conns.clone());
+        Snapshot { rows, conns, epoch: table.epoch, first: table.first }
     }
 
     /// How much there is now.

@@ -123,6 +123,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// It came compressed, and nothing of it could be inflated.
+    pub const fn is_sealed(&self) -> bool {
+        self.compressed && !self.complete && self.payload_len == 0 && self.wire_len > 0
+    }
+
     /// As an event to be asked by a filter.
     pub fn message(&self) -> Option<Message<'_>> {
         let kind = self.kind?;

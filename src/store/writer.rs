@@ -86,6 +86,12 @@ impl Writer {
         Self { shared, open: HashMap::default(), legs: HashMap::default(), scratch: Vec::new() }
     }
 
+    /// Tells when the first packet was captured, whether or not anything comes of it.
+    pub fn begin(&mut self, first: Option<Timestamp>) {
+        let mut table = self.shared.table();
+        table.first = table.first.or(first);
+    }
+
     /// Forgets all rows, and the connections that are over; numbers begin anew.
     pub fn clear(&mut self, keep: Keep) {
         if keep == Keep::Nothing {
@@ -95,6 +101,9 @@ impl Writer {
         let mut open: Vec<&mut Active> = self.open.values_mut().collect();
         open.sort_unstable_by_key(|active| active.index);
         let mut table = self.shared.table();
+        if keep == Keep::Nothing {
+            table.first = None;
+        }
         let old = std::mem::take(&mut table.conns);
         for active in open {
             let index = u32::try_from(table.conns.len()).unwrap_or(u32::MAX);

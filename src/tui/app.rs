@@ -21,7 +21,7 @@ mod unfold;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
@@ -36,7 +36,7 @@ pub use unfold::Part;
 use super::action::{Action, Motion, View};
 use super::compare::Compare;
 use super::cursor::Cursor;
-use super::detail::{Detail, Mode};
+use super::detail::{Body, Detail, Mode};
 use super::keys::Place;
 use super::load::{Load, Order};
 use super::stats::Stats;
@@ -143,6 +143,12 @@ pub struct App {
     pub live: bool,
     /// Where the packets can be read again, where that is worth a word.
     pub recorded: Option<PathBuf>,
+    /// Of all that comes there, what is taken.
+    pub capture_filter: Option<String>,
+    /// A file that packets are written to meanwhile.
+    pub written: Option<PathBuf>,
+    /// Is there a file of this name?
+    pub taken: fn(&Path) -> bool,
     /// The processes at the ends of connections.
     pub owners: Owners,
     /// The screen stands still: packets that had come by then.
@@ -226,6 +232,9 @@ impl App {
             name: super::text::clean(name),
             live,
             recorded: None,
+            capture_filter: None,
+            written: None,
+            taken: |_| false,
             owners: Owners::default(),
             paused: None,
             load: Load::default(),
@@ -452,7 +461,8 @@ impl App {
                 self.show(View::Messages);
             }
             (View::Messages, Pane::List) if self.areas.tree.is_empty() => {
-                self.pane = Pane::Body;
+                let empty = self.detail.mode == Mode::Body && self.detail.body == Body::Empty;
+                self.pane = if empty { Pane::Tree } else { Pane::Body };
                 self.zoom = true;
             }
             (View::Messages, Pane::List) => self.pane = Pane::Tree,
@@ -489,7 +499,11 @@ impl App {
                     self.set_scope(Scope::One(conn));
                 }
             }
-            (View::Connections, _) if before != View::Connections => self.set_scope(Scope::All),
+            (View::Connections, current) if before != View::Connections => {
+                // What was looked at elsewhere is what keys act on here, too.
+                self.conns.await_conn(current, self.snapshot.rows.len());
+                self.set_scope(Scope::All);
+            }
             _ => {}
         }
     }
@@ -523,6 +537,7 @@ impl App {
                 let page = inner(self.areas.list, 1);
                 let len = self.conns.order.len();
                 self.conns.cursor.step(motion, len, page);
+                self.conns.select(self.conns.cursor.at);
                 self.current = self.conns.selected();
             }
             (View::Messages, Pane::List) | (View::Sequence, _) => self.step_list(motion),
@@ -564,35 +579,6 @@ impl App {
                 };
             }
         }
-    }
-
-    fn mark(&mut self) {
-        match self.view {
-            View::Connections => {
-                if let Some(conn) = self.current
-                    && !self.conns.marks.remove(&conn)
-                {
-                    self.conns.marks.insert(conn);
-                }
-            }
-            _ => {
-                if let Some(row) = self.selected_row()
-                    && !self.list.marks.remove(&row)
-                {
-                    self.list.marks.insert(row);
-                }
-            }
-        }
-        self.step(Motion::Down);
-    }
-
-    fn clear_marks(&mut self) {
-        self.conns.marks.clear();
-        self.list.marks.clear();
-        if self.list.scope == Scope::Marked {
-            self.set_scope(Scope::All);
-        }
-        self.say("no marks");
     }
 
     fn set_theme(&mut self, palette: Palette) {
@@ -675,6 +661,8 @@ pub fn inner(area: Rect, header: u16) -> usize {
 mod pictures;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_conns;
 #[cfg(test)]
 mod tests_legs;
 #[cfg(test)]

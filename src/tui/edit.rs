@@ -87,9 +87,12 @@ impl Line {
         self.text.len() != before
     }
 
-    /// Puts text at the cursor; control characters of a paste are left out.
+    /// Puts text at the cursor. Lines of a paste become one, with a space between them; other control
+    /// characters are left out.
     pub fn insert(&mut self, text: &str) {
-        for c in text.chars().filter(|c| !c.is_control()) {
+        let text = text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n");
+        let spaced = text.chars().map(|c| if matches!(c, '\r' | '\n' | '\t') { ' ' } else { c });
+        for c in spaced.filter(|c| !c.is_control()) {
             if self.text.len() + c.len_utf8() > MAX {
                 break;
             }
@@ -152,7 +155,10 @@ mod tests {
         assert_eq!(line.text(), "ax");
         assert!(!line.edit(Edit::Delete));
         line.insert("\x1b[2J\n!");
-        assert_eq!(line.text(), "ax[2J!");
+        assert_eq!(line.text(), "ax[2J !");
+        let mut line = Line::default();
+        line.insert("kind == text\r\nand len > 3\n  and\tdir == c2s\r");
+        assert_eq!(line.text(), "kind == text and len > 3   and dir == c2s");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value, json};
 
-use crate::event::{Field, Payload, header_text};
+use crate::event::{Field, Payload, RequestHead, header_text};
 use crate::store::{Conn, Record, Row};
 
 /// Hexadecimal digits, two a byte.
@@ -23,15 +23,22 @@ pub fn curl(conn: &Conn) -> Option<String> {
     let request = conn.opening.as_ref()?.request.as_ref()?;
     // -N: frames are shown as they come. Headers that curl would send of itself are replaced.
     let mut command = "curl -i -N --http1.1".to_owned();
-    for field in &request.fields.0 {
-        // curl makes this one of the URL.
-        if !field.is("host") {
-            command.push_str(" \\\n  -H ");
-            command.push_str(&quote(&header(field)));
+    let mut put = |header: &str| {
+        command.push_str(" \\\n  -H ");
+        command.push_str(&quote(header));
+    };
+    // curl makes the host of the URL.
+    for field in request.fields.0.iter().filter(|field| !field.is("host") && !is_pseudo(field)) {
+        put(&header(field));
+    }
+    // What HTTP/2 says by other means.
+    for (name, value) in OPENS_HTTP1 {
+        if is_http2(request) && request.fields.first(name).is_none() {
+            put(&format!("{name}: {value}"));
         }
     }
     command.push_str(" \\\n  ");
-    command.push_str(&quote(&url(if conn.info.tls.is_some() { "https" } else { "http" }, conn)?));
+    command.push_str(&quote(&url(["http", "https"], conn)?));
     Some(command)
 }
 
@@ -42,7 +49,8 @@ pub fn websocat(conn: &Conn) -> Option<String> {
     for field in &request.fields.0 {
         // What belongs to one connection only, websocat makes anew.
         let own = ["host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"];
-        if own.iter().any(|name| field.is(name)) || field.is("sec-websocket-extensions") {
+        let own = own.iter().any(|name| field.is(name)) || is_pseudo(field);
+        if own || field.is("sec-websocket-extensions") {
             continue;
         }
         if field.is("sec-websocket-protocol") {
@@ -50,24 +58,56 @@ pub fn websocat(conn: &Conn) -> Option<String> {
             command.push_str(&quote(&field.value_text()));
         } else {
             command.push_str(" -H ");
-            command.push_str(&quote(&header(field)));
+            let header = format!("{}: {}", field.name_text(), field.value_text());
+            command.push_str(&quote(&header));
         }
     }
     command.push(' ');
-    command.push_str(&quote(&url(if conn.info.tls.is_some() { "wss" } else { "ws" }, conn)?));
+    command.push_str(&quote(&url(["ws", "wss"], conn)?));
     Some(command)
 }
 
-fn header(field: &Field) -> String {
-    format!("{}: {}", field.name_text(), field.value_text())
+/// What a request has to say to open a WebSocket over HTTP/1.1, with the key of RFC 6455 section 1.3.
+const OPENS_HTTP1: [(&str, &str); 4] = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ("Sec-WebSocket-Version", "13"),
+];
+
+fn is_http2(request: &RequestHead) -> bool {
+    request.fields.0.iter().any(is_pseudo)
 }
 
-fn url(scheme: &str, conn: &Conn) -> Option<String> {
+/// `:path` and the like: of HTTP/2, and no headers.
+fn is_pseudo(field: &Field) -> bool {
+    field.name.starts_with(b":")
+}
+
+/// As curl wants it: a name with nothing behind the colon would take the header away.
+fn header(field: &Field) -> String {
+    match field.value_text() {
+        value if value.trim().is_empty() => format!("{};", field.name_text()),
+        value => format!("{}: {value}", field.name_text()),
+    }
+}
+
+/// Where the request went; the scheme is the one in the clear, or the one inside of TLS.
+fn url([clear, sealed]: [&str; 2], conn: &Conn) -> Option<String> {
     let request = conn.opening.as_ref()?.request.as_ref()?;
-    if let Some((_, rest)) = request.target.split_once("://") {
+    let secure = match request.fields.first(":scheme") {
+        Some(scheme) => {
+            scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"wss")
+        }
+        None => conn.info.tls.is_some(),
+    };
+    let scheme = if secure { sealed } else { clear };
+    let absolute = request.target.split_once("://").filter(|_| !request.target.starts_with('/'));
+    if let Some((_, rest)) = absolute {
         return Some(format!("{scheme}://{rest}"));
     }
-    let host = request.fields.first("host").map(header_text);
+    let host = request.fields.first(":authority").or_else(|| request.fields.first("host"));
+    let host = host.map(header_text);
     let host = host.map_or_else(|| conn.info.server.to_string(), std::borrow::Cow::into_owned);
     Some(format!("{scheme}://{host}{}", request.target))
 }
@@ -140,7 +180,8 @@ pub fn row_json(row: &Row, conn: &Conn, record: &Record) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::Play;
+    use crate::event::Event;
+    use crate::store::testing::{Play, fields};
     use crate::units::Direction;
 
     #[test]
@@ -159,6 +200,37 @@ mod tests {
             websocat(&conn).unwrap(),
             "websocat --protocol 'chat, superchat' -H 'Origin: http://localhost' \
              'ws://localhost:8088/it'\\''s?a=1'"
+        );
+    }
+
+    #[test]
+    fn what_http2_opened_is_opened_over_http1() {
+        let mut play = Play::new();
+        let mut handshake = play.handshake("/chat?to=http://x/", "");
+        let request = handshake.request.as_mut().unwrap();
+        request.method = "CONNECT".into();
+        request.fields = fields(&[
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":path", "/chat?to=http://x/"),
+            (":authority", "example.com:8100"),
+            (":scheme", "https"),
+            ("sec-websocket-version", "13"),
+            ("x-empty", ""),
+        ]);
+        let origin = play.origin();
+        play.event(1, origin, &Event::Handshake(&handshake));
+        let conn = play.reader.snapshot().conns.get(0).unwrap().clone();
+        assert_eq!(
+            curl(&conn).unwrap(),
+            "curl -i -N --http1.1 \\\n  -H 'sec-websocket-version: 13' \\\n  -H 'x-empty;' \\\n  \
+             -H 'Upgrade: websocket' \\\n  -H 'Connection: Upgrade' \\\n  \
+             -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' \\\n  \
+             'https://example.com:8100/chat?to=http://x/'"
+        );
+        assert_eq!(
+            websocat(&conn).unwrap(),
+            "websocat -H 'x-empty: ' 'wss://example.com:8100/chat?to=http://x/'"
         );
     }
 

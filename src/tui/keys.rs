@@ -288,8 +288,14 @@ pub const KEYS: &[Binding] = &[
         "",
         "out again",
     ),
-    key(&[Key::plain(KeyCode::Tab)], EVERYWHERE, Action::NextPane, "Pane", "next pane"),
-    key(&[Key::plain(KeyCode::BackTab)], EVERYWHERE, Action::PrevPane, "", "pane before"),
+    key(
+        &[Key::plain(KeyCode::Tab)],
+        EVERYWHERE,
+        Action::NextPane,
+        "Pane",
+        "next pane of the messages; elsewhere the next view",
+    ),
+    key(&[Key::plain(KeyCode::BackTab)], EVERYWHERE, Action::PrevPane, "", "pane or view before"),
     key(
         &[Key::char('z')],
         &[P::Messages, P::Detail],
@@ -302,7 +308,7 @@ pub const KEYS: &[Binding] = &[
         &[P::Connections, P::Messages],
         Action::Mark,
         "Mark",
-        "mark; marked connections are shown, counted and saved together",
+        "mark; marked connections are shown, counted and saved together, two marked messages compared",
     ),
     key(
         &[Key::char('e')],
@@ -376,7 +382,7 @@ pub const KEYS: &[Binding] = &[
         &[P::Detail, P::Messages],
         Action::FilterField,
         "Apply",
-        "apply the selected field as a filter",
+        "apply the selected field as a filter, and mend it",
     ),
     key(&[Key::char('A')], EVERYWHERE, Action::ClearFilter, "", "take the filter away"),
     key(

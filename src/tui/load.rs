@@ -29,10 +29,20 @@ pub struct Load {
     pub stopped: bool,
     /// Why the rest can not be read; harmless.
     pub error: Option<String>,
+    /// Why it ended early, though there was more to be read; harmless.
+    pub failed: Option<String>,
     /// What packets without a WebSocket were, most first.
     pub skipped: Vec<(String, u64)>,
     /// TCP connections with TLS that could not be read.
     pub tls: u64,
+}
+
+impl Load {
+    /// Why there is no more.
+    pub fn complaint(&self) -> Option<String> {
+        let unread = self.error.as_ref().map(|why| format!("the rest can not be read: {why}"));
+        unread.or_else(|| Some(format!("it ended early: {}", self.failed.as_ref()?)))
+    }
 }
 
 /// What is wished of the loading thread.

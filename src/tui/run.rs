@@ -5,8 +5,9 @@
 
 use crate::sink::text::counted;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Stdout, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -26,7 +27,7 @@ use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::action::{Action, Mouse};
-use super::app::{App, Effect, Saved};
+use super::app::{App, Effect, Kind, Saved};
 use super::keys::{self, Place};
 use super::load::Loading;
 use super::pick::{self, Choice, Offer, Picker};
@@ -53,6 +54,10 @@ pub struct Session {
     pub recorded: Option<Recorded>,
     /// The packets would be lost with it.
     pub unsaved: bool,
+    /// The capture filter.
+    pub capture_filter: Option<String>,
+    /// The file that packets are written to meanwhile.
+    pub written: Option<PathBuf>,
     /// The processes at the ends of connections.
     pub owners: Owners,
     /// Colours.
@@ -110,6 +115,9 @@ pub fn run(session: Session) -> Result<Ended, TuiError> {
     app.recorded = recorded.as_ref().map(|recorded| recorded.path().to_owned());
     app.unsaved = session.unsaved;
     app.owners = session.owners;
+    app.capture_filter = session.capture_filter;
+    app.written = session.written;
+    app.taken = |path| path.exists();
     if let Some(filter) = &session.filter {
         app.apply_filter(filter);
     }
@@ -374,9 +382,9 @@ impl Ui {
                 Effect::WriteFile(path, bytes) => {
                     let size = super::text::size(bytes.len() as u64);
                     let folders = self.tape.folders.clone();
+                    let Some(mut file) = self.create(Kind::SavePayload, &path) else { continue };
                     self.behind(move || {
-                        let file = tape::create_new(&path);
-                        let result = match file.and_then(|mut file| file.write_all(&bytes)) {
+                        let result = match file.write_all(&bytes) {
                             Ok(()) => Ok(format!("saved {size} to {}", path.display())),
                             Err(error) => Err(tape::cannot_write(&path, &error, &folders)),
                         };
@@ -388,22 +396,36 @@ impl Ui {
                     let wanted =
                         conns.iter().filter_map(|at| all.get(*at as usize)).map(Wanted::of);
                     let wanted: Vec<Wanted> = wanted.collect();
-                    self.save(path, wanted, false);
+                    self.save(Kind::SaveConnections, path, wanted);
                 }
-                Effect::SaveAll(path) => self.save(path, Vec::new(), true),
+                Effect::SaveAll(path) => self.save(Kind::SaveAll, path, Vec::new()),
             }
         }
         Ok(())
     }
 
-    fn save(&self, path: PathBuf, wanted: Vec<Wanted>, all: bool) {
+    /// A new file; where there can be none, the name is asked for again.
+    fn create(&mut self, kind: Kind, path: &Path) -> Option<File> {
+        match tape::create_new(path) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                let reason = tape::cannot_write(path, &error, &self.tape.folders);
+                self.app.refuse(kind, &path.to_string_lossy(), &reason);
+                None
+            }
+        }
+    }
+
+    fn save(&mut self, kind: Kind, path: PathBuf, wanted: Vec<Wanted>) {
+        let Some(file) = self.create(kind, &path) else { return };
+        let all = kind == Kind::SaveAll;
         let mut tape = self.tape.clone();
         tape.before = self.app.load.before;
         // What is on the screen may still be on its way to the recording.
         let (loading, times) = (self.loading.clone(), self.loading.now().written);
         self.behind(move || {
             loading.wait_written(times);
-            let result = tape.save(&wanted, &path);
+            let result = tape.save(&wanted, file, &path);
             let saved = result.as_ref().ok().filter(|_| all);
             let saved = saved.map(|packets| Saved { before: tape.before, packets: *packets });
             let told = |packets| counted(packets, "packet");

@@ -59,8 +59,16 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 /// Why a file can not be written; where only some folders can be written to, which.
 pub fn cannot_write(path: &Path, error: &io::Error, folders: &[PathBuf]) -> String {
     let shown = path.display();
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return format!("cannot write {shown}: it exists already");
+    }
+    if error.kind() == io::ErrorKind::NotFound {
+        return format!("cannot write {shown}: there is no such folder");
+    }
     if error.kind() != io::ErrorKind::PermissionDenied || folders.is_empty() {
-        return format!("cannot write {shown}: {error}");
+        let reason = error.to_string();
+        let reason = reason.split(" (os error ").next().unwrap_or_default();
+        return format!("cannot write {shown}: {reason}");
     }
     if path
         .parent()
@@ -119,15 +127,14 @@ pub struct Tape {
 
 impl Tape {
     /// Writes the packets of connections to a new file, with the comments on them; without any, all
-    /// packets. Gives how many.
+    /// packets. Gives how many; `to` names the file.
     ///
     /// Packets of fragmented IP datagrams are left out, unless all are wanted.
     ///
     /// # Errors
     /// One line that says what could not be read or written.
-    pub fn save(&self, wanted: &[Wanted], to: &Path) -> Result<u64, String> {
+    pub fn save(&self, wanted: &[Wanted], file: File, to: &Path) -> Result<u64, String> {
         let cannot = |error: io::Error| cannot_write(to, &error, &self.folders);
-        let file = create_new(to).map_err(cannot)?;
         let mut writer = PcapngWriter::new(BufWriter::new(file)).map_err(cannot)?;
         let comments = Arc::<Mutex<Vec<String>>>::default();
         let secrets = Arc::<Mutex<Vec<Secrets>>>::default();
@@ -196,4 +203,24 @@ impl Tape {
 
 fn lock<T>(list: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
     list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_file_can_not_be_written_is_said_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("old"), "").unwrap();
+        for (name, why) in [("old", "it exists already"), ("none/x", "there is no such folder")] {
+            let path = folder.path().join(name);
+            let error = create_new(&path).unwrap_err();
+            let told = cannot_write(&path, &error, &[]);
+            assert!(told.ends_with(why), "{told}");
+        }
+        let error = io::Error::from_raw_os_error(28);
+        let told = cannot_write(Path::new("x"), &error, &[]);
+        assert_eq!(told, "cannot write x: No space left on device");
+    }
 }

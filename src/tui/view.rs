@@ -167,6 +167,7 @@ fn settle(app: &mut App) {
     let (listed, conns) = (app.listed(), app.conns.order.len());
     if app.view == View::Connections {
         app.conns.cursor.show(conns, rows);
+        app.conns.shown = connections::sortable(app, app.areas.list);
     } else if app.view != View::Legs {
         app.list.cursor.show(listed, rows);
     }
@@ -261,6 +262,10 @@ fn filter(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let width = usize::from(area.width);
     let left = width.saturating_sub(escape::width(&right) + 2);
     let (text, style) = match &app.filter {
+        // Numbers are of all.
+        Some((text, _)) if app.view == View::Statistics => {
+            (format!(" not filtered by / {text}"), theme.dim)
+        }
         Some((text, _)) => (format!(" / {text}"), theme.good),
         None if left > 20 => (" / to filter".to_owned(), theme.dim),
         None => (String::new(), theme.dim),
@@ -292,7 +297,7 @@ fn summary(app: &App) -> String {
         } else {
             format!("{} of {}", grouped(shown as u64), counted(conns as u64, "connection"))
         });
-    } else if app.list.found.is_some() {
+    } else if app.list.found.is_some() && app.view != View::Statistics {
         let listed = grouped(app.list.rows(all) as u64);
         parts.push(format!("{listed} of {}", counted(all as u64, "row")));
     } else {
@@ -302,7 +307,8 @@ fn summary(app: &App) -> String {
     if marks > 0 {
         parts.push(format!("{marks} marked"));
     }
-    if app.list.no_heartbeats && app.view != View::Connections {
+    let listed = !matches!(app.view, View::Connections | View::Statistics);
+    if app.list.no_heartbeats && listed {
         parts.push("no heartbeats".to_owned());
     }
     let grows = !app.load.done && app.view == View::Messages;
@@ -343,8 +349,8 @@ fn told(app: &App, width: u16) -> Option<(Vec<String>, Severity)> {
     if let Some(message) = &app.message {
         return Some((fold(&message.text), message.severity));
     }
-    let error = app.load.error.as_deref().filter(|_| app.view == View::Connections)?;
-    Some((fold(&format!("the rest can not be read: {error}")), Severity::Error))
+    let complaint = app.load.complaint().filter(|_| app.view == View::Connections)?;
+    Some((fold(&complaint), Severity::Error))
 }
 
 /// The keys that matter here; or what came of the last action.
@@ -363,7 +369,10 @@ fn bottom(frame: &mut Frame<'_>, area: Rect, app: &App) {
         frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()).style(style), area);
         return;
     }
-    let line = keys_bar(theme, area.width, app.place(), |_| true);
+    let line = keys_bar(theme, area.width, app.place(), |action| {
+        // Elsewhere there is no time that is written as one likes.
+        *action != Action::Times || matches!(app.view, View::Messages | View::Sequence)
+    });
     frame.render_widget(Paragraph::new(line).style(theme.bar), area);
 }
 

@@ -349,6 +349,66 @@ fn nothing_is_lost_where_the_capture_has_a_hole() {
 }
 
 #[test]
+fn what_the_capture_missed_on_either_leg_is_no_change_however_alike() {
+    // Of a feed, the client leg lacks one message and the server leg another.
+    let with = |holes: [bool; 2]| {
+        let mut kit = Kit::new();
+        let (mut c, mut s) = proxied(&mut kit);
+        let feed = |at: u8| format!("{{\"id\": {at}, \"price\": 101.25}}");
+        for at in 0..6 {
+            kit.at(i64::from(at) * 10 * MS + 10 * MS);
+            match at {
+                3 if holes[0] => c.gap(&mut kit, ToServer),
+                3 => {}
+                _ => c.data(&mut kit, ToServer, Text, feed(at).as_bytes()),
+            }
+            kit.now += MS;
+            match at {
+                2 if holes[1] => s.gap(&mut kit, ToServer),
+                2 => {}
+                _ => s.data(&mut kit, ToServer, Text, feed(at).as_bytes()),
+            }
+        }
+        kit.at(3600 * 1000 * MS);
+        s.end(&mut kit, EndHow::Close, Some(ToServer));
+        let got = compared(kit);
+        (got.counts.same, got.counts.changed, got.counts.unknown)
+    };
+    assert_eq!(with([true, true]), (4, 0, 1));
+    // The proxy had both: it made one of the other.
+    assert_eq!(with([false, true]), (4, 1, 0));
+    assert_eq!(with([true, false]), (4, 1, 0));
+    assert_eq!(with([false, false]), (4, 1, 0));
+}
+
+#[test]
+fn equal_messages_in_the_holes_of_either_leg_are_not_out_of_order() {
+    let with = |holes: bool| {
+        let mut kit = Kit::new();
+        let (mut c, mut s) = proxied(&mut kit);
+        for (at, text) in [b"a", b"b", b"c", b"a"].into_iter().enumerate() {
+            kit.at(i64::try_from(at).unwrap() * 10 * MS + 10 * MS);
+            match at {
+                3 if holes => c.gap(&mut kit, ToServer),
+                3 => {}
+                _ => c.data(&mut kit, ToServer, Text, text),
+            }
+            kit.now += MS;
+            match at {
+                0 if holes => s.gap(&mut kit, ToServer),
+                0 => {}
+                _ => s.data(&mut kit, ToServer, Text, text),
+            }
+        }
+        kit.at(3600 * 1000 * MS);
+        s.end(&mut kit, EndHow::Close, Some(ToServer));
+        let got = compared(kit);
+        (got.list.len(), got.counts.unknown)
+    };
+    assert_eq!((with(true), with(false)), ((0, 1), (1, 0)));
+}
+
+#[test]
 fn nothing_is_lost_among_messages_that_can_not_be_told_where_there_is_a_hole() {
     let with = |hole: bool| {
         let mut kit = Kit::new();

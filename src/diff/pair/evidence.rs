@@ -108,7 +108,11 @@ impl Judge<'_> {
         } else {
             MatchedBy::Headers
         };
-        let fits = !payload.contradicts && !payload.excused && points.heads > -15;
+        let same_target = same_target(c, s);
+        let fits = !payload.contradicts
+            && !payload.excused
+            && points.heads > -15
+            && (same_target || !payload.disagrees);
         let refused = behind && self.ended_by_refusal(c, s);
         let last_resort = fits && (nested && points.place >= 20 || refused && points.heads > 0);
         let on_known_way = fits && (nested || behind) && points.place > 0;
@@ -122,7 +126,6 @@ impl Judge<'_> {
             return None;
         }
         let equal = payload.equal;
-        let same_target = same_target(c, s);
         Some(Edge {
             client,
             server,
@@ -383,18 +386,26 @@ struct Payload {
     /// Equal messages.
     equal: u32,
     contradicts: bool,
+    /// Of one direction nothing is equal, and of the other no more than one message.
+    disagrees: bool,
     /// Fits only if some messages were injected.
     excused: bool,
 }
 
 impl Payload {
-    const CONTRADICTION: Self =
-        Self { points: CONTRADICTION, equal: 0, contradicts: true, excused: false };
+    const CONTRADICTION: Self = Self {
+        points: CONTRADICTION,
+        equal: 0,
+        contradicts: true,
+        disagrees: true,
+        excused: false,
+    };
 
     /// What the messages say, both ways together.
     fn of(c: &Facts<'_>, s: &Facts<'_>, courses: &PerDirection<Course<'_>>) -> Self {
         let (mut equal, mut shorter, mut against) = (0_usize, 0_usize, false);
         let (mut early, mut injected) = (0_usize, 0_usize);
+        let mut unlike = false;
         for dir in Direction::BOTH {
             let course = &courses[dir];
             if course.impossible {
@@ -407,21 +418,23 @@ impl Payload {
             early += course.early;
             injected += course.injected;
             against |= same == 0 && least > 1;
+            unlike |= same == 0 && least > 0;
         }
         let nothing_shared = equal == 0 && (against || shorter > 1);
         if nothing_shared || injected >= MANY && injected > equal * 2 {
             return Self::CONTRADICTION;
         }
+        let disagrees = unlike && equal < 2;
         let points = if equal == 0 || early > 0 {
             // They may be of another connection with the same content.
             0
-        } else if equal * 2 >= shorter {
+        } else if equal * 2 >= shorter && !disagrees {
             20 + i32::try_from(equal.min(4)).unwrap_or(4) * 10
         } else {
             5
         };
         let equal = u32::try_from(equal).unwrap_or(u32::MAX);
-        Self { points, equal, contradicts: false, excused: early > 0 }
+        Self { points, equal, contradicts: false, disagrees, excused: early > 0 }
     }
 }
 

@@ -129,6 +129,21 @@ fn own_handshake_of_the_proxy_is_found_by_its_messages() {
 }
 
 #[test]
+fn one_message_that_happens_to_be_equal_makes_no_pair() {
+    let mut kit = Kit::new();
+    let other = [(":path", "/other"), ("User-Agent", "-"), ("Host", "other")];
+    let mut one = kit.open(40001, 80, KEY, &[]);
+    let mut two = kit.open(50001, 8088, OTHER_KEY, &other);
+    two.answered(&mut kit, 101, &[]);
+    one.answered(&mut kit, 101, &[]);
+    one.data(&mut kit, ToServer, MessageKind::Text, b"give me the price");
+    two.data(&mut kit, ToServer, MessageKind::Text, b"how is the weather");
+    two.data(&mut kit, ToClient, MessageKind::Text, b"101");
+    one.data(&mut kit, ToClient, MessageKind::Text, b"101");
+    assert_eq!(pairs_of(vec![kit]), []);
+}
+
+#[test]
 fn message_that_the_proxy_sent_twice_is_no_contradiction() {
     let mut kit = Kit::new();
     let mut c = kit.open(40001, 80, KEY, &[]);

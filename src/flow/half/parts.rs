@@ -1,7 +1,9 @@
 //! What a direction is made of: its beginning, segments' parts that came, those that wait, its end.
 
+use std::collections::VecDeque;
+
 use super::Half;
-use crate::units::{Origin, PacketNo, SeqNo};
+use crate::units::{Origin, PacketNo, SeqNo, Timestamp};
 
 /// How it is known where a direction begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +77,36 @@ impl Held {
 
     pub(super) fn end(&self) -> u64 {
         self.at.saturating_add(self.len())
+    }
+}
+
+/// What is kept of a direction that is not just going on.
+#[derive(Debug, Default)]
+pub(super) struct Astray {
+    /// What came early, by offset; the ranges do not overlap and all lie beyond `next`, or at it while
+    /// they wait for the other direction. Nearly always a few, and the next one belongs behind them.
+    pub(super) held: VecDeque<Held>,
+    pub(super) held_bytes: usize,
+    pub(super) fin: Option<Fin>,
+    /// Since when something waits behind what is missing at `waits_at`.
+    pub(super) waits_since: Option<Timestamp>,
+    /// What `next` was then: each hole is given its own time.
+    pub(super) waits_at: u64,
+    /// Segments of the connection since `acked` went beyond `next`, or `next` came to stand here.
+    pub(super) grace: u32,
+    /// What `acked` was some segments ago, and a few segments ago: what has just been acknowledged may
+    /// be in the capture's next packet.
+    pub(super) settled: [u64; 2],
+    /// Up to where this side has sent, by the numbers of its segments without data.
+    pub(super) said: u64,
+    /// Segments far outside the stream: the sequence number that would follow, and how many.
+    pub(super) stray: (SeqNo, u8),
+}
+
+impl Astray {
+    /// Is there nothing in it that a later segment would ask for, while nothing is waited for?
+    pub(super) fn is_over(&self) -> bool {
+        self.held.is_empty() && self.fin.is_none() && self.stray.1 == 0
     }
 }
 

@@ -23,6 +23,28 @@ fn hole_is_a_gap_once_the_receiver_acknowledged_past_it() {
 }
 
 #[test]
+fn what_a_side_says_that_it_sent_is_missing_at_the_end_and_not_before() {
+    let opened = || {
+        let mut net = Net::new();
+        net.open(0, 0);
+        net.send(true, ACK, 0, 0, b"ab");
+        net.send(false, ACK, 0, 2, b"x");
+        // Nobody in the capture acknowledges the bytes between.
+        for _ in 0..20 {
+            net.send(true, ACK, 6, 1, b"");
+        }
+        net
+    };
+    let mut want = whole(b"ab");
+    // It was lost on the network, too.
+    let mut net = opened();
+    net.send(true, ACK, 2, 1, b"cdef");
+    assert_eq!(net.end().a.bytes, whole(b"abcdef"));
+    want.extend([None; 4]);
+    assert_eq!(opened().end().a.bytes, want);
+}
+
+#[test]
 fn gap_is_of_the_packet_behind_it_however_late_it_is_given_up() {
     for end in [false, true] {
         let mut net = Net::new();

@@ -103,7 +103,7 @@ pub(super) const HEADER_REMOVED: Explanation = Explanation {
 
 pub(super) const HEADER_CHANGED: Explanation = Explanation {
     title: "The proxy changed a header",
-    rule: "A header stands on both legs with different values (or, with --strict, another letter case).",
+    rule: "A header stands on both legs with different values; or names have another letter case or order, which means nothing.",
     demands: "RFC 9110 §7.7: a proxy that transforms a message must do so within its configuration; Host, Connection and X-Forwarded-For are usually rewritten by a reverse proxy.",
     blames: &[Proxy],
     who: "",

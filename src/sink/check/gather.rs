@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::event::{ConnInfo, Cx, End, Event, Handshake, Outcome};
-use crate::note::{Note, Severity};
+use crate::note::{Note, NoteCode, Severity};
 use crate::sink::notes_of;
 use crate::sink::numbers::is_last;
 use crate::units::{ConnKey, ConnNo, Direction, MessageNo, PacketNo};
@@ -81,6 +81,21 @@ impl Verdict {
     pub fn count(&self, severity: Severity) -> u64 {
         let same = self.findings.iter().filter(|f| f.note.severity() == severity);
         same.map(|f| f.count).sum()
+    }
+
+    /// The finding that says why nothing of it could be read, where that is so: whether such a connection
+    /// is in order nobody knows. One of severity error is still a fault.
+    pub fn unread(&self) -> Option<&Finding> {
+        let told = |end: &End| end.messages.to_server > 0 || end.messages.to_client > 0;
+        let read = self.asked.is_some() || self.status.is_some();
+        if read
+            || self.outcome != Outcome::Unseen
+            || self.end.as_deref().is_some_and(told)
+            || self.severity() == Some(Severity::Error)
+        {
+            return None;
+        }
+        self.findings.iter().find(|finding| finding.note.code == NoteCode::Undecryptable)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The report as JUnit XML: a test case for each connection, which fails when there is an error.
+//! The report as JUnit XML: a test case for each connection, which fails when there is an error, and counts
+//! as skipped when nothing of it could be read.
 //!
 //! Gets: verdicts. Gives: one XML document at the end, since its counts come first. Keeps: the test
 //! cases, in memory up to [`IN_MEMORY`], beyond that in a temporary file.
@@ -26,21 +27,24 @@ pub(super) struct JunitReport {
     failed: Option<io::Error>,
     tests: u64,
     failures: u64,
+    skipped: u64,
     nanos: u64,
 }
 
 impl JunitReport {
     pub(super) fn new(capture: String) -> Self {
         let cases = SpooledTempFile::new(IN_MEMORY);
-        Self { capture, cases, failed: None, tests: 0, failures: 0, nanos: 0 }
+        Self { capture, cases, failed: None, tests: 0, failures: 0, skipped: 0, nanos: 0 }
     }
 
     pub(super) fn verdict(&mut self, verdict: &Verdict) {
         let failing = verdict.count(Severity::Error) > 0;
+        let unread = verdict.unread();
         let nanos = verdict.end.as_ref().and_then(|end| end.duration_ns).unwrap_or(0);
         let nanos = u64::try_from(nanos).unwrap_or(0);
         self.tests += 1;
         self.failures += u64::from(failing);
+        self.skipped += u64::from(unread.is_some());
         self.nanos = self.nanos.saturating_add(nanos);
         let mut xml = String::new();
         let asked = verdict.asked.as_deref().unwrap_or("no request seen");
@@ -55,10 +59,15 @@ impl JunitReport {
             Xml(&class),
             seconds(nanos)
         );
-        xml.push_str(if failing { ">\n" } else { "/>\n" });
         if failing {
+            xml.push_str(">\n");
             failure(&mut xml, verdict);
             xml.push_str("    </testcase>\n");
+        } else if let Some(finding) = unread {
+            let why = Xml(&finding.note.text);
+            let _ = write!(xml, ">\n      <skipped message=\"{why}\"/>\n    </testcase>\n");
+        } else {
+            xml.push_str("/>\n");
         }
         if let Err(error) = self.cases.write_all(xml.as_bytes()) {
             self.failed.get_or_insert(error);
@@ -93,11 +102,12 @@ impl JunitReport {
             buf,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite \
              name=\"{}\" package=\"wstap\" id=\"0\" tests=\"{}\" failures=\"{}\" errors=\"{errors}\" \
-             time=\"{}\" timestamp=\"{stamp}\" hostname=\"localhost\">\n    <properties>\n      \
+             skipped=\"{}\" time=\"{}\" timestamp=\"{stamp}\" hostname=\"localhost\">\n    <properties>\n      \
              <property name=\"wstap\" value=\"{}\"/>\n    </properties>\n",
             Xml(&self.capture),
             self.tests,
             self.failures,
+            self.skipped,
             seconds(self.nanos),
             env!("CARGO_PKG_VERSION"),
         )?;

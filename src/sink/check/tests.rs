@@ -254,7 +254,7 @@ fn junit_counts_first_and_fails_what_has_errors() {
     let xml = report(with(Format::Junit));
     assert!(xml.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"));
     assert!(xml.contains("name=\"a &lt;b&gt;.pcap\""));
-    assert!(xml.contains("tests=\"2\" failures=\"1\" errors=\"0\" time=\"0.009\""));
+    assert!(xml.contains("tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\" time=\"0.009\""));
     assert!(xml.contains("timestamp=\"2026-11-22T16:00:00\""));
     assert_eq!(xml.matches("<testcase ").count(), 2);
     assert_eq!(xml.matches("<failure ").count(), 1);
@@ -262,6 +262,39 @@ fn junit_counts_first_and_fails_what_has_errors() {
         xml.contains("<failure type=\"accept-mismatch\" message=\"the text of accept-mismatch\">")
     );
     assert!(xml.ends_with("  </testsuite>\n</testsuites>\n"));
+}
+
+/// A connection inside TLS without secrets; `more` notes stand on it.
+fn sealed(format: Format, read: u64, more: &[&str]) -> String {
+    let mut handshake = samples::handshake();
+    handshake.outcome = Outcome::Unseen;
+    (handshake.request, handshake.response) = (None, None);
+    let codes = ["undecryptable"].iter().chain(more);
+    handshake.notes = codes.map(|code| samples::note(code)).collect();
+    let mut end = samples::end();
+    (end.messages.to_server, end.messages.to_client) = (read, 0);
+    let options = CheckOptions { verbosity: Verbosity::Quiet, ..with(format) };
+    let mut sink = CheckSink::new(Vec::new(), options);
+    let events = [(6, 412, Event::Handshake(&handshake)), (14, 4800, Event::End(&end))];
+    samples::feed(&mut sink, &events);
+    samples::finish(&mut sink);
+    String::from_utf8(sink.into_inner()).unwrap()
+}
+
+#[test]
+fn what_could_not_be_read_is_neither_fine_nor_passed() {
+    let text = sealed(Format::Text, 0, &[]);
+    assert!(text.starts_with("#1 UNREAD  no request seen, unseen  "), "{text}");
+    assert!(text.contains("1 WebSocket connection: 1 not read\n"), "{text}");
+    let xml = sealed(Format::Junit, 0, &[]);
+    assert!(xml.contains(" errors=\"0\" skipped=\"1\" "), "{xml}");
+    assert!(xml.contains("<skipped message=\"the text of undecryptable\"/>"), "{xml}");
+    // Something of it was read, or something is at fault.
+    let read = sealed(Format::Text, 1, &[]);
+    assert!(read.starts_with("#1 OK ") && read.contains(": 1 fine\n"), "{read}");
+    let faulty = sealed(Format::Text, 0, &["accept-mismatch"]);
+    assert!(faulty.starts_with("#1 ERROR ") && !faulty.contains("not read"), "{faulty}");
+    assert!(sealed(Format::Junit, 0, &["accept-mismatch"]).contains(" skipped=\"0\" "));
 }
 
 #[test]

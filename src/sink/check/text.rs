@@ -25,6 +25,7 @@ pub(super) struct TextReport {
     options: CheckOptions,
     line: String,
     clean: u64,
+    unread: u64,
     warned: u64,
     faulty: u64,
     /// The first code of severity error or warning, for the hint at the end.
@@ -34,7 +35,7 @@ pub(super) struct TextReport {
 impl TextReport {
     pub(super) const fn new(options: CheckOptions) -> Self {
         let line = String::new();
-        Self { options, line, clean: 0, warned: 0, faulty: 0, example: None }
+        Self { options, line, clean: 0, unread: 0, warned: 0, faulty: 0, example: None }
     }
 
     pub(super) fn verdict(&mut self, buf: &mut Vec<u8>, verdict: &Verdict) {
@@ -54,9 +55,12 @@ impl TextReport {
     pub(super) fn finish(&mut self, buf: &mut Vec<u8>, end: &Summary<'_>, tally: &Tally) {
         self.line.clear();
         let mut parts = Vec::new();
-        for (n, what) in
-            [(self.clean, "fine"), (self.warned, "with warnings"), (self.faulty, "with errors")]
-        {
+        for (n, what) in [
+            (self.clean, "fine"),
+            (self.warned, "with warnings"),
+            (self.faulty, "with errors"),
+            (self.unread, "not read"),
+        ] {
             if n > 0 {
                 parts.push(format!("{n} {what}"));
             }
@@ -70,21 +74,20 @@ impl TextReport {
             self.options.paint.put(&mut self.line, Part::Dim, &hint);
         }
         buf.extend_from_slice(self.line.as_bytes());
-        buf.extend_from_slice(summary_lines(end, tally, self.options.paint).as_bytes());
+        buf.extend_from_slice(
+            summary_lines(end, tally, self.options.paint, self.options.width).as_bytes(),
+        );
     }
 
     fn head(&mut self, verdict: &Verdict) {
         let paint = self.options.paint;
-        let (word, look) = match verdict.severity() {
-            Some(Severity::Error) => ("ERROR", Part::Note(Severity::Error)),
-            Some(Severity::Warning) => ("WARNING", Part::Note(Severity::Warning)),
-            Some(Severity::Info) | None => ("OK", Part::Good),
+        let (word, look, count) = match verdict.severity() {
+            _ if verdict.unread().is_some() => ("UNREAD", Part::Dim, &mut self.unread),
+            Some(Severity::Error) => ("ERROR", Part::Note(Severity::Error), &mut self.faulty),
+            Some(Severity::Warning) => ("WARNING", Part::Note(Severity::Warning), &mut self.warned),
+            Some(Severity::Info) | None => ("OK", Part::Good, &mut self.clean),
         };
-        match verdict.severity() {
-            Some(Severity::Error) => self.faulty += 1,
-            Some(Severity::Warning) => self.warned += 1,
-            Some(Severity::Info) | None => self.clean += 1,
-        }
+        *count += 1;
         // Writing to a String does not fail.
         let _ = write!(self.line, "#{} ", verdict.no);
         paint.put(&mut self.line, look, word);

@@ -5,7 +5,8 @@
 //!
 //! A cell that begins like a formula (`=`, `+`, `-`, `@`) gets an apostrophe in front, for spreadsheets
 //! would run it; control characters and those that change the order of text are spelled out (`\n`,
-//! `\x1b`). [`Cells::Verbatim`] writes text exactly as it was sent.
+//! `\x1b`), while a backslash stays as it is: doubled, it would break the JSON in a cell. So a line feed looks
+//! like the two characters `\n`; [`Cells::Verbatim`] writes text exactly as it was sent.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;

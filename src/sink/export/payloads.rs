@@ -6,11 +6,14 @@
 //! connections.
 //!
 //! Names are made of our own numbers and words alone: nothing from the network is in them.
+//!
+//! Where an earlier export is replaced, the files that its index names go first, and nothing else.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str;
 
 use super::csv::{Cells, Row};
 use super::known::Known;
@@ -58,7 +61,10 @@ impl<S: Select> PayloadSink<S> {
     /// # Errors
     /// When the folder or the index can not be made.
     pub fn of(folder: PathBuf, options: PayloadOptions, select: S) -> io::Result<Self> {
-        std::fs::create_dir_all(&folder)?;
+        fs::create_dir_all(&folder)?;
+        if options.replace {
+            remove_earlier(&folder)?;
+        }
         let mut index = Outlet::new(create(&folder, INDEX, options.replace)?);
         index.buf().extend_from_slice(COLUMNS.join(",").as_bytes());
         index.buf().extend_from_slice(b"\r\n");
@@ -165,7 +171,41 @@ fn name(no: ConnNo, message: &Message<'_>) -> String {
     format!("{:04}-{}-{:04}{kind}{part}.{ending}", no.0, message.dir.name(), message.no.0)
 }
 
-fn create(folder: &std::path::Path, name: &str, replace: bool) -> io::Result<File> {
+/// Is this a name that [`name`] makes.
+fn is_ours(name: &str) -> bool {
+    let Some((stem, "txt" | "bin")) = name.rsplit_once('.') else { return false };
+    let mut parts = stem.strip_suffix(".part").unwrap_or(stem).split('-');
+    let mut next = || parts.next().unwrap_or_default();
+    let number = |part: &str| part.len() >= 4 && part.bytes().all(|b| b.is_ascii_digit());
+    number(next())
+        && matches!(next(), "c2s" | "s2c")
+        && number(next())
+        && matches!(next(), "" | "ping" | "pong" | "close")
+        && parts.next().is_none()
+}
+
+/// Removes the files of an earlier export, which would stand among the new ones: those of our names that
+/// its index lists.
+fn remove_earlier(folder: &Path) -> io::Result<()> {
+    let Ok(index) = File::open(folder.join(INDEX)) else { return Ok(()) };
+    for line in BufReader::new(index).split(b'\n') {
+        let line = line?;
+        let first = line.split(|b| *b == b',').next().and_then(|cell| str::from_utf8(cell).ok());
+        let Some(name) = first.filter(|name| is_ours(name)) else { continue };
+        let path = folder.join(name);
+        if fs::symlink_metadata(&path).is_ok_and(|there| there.is_file()) {
+            fs::remove_file(&path).map_err(|error| named(&path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The error with the file that it is about.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn create(folder: &Path, name: &str, replace: bool) -> io::Result<File> {
     let path = folder.join(name);
     let mut options = OpenOptions::new();
     options.write(true);
@@ -174,9 +214,7 @@ fn create(folder: &std::path::Path, name: &str, replace: bool) -> io::Result<Fil
     } else {
         options.create_new(true)
     };
-    let failed =
-        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    options.open(&path).map_err(failed)
+    options.open(&path).map_err(|error| named(&path, &error))
 }
 
 #[cfg(test)]
@@ -186,7 +224,7 @@ mod tests {
     use crate::sink::samples;
     use crate::units::{Direction, MessageNo};
 
-    fn run(folder: &std::path::Path, options: PayloadOptions) -> io::Result<PayloadSink> {
+    fn run(folder: &Path, options: PayloadOptions) -> io::Result<PayloadSink> {
         let mut handshake = samples::handshake();
         handshake.request.as_mut().unwrap().target = "/../../etc/passwd".into();
         let hello = samples::text(b"hello");
@@ -217,8 +255,8 @@ mod tests {
         Ok(sink)
     }
 
-    fn files(folder: &std::path::Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).unwrap();
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
         let mut names: Vec<_> =
             entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
@@ -231,10 +269,10 @@ mod tests {
         let path = folder.path().join("made/on/the/way");
         let sink = run(&path, PayloadOptions::default()).unwrap();
         assert_eq!(files(&path), ["0001-c2s-0001.txt", "0001-s2c-0012.part.bin", "index.csv"]);
-        assert_eq!(std::fs::read(path.join("0001-c2s-0001.txt")).unwrap(), b"hello");
-        assert_eq!(std::fs::read(path.join("0001-s2c-0012.part.bin")).unwrap(), b"\x00\xff");
+        assert_eq!(fs::read(path.join("0001-c2s-0001.txt")).unwrap(), b"hello");
+        assert_eq!(fs::read(path.join("0001-s2c-0012.part.bin")).unwrap(), b"\x00\xff");
         assert_eq!((sink.written(), sink.skipped()), (2, 1));
-        let index = std::fs::read_to_string(path.join(INDEX)).unwrap();
+        let index = fs::read_to_string(path.join(INDEX)).unwrap();
         assert_eq!(index.lines().count(), 3);
         assert!(
             index.contains("0001-c2s-0001.txt,1,127.0.0.1:40938,[::1]:8088,/../../etc/passwd,")
@@ -256,5 +294,44 @@ mod tests {
         let again = run(folder.path(), PayloadOptions::default()).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         run(folder.path(), PayloadOptions { replace: true, control: false }).unwrap();
+    }
+
+    #[test]
+    fn files_of_an_earlier_export_go_and_nothing_else() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("export");
+        run(&folder, PayloadOptions { control: true, replace: false }).unwrap();
+        let mut index = OpenOptions::new().append(true).open(folder.join(INDEX)).unwrap();
+        let not_ours = ["../0009-c2s-0001.txt", "kept.txt", "0008-c2s-0001.txt.txt"];
+        for name in not_ours {
+            fs::write(folder.join(name), b"x").unwrap();
+            write!(index, "{name},9\r\n").unwrap();
+        }
+        fs::write(folder.join("0007-c2s-0001.txt"), b"of no index").unwrap();
+        fs::create_dir(folder.join("0006-c2s-0001.txt")).unwrap();
+        write!(index, "0006-c2s-0001.txt,6\r\n").unwrap();
+        PayloadSink::of(
+            folder.clone(),
+            PayloadOptions { control: false, replace: true },
+            Everything,
+        )
+        .unwrap();
+        let left =
+            ["0006-c2s-0001.txt", "0007-c2s-0001.txt", "0008-c2s-0001.txt.txt", INDEX, "kept.txt"];
+        assert_eq!(files(&folder), left);
+        assert_eq!(files(outer.path()), ["0009-c2s-0001.txt", "export"]);
+    }
+
+    #[test]
+    fn every_name_that_is_made_is_known_again() {
+        for kind in MessageKind::ALL {
+            for complete in [true, false] {
+                let message = Message { kind, complete, ..samples::text(b"x") };
+                for no in [1, 123_456] {
+                    let name = name(ConnNo(no), &message);
+                    assert!(is_ours(&name), "{name}");
+                }
+            }
+        }
     }
 }

@@ -189,9 +189,9 @@ impl Row {
         self.pings.as_ref()?.trips[dir].summary()
     }
 
-    /// How many in a second; `None` without a duration.
+    /// How many in a second; `None` without a duration, and below a second, for that is no rate but a guess.
     pub fn per_second(&self, n: u64) -> Option<u64> {
-        self.duration_ns.filter(|ns| *ns > 0).map(|ns| per_second(n, ns))
+        self.duration_ns.filter(|ns| *ns >= 1_000_000_000).map(|ns| per_second(n, ns))
     }
 
     /// How many notes of a severity.
@@ -235,7 +235,9 @@ mod tests {
         assert_eq!(row.duration_ns, None);
         row.end(&samples::end(), false);
         assert_eq!((row.how, row.duration_ns), (Some(EndHow::Close), Some(4_800_000)));
-        assert_eq!(row.per_second(4), Some(833));
+        assert_eq!(row.per_second(4), None, "of 4.8 ms");
+        row.duration_ns = Some(2_500_000_000);
+        assert_eq!(row.per_second(4), Some(2));
     }
 
     #[test]

@@ -11,6 +11,8 @@ const STRETCHES: usize = 256;
 /// The first length of a stretch, as a power of two of nanoseconds: about a millisecond.
 const FIRST_POWER: u32 = 20;
 
+const SECOND: u64 = 1_000_000_000;
+
 /// Counts over time.
 #[derive(Debug, Clone)]
 pub struct Series {
@@ -19,12 +21,16 @@ pub struct Series {
     counts: PerDirection<Vec<u64>>,
     /// Stretches up to the last one with a message.
     used: usize,
+    /// The second at hand, counted from the start, and its messages.
+    second: (u64, u64),
+    /// The most messages that a second had, or a rate known from elsewhere.
+    busiest: u64,
 }
 
 impl Default for Series {
     fn default() -> Self {
         let counts = PerDirection { to_server: vec![0; STRETCHES], to_client: vec![0; STRETCHES] };
-        Self { start: None, power: FIRST_POWER, counts, used: 0 }
+        Self { start: None, power: FIRST_POWER, counts, used: 0, second: (0, 0), busiest: 0 }
     }
 }
 
@@ -50,6 +56,17 @@ impl Series {
             *count += 1;
         }
         self.used = self.used.max(stretch + 1);
+        // Stretches may grow longer than a second.
+        if self.second.0 != at / SECOND {
+            self.second = (at / SECOND, 0);
+        }
+        self.second.1 += 1;
+        self.busiest = self.busiest.max(self.second.1);
+    }
+
+    /// Takes note of a rate over a second or more: [`Self::peak_per_second`] is no lower.
+    pub fn at_least(&mut self, rate: u64) {
+        self.busiest = self.busiest.max(rate);
     }
 
     /// What the counts start from; `None` when no message had a time.
@@ -67,18 +84,32 @@ impl Series {
         self.counts[dir].get(..self.used).unwrap_or(&[])
     }
 
-    /// The most messages in a second, both directions together, as far as whole seconds can be told:
-    /// over a stretch, or over as many as make up a second.
+    /// Messages per second from the start to the last message, both directions together; `None` below a
+    /// second, for that is no rate but a guess.
+    pub fn mean_per_second(&self) -> Option<u64> {
+        let span = self.stretch_ns().saturating_mul(self.used as u64);
+        let all = Direction::BOTH.map(|dir| self.counts(dir).iter().sum::<u64>());
+        (span >= SECOND).then(|| per_second(all.iter().sum(), span))
+    }
+
+    /// The most messages in a second, both directions together, as far as that was kept: never below the
+    /// rate over any longer time, so that no mean is above it.
     pub fn peak_per_second(&self) -> u64 {
         let (a, b) = (self.counts(Direction::ToServer), self.counts(Direction::ToClient));
-        let both: Vec<u64> = a.iter().zip(b).map(|(a, b)| a + b).collect();
-        if self.power >= 30 {
-            // A stretch is longer than a second.
-            let most = both.iter().max().copied().unwrap_or(0);
-            return per_second(most, self.stretch_ns());
+        let mut sums = vec![0];
+        sums.extend(a.iter().zip(b).scan(0, |sum, (a, b)| {
+            *sum += a + b;
+            Some(*sum)
+        }));
+        let mut peak = self.busiest;
+        for (from, before) in sums.iter().enumerate() {
+            for (to, until) in sums.iter().enumerate().skip(from + 1) {
+                let ns = self.stretch_ns().saturating_mul((to - from) as u64);
+                // What lies within less than a second lies within a second.
+                peak = peak.max(per_second(until - before, ns.max(SECOND)));
+            }
         }
-        let window = 1_usize << (30 - self.power).min(8);
-        both.windows(window.min(both.len()).max(1)).map(|w| w.iter().sum()).max().unwrap_or(0)
+        peak
     }
 
     #[cold]
@@ -96,12 +127,12 @@ impl Series {
     }
 }
 
-/// How many that is in a second, rounded down.
+/// How many that is in a second, to the nearest.
 pub(super) fn per_second(n: u64, ns: u64) -> u64 {
     if ns == 0 {
         return 0;
     }
-    let rate = u128::from(n) * 1_000_000_000 / u128::from(ns);
+    let rate = (u128::from(n) * u128::from(SECOND) + u128::from(ns / 2)) / u128::from(ns);
     u64::try_from(rate).unwrap_or(u64::MAX)
 }
 
@@ -149,11 +180,34 @@ mod tests {
         assert_eq!(series(&millis).peak_per_second(), 300);
         assert_eq!(series(&[]).peak_per_second(), 0);
         assert_eq!(series(&[7]).peak_per_second(), 1);
+        // Far apart the stretches are longer than a second: 100 at once, after an hour.
+        let mut millis = vec![0];
+        millis.extend([3_600_000; 100]);
+        assert_eq!(series(&millis).peak_per_second(), 100);
+    }
+
+    #[test]
+    fn no_mean_is_above_the_peak() {
+        let means = |millis: &[i64]| {
+            let series = series(millis);
+            (series.mean_per_second(), series.peak_per_second())
+        };
+        assert_eq!(means(&[0, 20, 40, 60]), (None, 4), "below a second");
+        // Ten at each end of 1.4 seconds: no second has more than ten.
+        let millis: Vec<i64> = [0, 1400].into_iter().flat_map(|ms| [ms; 10]).collect();
+        let (mean, peak) = means(&millis);
+        assert_eq!((mean, peak), (Some(14), 14));
+        let (mean, peak) = means(&(0..10_000).map(|n| n * 10).collect::<Vec<_>>());
+        assert!(mean == Some(100) && (100..=101).contains(&peak), "{peak}");
+        let mut series = series(&[0, 5000]);
+        series.at_least(28);
+        assert_eq!(series.peak_per_second(), 28);
     }
 
     #[test]
     fn rates_do_not_overflow() {
         assert_eq!(per_second(10, 2_000_000_000), 5);
+        assert_eq!(per_second(2879, 100_000_000_000), 29);
         assert_eq!(per_second(u64::MAX, 1), u64::MAX);
         assert_eq!(per_second(3, 0), 0);
     }

@@ -22,6 +22,8 @@ pub struct Side {
     kinds: [(u64, u64); 5],
     /// Messages of any kind that lack bytes.
     pub incomplete: u64,
+    /// Their payload bytes on the wire, as their frames announce them.
+    pub incomplete_bytes: u64,
     /// Messages in more than one frame.
     pub fragmented: u64,
     /// Messages compressed.
@@ -51,6 +53,7 @@ impl Side {
         }
         if !message.complete {
             self.incomplete += 1;
+            self.incomplete_bytes = self.incomplete_bytes.saturating_add(message.wire_len);
             return;
         }
         // `ALL` lists the kinds in the order in which they are declared.
@@ -98,6 +101,7 @@ impl Side {
         }
         let pairs = [
             (&mut self.incomplete, other.incomplete),
+            (&mut self.incomplete_bytes, other.incomplete_bytes),
             (&mut self.frames, other.frames),
             (&mut self.fragmented, other.fragmented),
             (&mut self.compressed, other.compressed),
@@ -124,12 +128,13 @@ impl Side {
         self.kinds.iter().map(|(n, _)| n).sum::<u64>() + self.incomplete
     }
 
-    /// Payload bytes on the wire, of whole messages of every kind.
+    /// Payload bytes on the wire, of messages of every kind, incomplete ones too: whether a message could be
+    /// inflated does not change what it took.
     pub fn wire_bytes(&self) -> u64 {
-        self.kinds.iter().fold(0, |sum, (_, wire)| sum.saturating_add(*wire))
+        self.kinds.iter().fold(self.incomplete_bytes, |sum, (_, wire)| sum.saturating_add(*wire))
     }
 
-    /// Of them, those of control frames.
+    /// Of them, those of whole control frames.
     pub fn control_bytes(&self) -> u64 {
         let control = MessageKind::ALL.into_iter().filter(|kind| kind.is_control());
         control.map(|kind| self.wire_of(kind)).fold(0, u64::saturating_add)
@@ -178,8 +183,8 @@ mod tests {
         assert_eq!(MessageKind::ALL.map(|kind| side.wire_of(kind)), [5, 3, 0, 0, 5]);
         assert_eq!(side.incomplete, 1);
         assert_eq!((side.messages(), side.frames, side.fragmented), (4, 6, 1));
-        // 5 and 3 bytes of data, 2 for the status code and 3 for "bye".
-        assert_eq!((side.wire_bytes(), side.control_bytes()), (13, 5));
+        // 5 and 3 bytes of data, 2 for the status code and 3 for "bye", 2 of the incomplete one.
+        assert_eq!((side.wire_bytes(), side.control_bytes()), (15, 5));
         assert_eq!(side.payload_bytes(), Some(8));
         assert_eq!(side.compression(), None);
     }

@@ -20,9 +20,9 @@ use super::{SORTED, Sort, StatsOptions};
 use crate::event::{MessageKind, Outcome};
 use crate::note::Severity;
 use crate::sink::address;
-use crate::sink::escape;
+use crate::sink::escape::{self, Escaped};
 use crate::sink::paint::{Paint, Part};
-use crate::sink::text::{Verbosity, byte_count, counted, grouped, push_bytes};
+use crate::sink::text::{Verbosity, Wrap, byte_count, counted, grouped, push_bytes, wrap};
 use crate::units::{ConnNo, Direction, PerDirection};
 
 /// The rows: kept to be sorted while they are few.
@@ -185,15 +185,17 @@ impl Table {
         self.row = out;
     }
 
-    /// A line below a row, cut to the width.
+    /// A line below a row, cut to the width; verbose, broken.
     fn dim(&self, out: &mut String, text: &str) {
         out.push_str("       ");
         self.paint.on(out, Part::Dim);
-        let room = match self.verbosity {
-            Verbosity::Verbose => usize::MAX,
-            _ => self.width.map_or(usize::MAX, |width| width.saturating_sub(7)),
-        };
-        let _ = escape::cut(out, text, room);
+        if matches!(self.verbosity, Verbosity::Verbose) {
+            let how = Wrap { width: self.width, begin: 7, indent: 9 };
+            out.push_str(&wrap(&Escaped(text).to_string(), how));
+        } else {
+            let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(7));
+            let _ = escape::cut(out, text, room);
+        }
         self.paint.off(out, Part::Dim);
         out.push('\n');
     }
@@ -228,12 +230,13 @@ fn ending(row: &Row) -> Cow<'static, str> {
     }
 }
 
-/// Text at the right of a column so wide; of ASCII, a column each.
+/// Text at the right of a column so wide; of characters of a column each.
 fn right(out: &mut String, columns: usize, put: impl FnOnce(&mut String)) {
     const SPACES: &str = "              ";
     let begin = out.len();
     put(out);
-    let lacks = columns.saturating_sub(out.len() - begin);
+    let put = out.get(begin..).map_or(0, |text| text.chars().count());
+    let lacks = columns.saturating_sub(put);
     out.insert_str(begin, SPACES.get(..lacks).unwrap_or_default());
 }
 
@@ -284,7 +287,8 @@ fn details(row: &Row) -> Vec<String> {
             })
             .collect();
         if side.incomplete > 0 {
-            parts.push(format!("{} incomplete", grouped(side.incomplete)));
+            let (n, bytes) = (side.incomplete, side.incomplete_bytes);
+            parts.push(format!("{} incomplete ({})", grouped(n), byte_count(bytes)));
         }
         if let Some((wire, inflated)) = side.compression() {
             parts.push(format!("{} inflated to {}", byte_count(wire), byte_count(inflated)));

@@ -66,8 +66,8 @@ fn a_connection_is_told_whole_when_it_ends() {
         (&18.into(), &19.into())
     );
     assert_eq!(row["c2s"]["wire_bytes_by_kind"]["pong"], 1);
-    // 2 messages in 4.8 ms.
-    assert_eq!(row["c2s"]["messages_per_second"], 416);
+    // 2 messages in 4.8 ms are no rate.
+    assert!(row["c2s"]["messages_per_second"].is_null());
     assert_eq!(row["s2c"]["pings"]["median_ns"], 700_000);
     assert!(row["c2s"]["pings"].is_null() && row["c2s"]["compression"].is_null());
     assert_eq!((&row["s2c"]["gaps"], &row["s2c"]["gap_bytes"]), (&1.into(), &1448.into()));
@@ -81,6 +81,7 @@ fn a_connection_is_told_whole_when_it_ends() {
     assert_eq!(all["notes_by_code"]["mask-zero"], 1);
     assert_eq!(all["pings"]["p50_ns"], 700_000);
     assert_eq!(all["over_time"]["c2s"].as_array().unwrap().len(), 3);
+    assert_eq!(all["over_time"]["peak_per_second"], 4);
     assert_eq!(all["top"][0]["wire_payload_bytes"], 38);
 }
 
@@ -132,6 +133,10 @@ fn rows_keep_to_the_width_and_a_note_without_room_stands_below() {
     let narrow = table(Some(80));
     assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
     assert!(narrow.lines().any(|line| line == "       handshake-incomplete +1"), "{narrow}");
+    let verbose = StatsOptions { verbosity: Verbosity::Verbose, ..StatsOptions::default() };
+    let verbose = text(verbose, &events);
+    assert!(verbose.contains("\n       server: 1 ping (1 B)"), "{verbose}");
+    assert!(verbose.lines().all(|line| line.chars().count() <= 80), "{verbose}");
     let wide = table(Some(120));
     assert!(wide.lines().nth(1).unwrap().ends_with("  handshake-incomplete +1"), "{wide}");
 }
@@ -159,6 +164,11 @@ fn only_what_is_selected_counts_but_connections_are_still_named() {
     let texts = Where(
         |_: &Cx<'_>, event: &Event<'_>| matches!(event, Event::Message(m) if m.kind == MessageKind::Text),
     );
+    let mut said = StatsSink::of(Vec::new(), StatsOptions::default(), texts);
+    samples::feed(&mut said, &events);
+    samples::finish(&mut said);
+    let said = String::from_utf8(said.into_inner()).unwrap();
+    assert!(said.contains("\n14 packets, 1 WebSocket connection, 1 message, no notes\n"), "{said}");
     let got = lines(StatsSink::of(Vec::new(), options.clone(), texts), &events);
     assert_eq!((&got[0]["path"], &got[0]["how"]), (&"/chat".into(), &"close".into()));
     assert_eq!((&got[1]["messages"], &got[1]["connections"]), (&1.into(), &1.into()));

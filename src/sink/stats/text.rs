@@ -12,7 +12,6 @@ use std::fmt::Write as _;
 
 use super::StatsOptions;
 use super::histogram::Quantiles;
-use super::series::per_second;
 use super::totals::{ENDS, OUTCOMES, Totals};
 use crate::event::MessageKind;
 use crate::sink::escape;
@@ -48,7 +47,7 @@ pub(super) fn totals(
     pings(buf, all);
     codes(buf, all, paint);
     top(buf, all, options);
-    let mut out = summary_lines(end, tally, paint);
+    let mut out = summary_lines(end, tally, paint, options.width);
     let gaps = all.sides.to_server.gaps + all.sides.to_client.gaps;
     if gaps > 0 {
         let _ = writeln!(out, "{} in the TCP streams", counted(gaps, "gap"));
@@ -90,7 +89,8 @@ fn directions(buf: &mut Vec<u8>, all: &Totals, options: &StatsOptions) {
         row("data inflated", both(&inflated));
         let ratio = |dir: Direction| match sides[dir].compression() {
             Some((wire, inflated)) => {
-                let percent = u128::from(wire) * 100 / u128::from(inflated.max(1));
+                let inflated = u128::from(inflated.max(1));
+                let percent = (u128::from(wire) * 100 + inflated / 2) / inflated;
                 format!("{percent} %")
             }
             None => "-".to_owned(),
@@ -122,7 +122,6 @@ fn over_time(buf: &mut Vec<u8>, all: &Totals, options: &StatsOptions) {
     let per_bar = both.len().div_ceil(columns).max(1);
     let bars: Vec<u64> = both.chunks(per_bar).map(|chunk| chunk.iter().sum()).collect();
     let most = bars.iter().max().copied().unwrap_or(0);
-    let span = series.stretch_ns().saturating_mul(both.len() as u64);
     if bars.len() > 1 && most > 0 {
         let picture: String = bars.iter().map(|n| bar(*n, most)).collect();
         let each = duration(series.stretch_ns().saturating_mul(per_bar as u64));
@@ -130,12 +129,14 @@ fn over_time(buf: &mut Vec<u8>, all: &Totals, options: &StatsOptions) {
         line(buf, Paint::Plain, Part::Plain, &text);
         line(buf, options.paint, Part::ToServer, &picture);
     }
-    let mean = per_second(all.messages(), span);
-    if mean > 0 {
-        let peak = grouped(series.peak_per_second());
-        let text = format!("messages per second: {} on average, {peak} at most", grouped(mean));
-        line(buf, Paint::Plain, Part::Plain, &text);
-    }
+    let peak = grouped(series.peak_per_second());
+    let text = match series.mean_per_second() {
+        // Less than one in two seconds.
+        Some(0) => return,
+        Some(mean) => format!("messages per second: {} on average, {peak} at most", grouped(mean)),
+        None => format!("messages per second: {peak} at most"),
+    };
+    line(buf, Paint::Plain, Part::Plain, &text);
 }
 
 /// The height of a bar; the smallest is for any number but 0.
@@ -214,14 +215,13 @@ pub(super) fn duration(ns: u64) -> String {
 
 /// The same, appended.
 pub(super) fn push_duration(out: &mut String, ns: u64) {
-    let (unit, name) = match ns {
-        0..1_000 => (1, " ns"),
-        1_000..1_000_000 => (1_000, " us"),
-        1_000_000..1_000_000_000 => (1_000_000, " ms"),
-        1_000_000_000..120_000_000_000 => (1_000_000_000, " s"),
-        120_000_000_000..7_200_000_000_000 => (60_000_000_000, " min"),
-        _ => (3_600_000_000_000, " h"),
-    };
+    let (unit, name, ns) = UNITS
+        .into_iter()
+        .find_map(|(unit, name, below)| {
+            let ns = three_digits(ns, unit);
+            (ns < below).then_some((unit, name, ns))
+        })
+        .unwrap_or((HOUR, " h", three_digits(ns, HOUR)));
     let (whole, part) = (ns / unit, ns % unit);
     let mut digits = itoa::Buffer::new();
     out.push_str(digits.format(whole));
@@ -241,6 +241,28 @@ pub(super) fn push_duration(out: &mut String, ns: u64) {
     out.push_str(name);
 }
 
+/// Units of time with their nanoseconds, and from where on the next one is used.
+const UNITS: [(u64, &str, u64); 5] = [
+    (1, " ns", 1_000),
+    (1_000, " µs", 1_000_000),
+    (1_000_000, " ms", 1_000_000_000),
+    (1_000_000_000, " s", 120_000_000_000),
+    (60_000_000_000, " min", 7_200_000_000_000),
+];
+
+const HOUR: u64 = 3_600_000_000_000;
+
+/// Rounded to what is shown of so many of a unit: two decimals, one, or none.
+const fn three_digits(ns: u64, unit: u64) -> u64 {
+    let step = match ns / unit {
+        _ if unit == 1 => 1,
+        0..10 => unit / 100,
+        10..100 => unit / 10,
+        _ => unit,
+    };
+    ns.saturating_add(step / 2) / step * step
+}
+
 pub(super) fn line(buf: &mut Vec<u8>, paint: Paint, part: Part, text: &str) {
     let mut out = String::with_capacity(text.len() + 16);
     paint.put(&mut out, part, text);
@@ -257,17 +279,23 @@ mod tests {
         let cases = [
             (0, "0 ns"),
             (999, "999 ns"),
-            (1_000, "1.00 us"),
+            (1_000, "1.00 µs"),
+            (9_996, "10.0 µs"),
+            (99_960, "100 µs"),
+            (999_500, "1.00 ms"),
             (4_800_000, "4.80 ms"),
-            (48_765_000, "48.7 ms"),
-            (999_999_999, "999 ms"),
+            (69_470_000, "69.5 ms"),
+            (999_499_999, "999 ms"),
+            (999_999_999, "1.00 s"),
             (61_000_000_000, "61.0 s"),
             (150_000_000_000, "2.50 min"),
+            (119_999_999_999, "2.00 min"),
             (86_400_000_000_000, "24.0 h"),
+            (u64::MAX, "5124095 h"),
         ];
         for (ns, text) in cases {
             assert_eq!(duration(ns), text);
-            assert!(text.len() <= 8);
+            assert!(ns == u64::MAX || text.chars().count() <= 8);
         }
     }
 

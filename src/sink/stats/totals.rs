@@ -85,6 +85,9 @@ impl Totals {
         }
         self.sides.to_server.merge(&row.sides.to_server);
         self.sides.to_client.merge(&row.sides.to_client);
+        if let Some(rate) = row.per_second(row.messages()) {
+            self.series.at_least(rate);
+        }
         self.rank(row);
     }
 

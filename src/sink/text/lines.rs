@@ -275,7 +275,8 @@ impl<W: Write> TextSink<W> {
     fn cut(&mut self, part: Part, text: &str, room: Option<usize>) {
         let paint = self.options.paint;
         paint.on(&mut self.line, part);
-        escape::cut(&mut self.line, text, room.unwrap_or(usize::MAX));
+        // That something was cut is seen even where there is no room for it.
+        escape::cut(&mut self.line, text, room.unwrap_or(usize::MAX).max(1));
         paint.off(&mut self.line, part);
     }
 }

@@ -1,23 +1,30 @@
 //! The last lines: what was seen, and what was not.
 
 use super::count::{counted, grouped};
+use super::wrap::{Wrap, wrap};
 use crate::note::Severity;
 use crate::sink::escape::Escaped;
 use crate::sink::paint::{Paint, Part};
 use crate::sink::{Summary, Tally};
 
-/// An empty line, then a line for what was seen and one for each kind of loss.
-pub(crate) fn lines(end: &Summary<'_>, tally: &Tally, paint: Paint) -> String {
+/// An empty line, then what was seen and each kind of loss, in lines of so many columns; `None`: a line each.
+pub(crate) fn lines(
+    end: &Summary<'_>,
+    tally: &Tally,
+    paint: Paint,
+    width: Option<usize>,
+) -> String {
     let mut out = String::from("\n");
-    paint.put(&mut out, Part::Strong, &seen(end, tally));
-    out.push('\n');
-    for line in lost(end, tally) {
-        paint.put(&mut out, Part::Note(Severity::Warning), &line);
+    let mut put = |part, line: &str| {
+        paint.put(&mut out, part, &wrap(line, Wrap { width, begin: 0, indent: 2 }));
         out.push('\n');
+    };
+    put(Part::Strong, &seen(end, tally));
+    for line in lost(end, tally) {
+        put(Part::Note(Severity::Warning), &line);
     }
     for line in unread(end) {
-        paint.put(&mut out, Part::Dim, &line);
-        out.push('\n');
+        put(Part::Dim, &line);
     }
     out
 }
@@ -93,7 +100,8 @@ pub(crate) fn sealed(end: &Summary<'_>) -> Vec<String> {
     lines
 }
 
-fn unread(end: &Summary<'_>) -> Vec<String> {
+/// Connections that could not be read, and what would help.
+pub(crate) fn unopened(end: &Summary<'_>) -> Vec<String> {
     let mut lines = sealed(end);
     let unread = end.totals.unread;
     if unread.http2 > 0 {
@@ -103,6 +111,11 @@ fn unread(end: &Summary<'_>) -> Vec<String> {
         let what = counted(unread.other, "TCP connection");
         lines.push(format!("{what} with something other than HTTP or WebSocket"));
     }
+    lines
+}
+
+fn unread(end: &Summary<'_>) -> Vec<String> {
+    let mut lines = unopened(end);
     for (trouble, what) in
         [(true, "packets that could not be decoded"), (false, "packets that are no TCP")]
     {

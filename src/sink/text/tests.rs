@@ -54,6 +54,12 @@ fn the_story_reads_well_in_80_columns() {
 }
 
 #[test]
+fn a_head_without_room_is_seen_to_be_cut() {
+    let text = story(TextOptions { width: Some(40), ..TextOptions::default() });
+    assert!(text.starts_with("  0.000412 #1   == open       101  …  accepted\n"), "{text}");
+}
+
+#[test]
 fn quiet_leaves_out_payloads_addresses_and_summary() {
     let text = story(TextOptions { verbosity: Verbosity::Quiet, ..TextOptions::default() });
     assert!(!text.contains("martian") && !text.contains("127.0.0.1") && !text.contains("packets"));
@@ -137,6 +143,7 @@ fn what_is_lost_or_unread_is_said_at_the_end() {
     assert!(text.contains("2 TCP connections encrypted with TLS"));
     assert!(text.contains("packets that could not be decoded: 7 tunnel-depth\n"));
     assert!(text.contains("packets that are no TCP: 3 arp, 1,040 udp\n"));
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
 #[test]

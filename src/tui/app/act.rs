@@ -1,18 +1,52 @@
 //! What is done with what is selected: copied, saved, made a filter.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{App, Effect, Kind, Pane};
+use super::{App, Effect, Kind, Pane, Scope};
 use crate::store::{Row, RowKind};
-use crate::tui::action::{Copied, View};
+use crate::tui::action::{Copied, Motion, View};
 use crate::tui::detail::Mode;
 use crate::tui::export;
+
+/// What a file of packets is called, unless somebody knows better.
+pub(super) const RECORDING: &str = "wstap.pcapng";
+/// Names that are tried.
+const NAMES: usize = 100;
 
 impl App {
     /// The selected row, and its number.
     fn row(&self) -> Option<(u32, Row)> {
         let at = self.selected_row()?;
         Some((at, *self.snapshot.rows.get(at as usize)?))
+    }
+
+    pub(super) fn mark(&mut self) {
+        match self.view {
+            View::Connections => {
+                if let Some(conn) = self.current
+                    && !self.conns.marks.remove(&conn)
+                {
+                    self.conns.marks.insert(conn);
+                }
+            }
+            _ => {
+                if let Some(row) = self.selected_row()
+                    && !self.list.marks.remove(&row)
+                {
+                    self.list.marks.insert(row);
+                }
+            }
+        }
+        self.step(Motion::Down);
+    }
+
+    pub(super) fn clear_marks(&mut self) {
+        self.conns.marks.clear();
+        self.list.marks.clear();
+        if self.list.scope == Scope::Marked {
+            self.set_scope(Scope::All);
+        }
+        self.say("no marks");
     }
 
     pub(super) fn copy(&mut self, what: Copied) {
@@ -113,7 +147,16 @@ impl App {
         let conn = row.conn() + 1;
         let end = if row.kind().name() == "text" { "txt" } else { "bin" };
         let name = format!("conn{conn}-{}-{}.{end}", row.dir(), row.no());
-        self.open_prompt(Kind::SavePayload, &name);
+        self.open_prompt(Kind::SavePayload, &self.free_name(&name));
+    }
+
+    /// A name of which there is no file yet.
+    pub(super) fn free_name(&self, name: &str) -> String {
+        let (stem, end) = name.rsplit_once('.').unwrap_or((name, ""));
+        let mut names =
+            std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{stem}-{n}.{end}")));
+        let free = names.by_ref().take(NAMES).find(|name| !(self.taken)(Path::new(name)));
+        free.unwrap_or_else(|| name.to_owned())
     }
 
     pub(super) fn save_payload(&mut self, path: PathBuf) {
@@ -129,7 +172,7 @@ impl App {
         if self.snapshot.conns.is_empty() {
             return self.warn("there is no connection to be saved");
         }
-        self.open_prompt(Kind::SaveConnections, "wstap.pcapng");
+        self.open_prompt(Kind::SaveConnections, &self.free_name(RECORDING));
     }
 
     /// The marked ones; without marks the selected one, or all of the list.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::App;
 use crate::store::Conn;
+use crate::tui::action::View;
 use crate::tui::cursor::Cursor;
 use crate::units::Direction;
 
@@ -92,10 +93,14 @@ pub struct ConnList {
     pub marks: BTreeSet<u32>,
     /// The listed ones' indexes, in order.
     pub order: Vec<u32>,
+    /// What there is room for, of what it can be sorted by.
+    pub shown: Vec<Column>,
     /// Those that have something that the filter selects; `None` without a filter.
     selected: Option<BTreeSet<u32>>,
     /// How much of what was found is in it.
     counted: usize,
+    /// One that is to be selected as soon as it is listed, and how many rows may tell that it is.
+    anchor: Option<(u32, usize)>,
     /// Sort anew.
     stale: bool,
     rows: usize,
@@ -110,9 +115,34 @@ impl ConnList {
         self.order.get(self.cursor.at).copied()
     }
 
+    /// Selects what is at a place.
+    pub(super) const fn select(&mut self, place: usize) {
+        self.cursor.at = place;
+        self.anchor = None;
+    }
+
+    /// Selects one by its index, when it is known where it is.
+    pub(super) fn await_conn(&mut self, conn: Option<u32>, rows: usize) {
+        self.anchor = conn.map(|conn| (conn, rows));
+    }
+
+    /// Where one is; where it would be, in the order of their numbers.
+    fn place_of(&self, conn: u32) -> Option<usize> {
+        let listed = self.order.iter().position(|at| *at == conn);
+        let beside = || match (self.sort, self.reversed) {
+            (Column::No, false) => Some(self.order.partition_point(|at| *at < conn)),
+            (Column::No, true) => Some(self.order.partition_point(|at| *at > conn)),
+            _ => None,
+        };
+        listed.or_else(beside)
+    }
+
+    /// Columns that are not on the screen are left out.
     pub(super) fn next_column(&mut self) {
         let at = Column::ALL.iter().position(|column| *column == self.sort).unwrap_or(0);
-        self.sort_by(Column::ALL.get(at + 1).copied().unwrap_or_default());
+        let shown = |column: &&Column| self.shown.is_empty() || self.shown.contains(column);
+        let next = Column::ALL.iter().skip(at + 1).find(shown);
+        self.sort_by(next.copied().unwrap_or_default());
     }
 
     pub(super) fn sort_by(&mut self, column: Column) {
@@ -131,7 +161,10 @@ impl ConnList {
         *self = Self { sort: self.sort, reversed: self.reversed, ..Self::default() };
     }
 
-    pub(super) fn requery(&mut self) {
+    /// What is listed changes: the selected one stays selected, if it is still there.
+    pub(super) fn requery(&mut self, rows: usize) {
+        let keep = self.anchor.map(|(conn, _)| conn).or_else(|| self.selected());
+        self.await_conn(keep, rows);
         self.selected = None;
         self.counted = 0;
         self.stale = true;
@@ -148,10 +181,37 @@ impl App {
         // Most columns change as messages come.
         let grown = rows != list.rows && list.sort != Column::No;
         let often = all < MANY || rows.saturating_sub(list.rows) > rows / 16;
-        if !(list.stale || len != list.order.len() || grown && often) {
-            return;
+        if list.stale || len != list.order.len() || grown && often {
+            let keep = list.selected();
+            self.list_conns();
+            let list = &mut self.conns;
+            let at = keep.and_then(|keep| list.order.iter().position(|conn| *conn == keep));
+            list.cursor.at = at.unwrap_or(list.cursor.at);
         }
-        let keep = list.selected();
+        self.settle_anchor();
+        let list = &mut self.conns;
+        list.cursor.at = list.cursor.at.min(list.order.len().saturating_sub(1));
+        if self.view == View::Connections {
+            self.current = self.conns.selected();
+        }
+    }
+
+    /// Selects what is waited for, until all that could list it was looked at.
+    fn settle_anchor(&mut self) {
+        let Some((conn, rows)) = self.conns.anchor else { return };
+        let found = self.list.found.as_ref().filter(|_| self.filter.is_some());
+        if let Some(place) = self.conns.place_of(conn) {
+            self.conns.cursor.at = place;
+        }
+        if found.is_none_or(|found| found.looked_at >= rows) || self.conns.order.contains(&conn) {
+            self.conns.anchor = None;
+        }
+    }
+
+    /// Lists those that are wanted, in order.
+    fn list_conns(&mut self) {
+        let all = self.snapshot.conns.len();
+        let list = &mut self.conns;
         list.order.clear();
         match &list.selected {
             Some(selected) => list.order.extend(selected),
@@ -169,12 +229,7 @@ impl App {
             list.order.reverse();
         }
         list.stale = false;
-        list.rows = rows;
-        let at = keep.and_then(|keep| list.order.iter().position(|conn| *conn == keep));
-        list.cursor.at = at.unwrap_or(list.cursor.at).min(list.order.len().saturating_sub(1));
-        if self.view == crate::tui::action::View::Connections {
-            self.current = self.conns.selected();
-        }
+        list.rows = self.snapshot.rows.len();
     }
 
     /// A filter lists the connections in which it selects something.
@@ -208,7 +263,7 @@ impl App {
         };
         match found {
             Some(place) => {
-                self.conns.cursor.at = place;
+                self.conns.select(place);
                 self.current = self.conns.selected();
             }
             None => self.say(if forward { "no more notes below" } else { "no notes above" }),

@@ -249,7 +249,7 @@ impl App {
             self.list.found = Some(Found::default());
         }
         self.list.anchor = keep;
-        self.conns.requery();
+        self.conns.requery(self.snapshot.rows.len());
         if self.search.is_some() {
             self.research();
         }
@@ -357,7 +357,12 @@ impl App {
             usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX)
         };
         if row >= len {
-            return Err(format!("there are {len} rows"));
+            let rows = counted(len as u64, "row");
+            return Err(if packet {
+                "there is no row of this packet, or of one behind it".to_owned()
+            } else {
+                format!("there is no row {digits}, only {rows}")
+            });
         }
         self.go_to(u32::try_from(row).unwrap_or(u32::MAX));
         Ok(())

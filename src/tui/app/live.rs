@@ -107,7 +107,11 @@ impl App {
         self.overlay = None;
         self.cleared = false;
         self.effects.push(Effect::Order(Order::Restart));
-        self.say("everything begins now");
+        self.say(if self.written.is_some() {
+            "the list begins now; the file of -w keeps everything"
+        } else {
+            "everything begins now"
+        });
     }
 
     /// What is known of the capture, a line each: what it is, and what there is to say of it.
@@ -115,9 +119,11 @@ impl App {
         let load = &self.load;
         let mut lines = vec![
             ("Source", self.name.clone()),
+            ("Filter", self.capture_filter.clone().unwrap_or_default()),
             ("Seen", counted(load.packets, "packet")),
             ("", counted(load.streams, "TCP connection")),
         ];
+        lines.retain(|(_, text)| !text.is_empty());
         if let Some(dropped) = load.dropped {
             lines.push(("Dropped", counted(dropped, "packet")));
         }
@@ -126,6 +132,9 @@ impl App {
         }
         if let Some(held) = self.held() {
             lines.push(("Paused", format!("{} held", counted(held, "packet"))));
+        }
+        if let Some(path) = &self.written {
+            lines.push(("Written", format!("to {}", path.display())));
         }
         if let Some(path) = &self.recorded {
             let kept = if self.unsaved {
@@ -141,10 +150,12 @@ impl App {
         let state = match (load.done, load.stopped) {
             (false, _) => "going on",
             (true, true) => "stopped",
+            (true, false) if load.failed.is_some() => "ended early",
             (true, false) => "at its end",
         };
         lines.push(("State", state.to_owned()));
-        lines.extend(load.error.iter().map(|error| ("Error", error.clone())));
+        let errors = load.error.iter().chain(&load.failed);
+        lines.extend(errors.map(|error| ("Error", error.clone())));
         let happened = load.news.iter().rev();
         lines.extend(happened.map(|news| ("Happened", news.clone())));
         lines.into_iter().map(|(name, text)| (name, crate::tui::text::clean(&text))).collect()

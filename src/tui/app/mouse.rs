@@ -68,7 +68,7 @@ impl App {
                     if place == self.conns.cursor.at {
                         return self.enter();
                     }
-                    self.conns.cursor.at = place;
+                    self.conns.select(place);
                     self.current = self.conns.selected();
                 }
             } else {
@@ -111,6 +111,7 @@ impl App {
         if self.areas.list.contains(at) {
             if self.view == View::Connections {
                 self.conns.cursor.scroll(lines, self.conns.order.len(), rows);
+                self.conns.select(self.conns.cursor.at);
                 self.current = self.conns.selected();
             } else if self.view == View::Legs {
                 let len = self.legs.lines().len();

@@ -1,5 +1,6 @@
 //! What is shown over the screen, and what keys do there.
 
+use super::act::RECORDING;
 use super::{App, Effect, Kind};
 use crate::tui::action::{Action, Motion, Mouse};
 
@@ -60,7 +61,7 @@ impl App {
                     }
                     Action::SaveConnections => {
                         self.overlay = None;
-                        self.open_prompt(Kind::SaveAll, "wstap.pcapng");
+                        self.open_prompt(Kind::SaveAll, &self.free_name(RECORDING));
                     }
                     Action::Tick | Action::Mouse(_) => {}
                     _ => self.overlay = None,

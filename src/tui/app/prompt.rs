@@ -171,6 +171,14 @@ impl App {
         self.prompt = Some(Prompt::new(kind, text));
     }
 
+    /// What was typed can not be done: it is asked for again.
+    pub fn refuse(&mut self, kind: Kind, text: &str, reason: &str) {
+        self.open_prompt(kind, text);
+        if let Some(prompt) = &mut self.prompt {
+            prompt.error = Some((crate::tui::text::clean(reason), 0));
+        }
+    }
+
     pub(super) fn open_filter(&mut self) {
         let text = self.filter.as_ref().map(|(text, _)| text.clone()).unwrap_or_default();
         self.open_prompt(Kind::Filter, &text);

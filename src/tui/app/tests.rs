@@ -56,6 +56,7 @@ pub(super) fn sample(name: &str, palette: Palette) -> App {
         crate::capture::open(&inputs, &limits, &crate::capture::Options::default()).unwrap();
     let mut pipeline = crate::pipeline::Pipeline::new(writer, limits);
     while let Some(record) = source.next().unwrap() {
+        pipeline.sink_mut().begin(record.time);
         assert!(pipeline.push(&record).is_continue());
     }
     let (_, totals) = pipeline.finish();

@@ -160,7 +160,14 @@ impl Tree {
         if record.compressed {
             let saved = record.len.saturating_sub(record.wire_len).saturating_mul(100);
             let saved = saved.checked_div(record.len).unwrap_or(0);
-            let text = format!("{} on the wire, {saved} % saved", counted(record.wire_len, "byte"));
+            let wire = counted(record.wire_len, "byte");
+            let text = if record.is_sealed() {
+                format!("not inflated, {wire} on the wire")
+            } else if record.complete {
+                format!("{wire} on the wire, {saved} % saved")
+            } else {
+                format!("{wire} on the wire")
+            };
             self.field("Compressed", text).filter = Some("compressed".to_owned());
         }
         if record.frame_count != 1 {
@@ -168,7 +175,8 @@ impl Tree {
                 Some(format!("frames == {}", record.frame_count));
         }
         if !record.complete {
-            self.field("Incomplete", "bytes are missing: see the notes").filter =
+            let what = if record.is_sealed() { "not inflated" } else { "bytes are missing" };
+            self.field("Incomplete", format!("{what}: see the notes")).filter =
                 Some("not complete".to_owned());
         }
         if let Some(ns) = record.rtt {

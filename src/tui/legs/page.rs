@@ -206,8 +206,8 @@ impl Page<'_> {
         let altered = pair.counts.changed + pair.counts.lost + pair.counts.injected;
         let tone = if altered > 0 { Tone::Unexpected } else { Tone::Good };
         self.told(tone, &format!("Messages: {}", pair.counts.text()));
-        if let Some(delays) = pair.delays.text() {
-            self.told(Tone::Plain, &format!("Delay added by the proxy: {delays}"));
+        if let Some(delay) = self.legs.report.delay(pair) {
+            self.told(Tone::Plain, &delay);
         }
         if let Some(cut) = &pair.cut {
             self.told(Tone::Plain, &cut.text);

@@ -180,17 +180,10 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
     if app.conns.order.is_empty() {
         return empty(frame, inside, theme, &nothing(app));
     }
-    let height = usize::from(inside.height).saturating_sub(1);
     let cursor = app.conns.cursor;
-    let seen = || app.conns.order.iter().enumerate().skip(cursor.top).take(height);
-    let columns = columns(usize::from(inside.width), |field| {
-        let first = app.conns.order.iter().take(MEASURED);
-        let conns = first.chain(seen().map(|(_, index)| index));
-        let conns = conns.filter_map(|index| app.snapshot.conns.get(*index as usize));
-        conns.map(|conn| escape::width(&(field.show)(conn, app).0)).max().unwrap_or(0)
-    });
+    let columns = columns_in(app, inside);
     let mut lines = vec![header(app, &columns)];
-    for (place, index) in seen() {
+    for (place, index) in seen(app, inside) {
         let Some(conn) = app.snapshot.conns.get(*index as usize) else { continue };
         let line = row(app, conn, *index, &columns);
         let here = place == cursor.at;
@@ -200,6 +193,28 @@ pub(super) fn render(frame: &mut Frame<'_>, areas: Areas, app: &App) {
     if !focus {
         handshake::render(frame, areas.body, app);
     }
+}
+
+/// The connections that are on the screen, and their places.
+fn seen(app: &App, inside: Rect) -> impl Iterator<Item = (usize, &u32)> {
+    let height = usize::from(inside.height).saturating_sub(1);
+    app.conns.order.iter().enumerate().skip(app.conns.cursor.top).take(height)
+}
+
+/// The columns for what is on the screen.
+fn columns_in(app: &App, inside: Rect) -> Vec<(&'static Field, usize)> {
+    columns(usize::from(inside.width), |field| {
+        let first = app.conns.order.iter().take(MEASURED);
+        let conns = first.chain(seen(app, inside).map(|(_, index)| index));
+        let conns = conns.filter_map(|index| app.snapshot.conns.get(*index as usize));
+        conns.map(|conn| escape::width(&(field.show)(conn, app).0)).max().unwrap_or(0)
+    })
+}
+
+/// What the list can be sorted by so that one sees it, in an area of this size.
+pub(super) fn sortable(app: &App, area: Rect) -> Vec<Column> {
+    let columns = columns_in(app, area.inner(Margin::new(1, 1)));
+    columns.iter().filter_map(|(field, _)| field.sort).collect()
 }
 
 /// The titles of columns that are shown where there is something to show.
@@ -406,6 +421,10 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
             format!("{seen} yet.")
         });
         lines.extend(tls(load.tls));
+        lines.extend(
+            app.capture_filter.iter().map(|text| format!("Capture filter: {}", clean(text))),
+        );
+        lines.extend(app.written.iter().map(|path| format!("Written to {}", path.display())));
         if let Some(path) = app.recorded.as_ref().filter(|_| app.unsaved) {
             lines.push(String::new());
             lines.push(format!("Until it is saved, the recording is {}", path.display()));
@@ -419,6 +438,7 @@ pub(super) fn nothing(app: &App) -> Vec<String> {
     if let Some(error) = &load.error {
         lines.push(format!("The rest can not be read: {error}"));
     }
+    lines.extend(load.failed.iter().map(|why| format!("It ended early: {why}")));
     if load.streams == 0 && load.packets > 0 {
         lines.push("Was the capture filter right, and the interface?".into());
     }

@@ -136,6 +136,12 @@ fn no_payload(app: &App) -> String {
         (_, Some(record)) if record.skipped => {
             "The payload is over a limit and was not kept.".into()
         }
+        (_, Some(record)) if record.is_sealed() => {
+            // The worst note is the one that says why.
+            let why = record.notes.iter().max_by_key(|note| note.severity());
+            let why = why.map_or("bytes are missing from the capture", |note| &note.text);
+            clean(&format!("Not inflated: {why}."))
+        }
         (Some(RowKind::Message(_)), None) => match app.reader.spool().failure() {
             Some(reason) => format!("The payload could not be kept: {reason}"),
             None => "The payload can not be read again.".into(),

@@ -16,7 +16,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::{block, connections, empty, selected};
-use crate::event::{MessageKind, Opcode};
+use crate::event::{MessageKind, Opcode, Outcome};
 use crate::sink::escape;
 use crate::store::{Conn, Row, RowKind};
 use crate::tui::app::{App, Pane, Part, Scope, Times};
@@ -302,12 +302,18 @@ pub(super) fn preview(app: &App, at: u32, row: &Row, conn: &Conn, columns: usize
         RowKind::Message(MessageKind::Close) => {
             app.preview(at, |bytes, _| cut(&close(bytes), columns)).unwrap_or_default()
         }
+        // As empty as it looks it was not sent.
+        _ if row.compressed() && !row.complete() && row.is_empty() => cut("not inflated", columns),
         _ => app.preview(at, |bytes, text| payload(bytes, text, columns)).unwrap_or_default(),
     }
 }
 
 fn opening(conn: &Conn) -> String {
     let Some(opening) = &conn.opening else { return String::new() };
+    let judged = match opening.outcome {
+        Outcome::Accepted => String::new(),
+        outcome => format!(": {}", outcome.name()),
+    };
     let request = opening.request.as_ref();
     let mut text = request.map_or_else(
         || "request not captured".to_owned(),
@@ -315,17 +321,14 @@ fn opening(conn: &Conn) -> String {
     );
     match &opening.response {
         Some(response) => text.extend([" ", &response.status.to_string()]),
+        None if request.is_none() => return format!("handshake not captured{judged}"),
         None => text.push_str(" without an answer"),
     }
     for part in [&opening.subprotocol, &opening.extensions].into_iter().flatten() {
         text.push_str(", ");
         text.push_str(part);
     }
-    if opening.outcome.name() != "accepted" {
-        text.push_str(": ");
-        text.push_str(opening.outcome.name());
-    }
-    text
+    text + &judged
 }
 
 fn close(bytes: &[u8]) -> String {

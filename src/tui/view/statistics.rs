@@ -157,6 +157,9 @@ fn bar_groups(frame: &mut Frame<'_>, area: Rect, app: &App, rows: &[(String, u64
     bars(frame, area, app, "Data messages by size", &rows);
 }
 
+/// Columns of the longest name: `< 65.5 K`.
+const LABEL: usize = 8;
+
 /// Rows of a name and two bars, one for each direction.
 fn bars(frame: &mut Frame<'_>, area: Rect, app: &App, title: &str, rows: &[(String, u64, u64)]) {
     let theme = &app.theme;
@@ -164,13 +167,13 @@ fn bars(frame: &mut Frame<'_>, area: Rect, app: &App, title: &str, rows: &[(Stri
     let inside = area.inner(Margin::new(1, 1));
     let width = usize::from(inside.width);
     let digits = rows.iter().map(|(_, a, b)| grouped(*a.max(b)).len()).max().unwrap_or(1) + 1;
-    let bar = width.saturating_sub(9 + 2 * (digits + 1)) / 2;
+    let bar = width.saturating_sub(LABEL + 2 + 2 * (digits + 1)) / 2;
     let high = rows.iter().map(|(_, a, b)| *a.max(b)).max().unwrap_or(0).max(1);
     let lines: Vec<Line<'_>> = rows
         .iter()
         .take(usize::from(inside.height))
         .map(|(name, to_server, to_client)| {
-            let mut spans = vec![Span::raw(format!(" {} ", fit(name, 7)))];
+            let mut spans = vec![Span::raw(format!(" {} ", fit(name, LABEL)))];
             for (n, dir) in [(*to_server, Direction::ToServer), (*to_client, Direction::ToClient)] {
                 let style = theme.dir(dir);
                 spans.push(Span::styled(fit(&blocks(n, high, bar), bar), style));
@@ -204,7 +207,8 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
     } else {
         counted(marked.len() as u64, "marked connection")
     };
-    frame.render_widget(block(theme, whose, true), area);
+    let unfiltered = if app.filter.is_some() { ", not filtered" } else { "" };
+    frame.render_widget(block(theme, format!("{whose}{unfiltered}"), true), area);
     let inside = area.inner(Margin::new(1, 1));
     let included =
         |at: usize| marked.is_empty() || u32::try_from(at).is_ok_and(|at| marked.contains(&at));
@@ -247,12 +251,11 @@ fn numbers(frame: &mut Frame<'_>, area: Rect, app: &App) -> usize {
         [a + info, b + warning, c + error]
     });
     let [info, warning, error] = notes;
-    let text = format!(
-        " notes: {}, {}, {info} info",
-        counted(error, "error"),
-        counted(warning, "warning")
-    );
-    lines.push(Line::raw(cut(&text, usize::from(inside.width))));
+    let notes = [(error, "error"), (warning, "warning"), (info, "remark")];
+    let notes: Vec<String> =
+        notes.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| counted(n, what)).collect();
+    let notes = if notes.is_empty() { "no notes".to_owned() } else { notes.join(", ") };
+    lines.push(Line::raw(cut(&format!(" {notes}"), usize::from(inside.width))));
     lines.push(Line::raw(""));
     lines.push(Line::styled(" Top talkers", theme.header));
     lines.extend(talkers(app, &conns, usize::from(inside.width)));
