@@ -8,6 +8,10 @@
 //!  ------> gzip, zstd, lz4 by magic -> sequential reads       -> records borrowed from it -> merge -> packet
 //! ```
 //!
+//! Packets are given in the file's order; where it has several interfaces, and they stand in batches, in the
+//! order of their times, with the numbers that they have in the file. What is written while it is read (a
+//! pipe, a followed file) is given as it comes.
+//!
 //! The format is told by content, never by name. Whatever can be read is given; what stops the
 //! reading is one [`CaptureError`] that says which input, which packet and which offset.
 
@@ -23,6 +27,7 @@ pub mod live;
 mod merge;
 pub mod netns;
 mod pcapng;
+mod reorder;
 pub mod rotate;
 mod snoop;
 mod summary;
@@ -53,7 +58,7 @@ use crate::units::{FileOffset, PacketNo, Timestamp};
 /// A packet as the capture holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketRecord<'a> {
-    /// Its number.
+    /// Its number, and its place where that is another.
     pub no: PacketNo,
     /// Where its record starts in the file; 0 for a live packet.
     pub at: FileOffset,
@@ -104,6 +109,19 @@ pub struct Options {
     pub listener: Option<Listener>,
     /// Is given all secrets as they are read, before the packet behind them is given.
     pub secrets: Option<SecretsListener>,
+    /// In which order the packets of a file are given.
+    pub order: FileOrder,
+}
+
+/// In which order the packets of a file are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FileOrder {
+    /// Those of several interfaces in the order of their times, as far as they are those of one clock;
+    /// else as they stand.
+    #[default]
+    Sorted,
+    /// As they stand: of a file that was written in the order in which they were given.
+    AsWritten,
 }
 
 /// Is given secrets for decryption.
@@ -144,7 +162,13 @@ impl Eq for Listener {}
 
 impl Default for Options {
     fn default() -> Self {
-        Self { buffer_bytes: 256 << 10, comments: 1024, listener: None, secrets: None }
+        Self {
+            buffer_bytes: 256 << 10,
+            comments: 1024,
+            listener: None,
+            secrets: None,
+            order: FileOrder::default(),
+        }
     }
 }
 

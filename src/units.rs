@@ -2,6 +2,7 @@
 //!
 //! Gets: nothing. Gives: the words in which every other module counts.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// Gives an enum without data its names and the list of its values, both of one table: a value that is not
@@ -24,8 +25,73 @@ macro_rules! named {
 pub(crate) use named;
 
 /// Number of a packet in the capture, from 1: Wireshark's `frame.number`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+///
+/// Packets that a file has out of order are put in order when they are read ([`crate::capture`]), and
+/// keep their numbers. They compare by the order in which they are given, for what was first is asked of
+/// them everywhere, but are equal by their number and place.
+///
+/// ```text
+///  63        48 47                    0
+///  | place     | number               |     place: how far behind its number it is given, mostly 0
+/// ```
+///
+/// ```
+/// use wstap::units::PacketNo;
+///
+/// // The ninth of the file was captured before the seventh, and is given as the seventh.
+/// let (ninth, seventh) = (PacketNo(9).given_as(7), PacketNo(7).given_as(8));
+/// assert!(ninth < seventh && PacketNo(6) < ninth && seventh < PacketNo(10));
+/// assert_eq!((ninth.number(), ninth.to_string()), (9, "9".to_owned()));
+/// assert_eq!(PacketNo(9).given_as(9), PacketNo(9));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct PacketNo(pub u64);
+
+impl PacketNo {
+    /// Bits of the number: a hundred thousand packets a second for 89 years.
+    const BITS: u32 = 48;
+
+    /// Its number as the file has it; the field holds its place too.
+    #[inline]
+    pub const fn number(self) -> u64 {
+        self.0 & ((1 << Self::BITS) - 1)
+    }
+
+    /// Its place among the packets as they are given, from 1.
+    #[inline]
+    pub const fn place(self) -> u64 {
+        self.number().saturating_add_signed(self.0.cast_signed() >> Self::BITS)
+    }
+
+    /// The packet of this number, given as one of another place; places that are more than 2^15 - 1 from
+    /// the number are cut to that.
+    #[must_use]
+    pub fn given_as(self, place: u64) -> Self {
+        let behind = place.cast_signed().saturating_sub(self.number().cast_signed());
+        let behind = behind.clamp((i16::MIN + 1).into(), i16::MAX.into());
+        Self(self.number() | behind.cast_unsigned() << Self::BITS)
+    }
+}
+
+impl Ord for PacketNo {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place()).then(self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for PacketNo {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for PacketNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number().fmt(f)
+    }
+}
 
 /// Byte offset in a capture file as the user has it; in a compressed one, of the decompressed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -160,7 +226,7 @@ macro_rules! display_number {
         }
     )*};
 }
-display_number!(PacketNo, StreamOffset, StreamNo, ConnNo, FrameNo, MessageNo);
+display_number!(StreamOffset, StreamNo, ConnNo, FrameNo, MessageNo);
 
 /// A number and what it counts: "1 byte", "0 bytes", "7 bytes".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,9 +10,11 @@ mod common;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::Path;
 
 use common::{Got, Packet, Recorder, assert_same_lines, run, run_numbered, sample_files, samples};
-use wstap::capture::LinkType;
+use serde_json::Value;
+use wstap::capture::{Interface, InterfaceId, LinkType, PacketRecord, PcapngWriter};
 use wstap::limits::Limits;
 use wstap::packet::{Decoded, Decoder, Segment, TcpFlags};
 use wstap::units::{ConnKey, Direction, PacketNo, SeqNo};
@@ -274,4 +276,134 @@ fn cut_captures_tell_a_beginning_of_the_whole() {
             assert!(is_subsequence(&have, &all), "the first {n} packets, {dir}");
         }
     }
+}
+
+/// Samples with both legs of a proxy.
+const PROXIED: [&str; 2] = ["story-httpd", "nginx-good"];
+
+/// What an interface sees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Sees {
+    Direction,
+    Leg,
+}
+
+/// The packets as a pcapng file of two interfaces; and their numbers before. In batches: those that the
+/// second one saw come a quarter of a second later, all at once.
+fn two_interfaces(
+    packets: &[Packet],
+    sees: Sees,
+    batches: bool,
+) -> (tempfile::NamedTempFile, Vec<usize>) {
+    let mut servers = HashMap::new();
+    let mut decoder = Decoder::new(&Limits::default());
+    let mut order: Vec<_> = packets
+        .iter()
+        .enumerate()
+        .map(|(at, packet)| {
+            let interface = match decoder.decode(&packet.record(PacketNo(1))) {
+                Decoded::Segment(segment) if sees == Sees::Leg => {
+                    let port = segment.src.port().min(segment.dst.port());
+                    let next = u32::try_from(servers.len()).unwrap();
+                    *servers.entry(port).or_insert(next) % 2
+                }
+                Decoded::Segment(segment) => u32::from(segment.src < segment.dst),
+                Decoded::Other(_) => 0,
+            };
+            let batch = packet.time.unwrap().0 / 250_000_000;
+            (batch, interface, at)
+        })
+        .collect();
+    if batches {
+        order.sort_unstable();
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut writer = PcapngWriter::new(file.reopen().unwrap()).unwrap();
+    for interface in 0..2 {
+        let described = Interface::new(packets[0].link);
+        writer.interface(InterfaceId(interface), &described).unwrap();
+    }
+    for &(_, interface, at) in &order {
+        let record = packets[at].record(PacketNo(1));
+        let record = PacketRecord { interface: InterfaceId(interface), ..record };
+        writer.write(&record).unwrap();
+    }
+    writer.finish(&[]).unwrap();
+    (file, order.iter().map(|(.., at)| at + 1).collect())
+}
+
+/// Packets get the numbers that they had.
+fn renumber(value: &mut Value, numbers: &[usize], is_packet: bool) {
+    match value {
+        Value::Number(no) if is_packet => {
+            *value = numbers[usize::try_from(no.as_u64().unwrap()).unwrap() - 1].into();
+        }
+        Value::String(text) => {
+            let parts = text.split("packet ").enumerate().map(|(nth, part)| {
+                let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+                match part[..end].parse::<usize>() {
+                    Ok(no) if nth > 0 => format!("{}{}", numbers[no - 1], &part[end..]),
+                    _ => part.to_owned(),
+                }
+            });
+            let parts: Vec<_> = parts.collect();
+            *text = parts.join("packet ");
+        }
+        Value::Array(list) => list.iter_mut().for_each(|v| renumber(v, numbers, is_packet)),
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| {
+            renumber(value, numbers, name == "packet" || name == "evidence");
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn interfaces_in_batches_give_the_events_of_the_sorted_file() {
+    let mut moved = 0;
+    let samples = ["story-httpd", "nginx-good", "story-direct", "socketio-upgrade", "h2-node"];
+    let every = samples.iter().map(|name| (*name, Sees::Direction));
+    for (name, sees) in every.chain([("story-httpd", Sees::Leg), ("nginx-good", Sees::Leg)]) {
+        let path = sample_files().into_iter().find(|p| p.file_stem().unwrap() == name).unwrap();
+        let mut packets = common::packets(&path);
+        packets.sort_by_key(|packet| packet.time);
+        let print = |path: &Path, numbers: &[usize], more: &[&str]| {
+            let path = path.to_str().unwrap();
+            let ran = common::run_wstap(["print", "--json", path].iter().chain(more));
+            let lines = ran.stdout.lines().map(|line| {
+                let mut line = serde_json::from_str(line).unwrap();
+                renumber(&mut line, numbers, false);
+                format!("{line}\n")
+            });
+            lines.collect::<String>()
+        };
+        let (sorted, numbers) = two_interfaces(&packets, sees, false);
+        let want = print(sorted.path(), &numbers, &[]);
+        assert!(numbers.is_sorted() && want.contains("\"event\":\"message\""), "{name}");
+        let (batched, numbers) = two_interfaces(&packets, sees, true);
+        moved += numbers.windows(2).filter(|pair| pair[0] > pair[1]).count();
+        assert_same_lines(&want, &print(batched.path(), &numbers, &[]), name);
+        assert_same_lines(&want, &print(batched.path(), &numbers, &["-j", "2"]), name);
+
+        let diff =
+            |path: &Path| common::run_wstap(["diff", "--json", path.to_str().unwrap()]).stdout;
+        let want_of_diff = diff(sorted.path());
+        assert_eq!(want_of_diff.contains("\"event\":\"pair\""), PROXIED.contains(&name), "{name}");
+        assert_same_lines(&want_of_diff, &diff(batched.path()), name);
+
+        // What is saved or exported of it is in order.
+        let folder = tempfile::tempdir().unwrap();
+        let to = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let from = batched.path().to_str().unwrap();
+        let (saved, exported, both) = (to("saved"), to("exported"), to("both"));
+        common::run_wstap(["print", from, "-w", &saved]);
+        common::run_wstap(["export", "--to", "pcapng", "-o", &exported, from]);
+        common::run_wstap(["export", "--to", "pcapng", "-o", &both, from, "-w", &to("way")]);
+        let bytes = |path: &str| common::packets(path.as_ref()).into_iter().map(|p| p.bytes);
+        assert!(bytes(&saved).eq(packets.iter().map(|p| p.bytes.clone())), "{name}");
+        let as_given: Vec<_> = (1..=packets.len()).collect();
+        assert_same_lines(&want, &print(saved.as_ref(), &as_given, &[]), name);
+        assert!(bytes(&exported).eq(bytes(&both)), "{name}");
+        assert!(bytes(&exported).count() > 0, "{name}");
+    }
+    assert!(moved > 10, "only {moved} packets moved");
 }

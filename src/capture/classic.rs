@@ -125,6 +125,7 @@ impl Classic {
         let at = window.at();
         let bytes = window.take(whole, header..whole);
         Ok(Some(RawRecord {
+            no: PacketNo::default(),
             at,
             time: Some(self.time(words)),
             link: self.link,

@@ -1,7 +1,11 @@
 //! One file or stream, whatever its format.
 //!
-//! Gets: an [`Input`], or any reader. Gives: its packets in the file's order, numbered from 1, and
+//! Gets: an [`Input`], or any reader. Gives: its packets, numbered from 1 in the file's order, and
 //! a [`Summary`]. Keeps: the [`Window`] and what the format needs to be read.
+//!
+//! They come in the file's order too, unless a file has a section of several interfaces: from there on it
+//! is read ahead, and they come in the order of their times ([`super::reorder`]). What is no file, but
+//! written while it is read, is not waited for.
 
 use std::io::Read;
 use std::ops::{ControlFlow, Range};
@@ -9,16 +13,21 @@ use std::ops::{ControlFlow, Range};
 use super::classic::Classic;
 use super::input::{self, Input, Opened, Progress};
 use super::pcapng::Pcapng;
+use super::reorder::Ahead;
 use super::snoop::Snoop;
 use super::summary::Summary;
 use super::window::{Halt, Window};
-use super::{CaptureError, InterfaceId, LinkType, Looks, Options, PacketRecord, PacketSource};
+use super::{
+    CaptureError, FileOrder, InterfaceId, LinkType, Looks, Options, PacketRecord, PacketSource,
+};
 use crate::limits::Limits;
 use crate::units::{FileOffset, PacketNo, Timestamp};
 
 /// A record found, not yet borrowed: where its bytes stand in the window.
 #[derive(Debug, Clone)]
 pub(super) struct RawRecord {
+    /// Its number: known to who counts them.
+    pub(super) no: PacketNo,
     pub(super) at: FileOffset,
     pub(super) time: Option<Timestamp>,
     pub(super) link: LinkType,
@@ -31,8 +40,11 @@ pub(super) struct RawRecord {
 #[derive(Debug)]
 pub struct FileSource {
     input: Input,
+    /// Of a file that is read ahead, the packet given last.
     window: Window,
+    /// `None` at the end, or when it is read ahead.
     format: Option<Reader>,
+    ahead: Option<Box<Ahead>>,
     summary: Summary,
     progress: Progress,
 }
@@ -124,7 +136,7 @@ impl FileSource {
         let mut summary = Summary { compression: opened.compression, ..Summary::default() };
         let patient = opened.size.is_some();
         let begun = begin(&mut window, &mut summary, patient, limits, options);
-        let mut source = Self { input, window, format: None, summary, progress };
+        let mut source = Self { input, window, format: None, ahead: None, summary, progress };
         match begun {
             Ok(Begun::Format(format)) => source.format = Some(format),
             Ok(Begun::Empty) => return Err(CaptureError::Empty { input: source.input }),
@@ -177,7 +189,7 @@ impl FileSource {
     /// Finds the next record; its bytes are there until the next call.
     #[inline]
     pub(super) fn advance(&mut self) -> Result<Option<RawRecord>, CaptureError> {
-        let Some(format) = &mut self.format else { return Ok(None) };
+        let Some(format) = &mut self.format else { return self.next_in_order() };
         let begin = self.window.at();
         let found = match format {
             Reader::Classic(reader) => reader.next(&mut self.window, &mut self.summary),
@@ -187,13 +199,43 @@ impl FileSource {
             Ok(Some(record)) => {
                 self.summary.packets += 1;
                 self.summary.bytes += record.bytes.len() as u64;
-                Ok(Some(record))
+                Ok(Some(RawRecord { no: PacketNo(self.summary.packets), ..record }))
             }
-            Ok(None) => {
-                self.format = None;
-                Ok(None)
-            }
+            Ok(None) => self.ended(),
             Err(halt) => Err(self.stopped(begin, halt)),
+        }
+    }
+
+    /// The end, or where reading ahead begins.
+    #[cold]
+    fn ended(&mut self) -> Result<Option<RawRecord>, CaptureError> {
+        if let Some(Reader::Pcapng(reader)) = self.format.take()
+            && reader.has_several()
+        {
+            let window = std::mem::replace(&mut self.window, Window::lent());
+            self.ahead = Some(Box::new(Ahead::new(reader, window)));
+        }
+        self.next_in_order()
+    }
+
+    /// The next record of a file that is read ahead.
+    #[inline(never)]
+    fn next_in_order(&mut self) -> Result<Option<RawRecord>, CaptureError> {
+        let Some(mut ahead) = self.ahead.take() else { return Ok(None) };
+        loop {
+            if let Some(held) = ahead.take() {
+                self.window.lend(held.bytes);
+                self.ahead = Some(ahead);
+                return Ok(Some(held.raw));
+            }
+            match ahead.read(&mut self.summary) {
+                Ok(true) => {}
+                Ok(false) => return ahead.finish().map_or(Ok(None), Err),
+                Err(halt) => {
+                    let error = self.error(ahead.block_at(), halt);
+                    ahead.fail(error);
+                }
+            }
         }
     }
 
@@ -212,7 +254,7 @@ impl FileSource {
     #[inline]
     pub(super) fn record(&self, raw: &RawRecord) -> PacketRecord<'_> {
         PacketRecord {
-            no: PacketNo(self.summary.packets),
+            no: raw.no,
             at: raw.at,
             time: raw.time,
             link: raw.link,
@@ -274,7 +316,10 @@ fn begin(
         return Ok(strange(window));
     };
     let reader = match magic {
-        PCAPNG => Reader::Pcapng(Pcapng::begin(window, summary, limits, options)?),
+        PCAPNG => {
+            let sorted = patient && options.order == FileOrder::Sorted;
+            Reader::Pcapng(Pcapng::begin(window, summary, sorted, limits, options)?)
+        }
         SNOOP => Reader::Snoop(Snoop::begin(window, summary, limits)?),
         magic if MAGICS.contains(&magic) => {
             Reader::Classic(Classic::begin(window, summary, patient, limits)?)

@@ -8,6 +8,8 @@
 //!         (on a thread of its own)
 //! ```
 //!
+//! Packets are given in the file's order: those that would have to be put in order are not there yet.
+//!
 //! A part of a record at the end of the file is waited for. A file is over when the next one of its
 //! set is there ([`next_of_set`]), or when its name means another file (logrotate), or when it
 //! was emptied (logrotate's `copytruncate`).

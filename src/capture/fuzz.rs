@@ -39,7 +39,7 @@ fn digest(data: &[u8], piece: usize, limits: &Limits) -> (Digest, Summary) {
         match source.next() {
             Ok(Some(record)) => {
                 packets += 1;
-                assert_eq!(record.no.0, packets);
+                assert_eq!(record.no.number(), packets);
                 assert!(record.bytes.len() <= limits.record_bytes);
                 assert!(record.bytes.len() <= record.orig_len as usize);
                 let time = record.time.map_or(1, |t| t.0.cast_unsigned());

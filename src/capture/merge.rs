@@ -2,7 +2,8 @@
 //!
 //! Gets: [`FileSource`]s. Gives: their packets, the earliest first, numbered over all of them.
 //! Keeps: one found record per input. A packet without a time follows its predecessor; packets of
-//! one time come in the order of the inputs. No input is put in order within itself.
+//! one time come in the order of the inputs. An input of several interfaces is in order already
+//! ([`super::reorder`]); no other is put in order within itself.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -314,6 +315,22 @@ mod tests {
         let files = [file(b'a', &[100, 10, 200]), file(b'b', &[50, 150])];
         let order: Vec<_> = marks(&inputs(&files)).0.iter().map(|m| m.1).collect();
         assert_eq!(order, *b"baaba");
+    }
+
+    #[test]
+    fn an_input_of_several_interfaces_is_put_in_order_first() {
+        use samples::{SECTION, block};
+        let interface = block(1, &[1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 0, 9, 0, 0, 0]);
+        let packet = |interface: u8, time: u8, mark: u8| {
+            block(6, &[interface, 0, 0, 0, 0, 0, 0, 0, time, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, mark])
+        };
+        let batches = [packet(0, 10, 1), packet(0, 30, 3), packet(1, 20, 2), packet(1, 40, 4)];
+        let several = [&SECTION[..], &interface, &interface, &batches.concat()].concat();
+        let files = [file(b'a', &[15, 25]), written(&several)];
+        let (found, errors) = marks(&inputs(&files));
+        let want = [(1, 1, 1), (2, b'a', 0), (3, 2, 2), (4, b'a', 0), (5, 3, 1), (6, 4, 2)];
+        assert_eq!(found, want);
+        assert!(errors.is_empty());
     }
 
     #[test]

@@ -39,10 +39,22 @@ pub(super) struct Pcapng {
     block_at: FileOffset,
     limit: usize,
     comments: usize,
-    listener: Option<Listener>,
+    pub(super) listener: Option<Listener>,
     /// Bytes of secrets that may still be kept.
     secrets: usize,
     keeper: Option<SecretsListener>,
+    /// Sections read.
+    sections: u64,
+    several: Several,
+}
+
+/// Is it to be told that a section has more than one interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Several {
+    /// It does not matter.
+    Ignored,
+    Awaited,
+    Found,
 }
 
 /// What the packets of an interface need to be read.
@@ -61,6 +73,7 @@ impl Pcapng {
     pub(super) fn begin(
         window: &mut Window,
         summary: &mut Summary,
+        sorted: bool,
         limits: &Limits,
         options: &Options,
     ) -> Result<Self, Halt> {
@@ -73,6 +86,8 @@ impl Pcapng {
             listener: options.listener.clone(),
             secrets: limits.record_bytes,
             keeper: options.secrets.clone(),
+            sections: 0,
+            several: if sorted { Several::Awaited } else { Several::Ignored },
         };
         if !window.fill(BLOCK_MIN) {
             return Err(window.cut(BLOCK_MIN as u64));
@@ -80,6 +95,21 @@ impl Pcapng {
         reader.section(window, summary)?;
         summary.format = Some(Format::Pcapng);
         Ok(reader)
+    }
+
+    /// It stopped, once, where a section has a second interface: from here on packets may be out of order.
+    pub(super) fn has_several(&self) -> bool {
+        self.several == Several::Found
+    }
+
+    /// Which section it reads.
+    pub(super) const fn section_no(&self) -> u64 {
+        self.sections
+    }
+
+    /// How many interfaces the section has.
+    pub(super) const fn interfaces(&self) -> usize {
+        self.interfaces.len()
     }
 
     /// Where the block starts that was read last: the place of an error.
@@ -108,7 +138,13 @@ impl Pcapng {
                     return self.packet(window, summary, len, PacketKind::Obsolete).map(Some);
                 }
                 SECTION => self.section(window, summary)?,
-                INTERFACE => self.interface(window, summary, len)?,
+                INTERFACE => {
+                    self.interface(window, summary, len)?;
+                    if self.interfaces.len() > 1 && self.several == Several::Awaited {
+                        self.several = Several::Found;
+                        return Ok(None);
+                    }
+                }
                 STATISTICS if within(len, SMALL_BLOCK) => self.statistics(window, summary, len)?,
                 SECRETS if within(len, self.limit) => self.secrets(window, summary, len)?,
                 _ => self.skip(window, len)?,
@@ -173,6 +209,7 @@ impl Pcapng {
             return Err(Fault::NoInterface { id, count }.into());
         };
         let record = RawRecord {
+            no: PacketNo::default(),
             at: self.block_at,
             time: Some(interface.clock.time(high, low)),
             link: interface.link,
@@ -204,6 +241,7 @@ impl Pcapng {
         self.believe(captured)?;
         let end = SIMPLE_HEAD + captured as usize;
         Ok(RawRecord {
+            no: PacketNo::default(),
             at: self.block_at,
             time: None,
             link: interface.link,
@@ -309,6 +347,7 @@ impl Pcapng {
         for option in header.options.iter().filter(|o| o.code == OptionCode::Comment) {
             self.comment(summary, None, option);
         }
+        self.sections += 1;
         window.consume(len as usize);
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::summary::{Format, Interface, Summary};
 use super::window::{Halt, Order, Window};
 use super::{Fault, InterfaceId, LinkType};
 use crate::limits::Limits;
-use crate::units::Timestamp;
+use crate::units::{PacketNo, Timestamp};
 
 /// Reads the records of a snoop file.
 #[derive(Debug)]
@@ -74,6 +74,7 @@ impl Snoop {
         let at = window.at();
         let time = i64::from(seconds) * 1_000_000_000 + i64::from(micros) * 1000;
         Ok(Some(RawRecord {
+            no: PacketNo::default(),
             at,
             time: Some(Timestamp(time)),
             link: self.link,

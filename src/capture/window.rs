@@ -53,6 +53,16 @@ impl Window {
         Self { reader, buf, start: 0, end: 0, at: 0, ended: false, trouble: None }
     }
 
+    /// One over nothing, for [`Self::lend`].
+    pub(super) fn lent() -> Self {
+        Self { ended: true, ..Self::new(Box::new(io::empty()), 0) }
+    }
+
+    /// Puts a record here that was copied, for [`Self::taken`].
+    pub(super) fn lend(&mut self, record: Vec<u8>) {
+        self.buf = record;
+    }
+
     /// Are `n` bytes there, after reading on where needed. What was given by [`Self::taken`] is
     /// void after this.
     #[inline]

@@ -16,7 +16,7 @@ use super::options::{From, ReadOptions, Stop};
 use super::run::{Ran, run};
 use super::screen::complain;
 use super::select::Chosen;
-use crate::capture::{self, Input, InterfaceId, PcapngWriter, Rotation};
+use crate::capture::{self, FileOrder, Input, InterfaceId, PcapngWriter, Rotation};
 use crate::event::{Cx, Event, Later, Sink, Wants};
 use crate::pipeline::Pipeline;
 use crate::process::Owners;
@@ -230,11 +230,14 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
         read.write = Some(spool.path().to_owned());
     }
     let limits = read.limits.clone();
-    let from = match (&read.from, &read.write) {
+    let (from, order) = match (&read.from, &read.write) {
         (From::Inputs(inputs), write) if inputs.iter().all(is_file) && write.is_none() => {
-            From::Inputs(inputs.clone())
+            (From::Inputs(inputs.clone()), read.order)
         }
-        (_, write) => From::Inputs(write.iter().cloned().map(Input::Path).collect()),
+        (_, write) => {
+            let written = write.iter().cloned().map(Input::Path).collect();
+            (From::Inputs(written), FileOrder::AsWritten)
+        }
     };
     let packets = read.stop.packets;
     let (survey, found) = kept(args, read, Survey::of(chosen))?;
@@ -243,6 +246,7 @@ fn packets(args: &ExportArgs, mut read: ReadOptions) -> Result<Found, CliError> 
     }
     let second = ReadOptions {
         from,
+        order,
         display_filter: None,
         write: None,
         rotation: Rotation::default(),

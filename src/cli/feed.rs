@@ -77,7 +77,8 @@ impl Feed {
         secrets: SecretsListener,
     ) -> Result<Self, CliError> {
         let (listener, secrets) = (Some(listener), Some(secrets));
-        let reading = capture::Options { listener, secrets, ..capture::Options::default() };
+        let order = options.order;
+        let reading = capture::Options { listener, secrets, order, ..capture::Options::default() };
         let inputs = match &options.from {
             From::Inputs(inputs) => inputs,
             From::Live(live) => return Ok(Self::Live(Box::new(LiveSource::open(live)?))),

@@ -9,7 +9,7 @@ use super::args::{ColorWhen, FormatArg, LookArgs, PrintArgs, ReadArgs, TimeArg};
 use super::error::CliError;
 use super::keys::Keys;
 use super::screen::Screen;
-use crate::capture::{Bound, Input, LiveOptions, Rotation};
+use crate::capture::{Bound, FileOrder, Input, LiveOptions, Rotation};
 use crate::filter::Filter;
 use crate::limits::Limits;
 use crate::process::Owners;
@@ -21,6 +21,8 @@ use crate::sink::text::{TextOptions, TimeFormat, Verbosity};
 #[derive(Debug)]
 pub(super) struct ReadOptions {
     pub(super) from: From,
+    /// In which order the packets of files are given.
+    pub(super) order: FileOrder,
     pub(super) display_filter: Option<Filter>,
     pub(super) write: Option<PathBuf>,
     pub(super) rotation: Rotation,
@@ -112,6 +114,7 @@ impl TryFrom<ReadArgs> for ReadOptions {
             stop_on: filter(&args.stop_on)?,
             on_match: filter(&args.on_match)?,
             from,
+            order: FileOrder::default(),
             write: args.write,
             rotation: Rotation { most: most_files(&args.autostop), ..rotation(&args.rotation)? },
             stop: stop(args.count, &args.autostop),

@@ -13,7 +13,7 @@ use super::options::{From, ReadOptions};
 use super::run::{self, Opened};
 use super::save::Saver;
 use super::screen::complain;
-use crate::capture::{Input, Rotation};
+use crate::capture::{FileOrder, Input, Rotation};
 use crate::privilege::Keep;
 use crate::tui::pick::Offer;
 use crate::tui::tape::{FOLDER, Recorded, Tape};
@@ -63,12 +63,12 @@ fn show(feed: Feed, options: ReadOptions, filter: Option<String>) -> Result<Foun
     };
     keys::load(&options)?;
     let opened = run::open(feed, &options, keep)?;
-    let Kept { recording, recorded, inputs, unsaved } = Kept::of(&opened, &options)?;
+    let Kept { recording, recorded, inputs, order, unsaved } = Kept::of(&opened, &options)?;
     if let Some(recorded) = recorded.as_ref().filter(|_| unsaved) {
         // On the screen that is there again after a kill that nobody could do anything about.
         complain(&format!("wstap: recording to {}", recorded.path().display()));
     }
-    let tape = Tape { inputs, before: 0, folders, limits: options.limits.clone() };
+    let tape = Tape { inputs, order, before: 0, folders, limits: options.limits.clone() };
     let faults = Faults::default();
     let told = faults.clone();
     let capture_filter = match &options.from {
@@ -129,17 +129,20 @@ struct Kept {
     recording: Option<Saver>,
     recorded: Option<Recorded>,
     inputs: Vec<Input>,
+    order: FileOrder,
     /// They are nowhere else.
     unsaved: bool,
 }
 
 impl Kept {
     fn of(opened: &Opened, options: &ReadOptions) -> Result<Self, CliError> {
-        let nowhere = Self { recording: None, recorded: None, inputs: Vec::new(), unsaved: false };
+        let order = FileOrder::AsWritten;
+        let nowhere =
+            Self { recording: None, recorded: None, inputs: Vec::new(), order, unsaved: false };
         if let From::Inputs(inputs) = &options.from
             && opened.feed.lasts()
         {
-            return Ok(Self { inputs: inputs.clone(), ..nowhere });
+            return Ok(Self { inputs: inputs.clone(), order: options.order, ..nowhere });
         }
         if let Some(path) = options.write.as_ref().filter(|_| !options.rotation.rotates()) {
             return Ok(Self { inputs: vec![Input::Path(path.clone())], ..nowhere });
@@ -153,6 +156,7 @@ impl Kept {
             recording: Some(recording),
             recorded: Some(recorded),
             inputs: vec![Input::Path(path)],
+            order,
             unsaved: !elsewhere,
         })
     }

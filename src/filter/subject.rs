@@ -189,7 +189,7 @@ impl<'a> Subject<'a> {
             Id::Event => show(Value::Bytes(self.event.name().as_bytes())),
             Id::Conn => self.conn.iter().for_each(|no| show(int(no.0))),
             Id::Dir => self.dir().iter().for_each(|dir| show(Value::Bytes(dir.name().as_bytes()))),
-            Id::Packet => show(int(self.cx.origin.packet.0)),
+            Id::Packet => show(int(self.cx.origin.packet.number())),
             Id::Time => time.iter().for_each(|time| show(Value::Int(time.0.into()))),
             Id::TimeRelative => {
                 if let (Some(time), Some(first)) = (time, self.first_time) {
@@ -249,7 +249,7 @@ impl<'a> Subject<'a> {
             Id::EndHow => show(Value::Bytes(end.how.name().as_bytes())),
             Id::EndBy => end.by.iter().for_each(|by| show(Value::Bytes(by.sender().as_bytes()))),
             Id::EndCause => show(Value::Bytes(end.cause.as_bytes())),
-            Id::EndEvidence => end.evidence.iter().for_each(|packet| show(int(packet.0))),
+            Id::EndEvidence => end.evidence.iter().for_each(|packet| show(int(packet.number()))),
             Id::Duration | Id::DurationNs => {
                 end.duration_ns.iter().for_each(|ns| show(Value::Int((*ns).into())));
             }
@@ -383,7 +383,7 @@ fn of_request(head: &RequestHead, id: Id, show: &mut dyn FnMut(Value<'_>)) {
             }
         }
         Id::RequestVersion => show(Value::Bytes(head.version.as_bytes())),
-        Id::RequestPacket => show(int(head.origin.packet.0)),
+        Id::RequestPacket => show(int(head.origin.packet.number())),
         Id::RequestTime => show_time(head.origin, show),
         _ => {}
     }
@@ -394,7 +394,7 @@ fn of_response(head: &ResponseHead, id: Id, show: &mut dyn FnMut(Value<'_>)) {
         Id::ResponseCode => show(int(head.status.into())),
         Id::ResponsePhrase => show(Value::Bytes(head.reason.as_bytes())),
         Id::ResponseVersion => show(Value::Bytes(head.version.as_bytes())),
-        Id::ResponsePacket => show(int(head.origin.packet.0)),
+        Id::ResponsePacket => show(int(head.origin.packet.number())),
         Id::ResponseTime => show_time(head.origin, show),
         _ => {}
     }

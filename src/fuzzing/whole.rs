@@ -148,7 +148,7 @@ impl Reading {
             self.keys.add(&secrets.data, PacketNo(self.packets));
         }
         match next {
-            Ok(record) => record.filter(|record| record.no.0 <= 20_000),
+            Ok(record) => record.filter(|record| record.no.number() <= 20_000),
             Err(error) => {
                 self.truncated = Some(error.to_string());
                 None

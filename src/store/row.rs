@@ -58,7 +58,8 @@ pub struct Row {
     wire_len: u32,
     packet_low: u32,
     packet_high: u16,
-    /// kind 0-3, direction 4, complete 5, compressed 6, fragmented 7, repeated 8, worst note 9-10.
+    /// kind 0-3, direction 4, complete 5, compressed 6, fragmented 7, repeated 8, worst note 9-10,
+    /// packet's place 11.
     bits: u16,
 }
 
@@ -97,6 +98,8 @@ pub struct Parts {
 }
 
 const NO_TIME: i64 = i64::MIN;
+/// The upper half of the packet is its place, not its number.
+const PLACE: u16 = 1 << 11;
 
 impl Row {
     /// Packs it.
@@ -116,6 +119,14 @@ impl Row {
             | u16::from(parts.fragmented) << 7
             | u16::from(parts.repeated) << 8
             | worst << 9;
+        let (packet, bits) = match (parts.packet.0, parts.packet.number()) {
+            (whole, number) if whole == number => (whole, bits),
+            // Its place stands where the upper bits of its number would, which very few captures need.
+            (whole, number) if number <= u32::MAX.into() => {
+                (number | whole >> 48 << 32, bits | PLACE)
+            }
+            (_, number) => (number, bits),
+        };
         Self {
             time: parts.time.map_or(NO_TIME, |time| time.0),
             spool: parts.spool,
@@ -123,8 +134,8 @@ impl Row {
             no: small(parts.no),
             len: small(parts.len),
             wire_len: small(parts.wire_len),
-            packet_low: small(parts.packet.0 & 0xffff_ffff),
-            packet_high: u16::try_from(parts.packet.0 >> 32).unwrap_or(u16::MAX),
+            packet_low: small(packet & 0xffff_ffff),
+            packet_high: u16::try_from(packet >> 32).unwrap_or(u16::MAX),
             bits,
         }
     }
@@ -146,7 +157,8 @@ impl Row {
 
     /// Its last packet.
     pub fn packet(&self) -> PacketNo {
-        PacketNo(u64::from(self.packet_high) << 32 | u64::from(self.packet_low))
+        let shift = if self.bits & PLACE == 0 { 32 } else { 48 };
+        PacketNo(u64::from(self.packet_high) << shift | u64::from(self.packet_low))
     }
 
     /// Index of its connection.
@@ -227,7 +239,11 @@ mod tests {
                 kind,
                 dir: Direction::BOTH[n % 2],
                 time: (n != 3).then_some(Timestamp(-5)),
-                packet: PacketNo(0x12_3456_789a),
+                packet: [
+                    PacketNo(0x12_3456_789a),
+                    PacketNo(9).given_as(7),
+                    PacketNo(7).given_as(9),
+                ][n % 3],
                 conn: 77,
                 no: 9,
                 len: 5_000_000_000,

@@ -145,7 +145,7 @@ pub fn row_json(row: &Row, conn: &Conn, record: &Record) -> Option<String> {
     put("conn", conn.no.0.into());
     put("dir", message.dir.name().into());
     put("time", row.time().map_or(Value::Null, |time| time.rfc3339().as_str().into()));
-    put("packet", row.packet().0.into());
+    put("packet", row.packet().number().into());
     put("n", message.no.0.into());
     put("kind", message.kind.name().into());
     put("len", message.len.into());

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::capture::{
-    self, Input, InterfaceId, PacketRecord, PacketSource as _, PcapngWriter, Secrets,
+    self, FileOrder, Input, InterfaceId, PacketRecord, PacketSource as _, PcapngWriter, Secrets,
     SecretsListener,
 };
 use crate::limits::Limits;
 use crate::packet::{Decoded, Decoder};
 use crate::store::Conn;
-use crate::units::PacketNo;
 
 /// A file with a name, kept unless it is told to go: what crashes leave can be found.
 #[derive(Debug)]
@@ -86,23 +85,25 @@ pub fn cannot_write(path: &Path, error: &io::Error, folders: &[PathBuf]) -> Stri
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
     ends: (SocketAddr, SocketAddr),
-    packets: (PacketNo, PacketNo),
+    places: (u64, u64),
 }
 
 impl Wanted {
     /// The packets of a connection, from its TCP connection's first to the last that is known; while
     /// it is open, whatever still comes.
     pub fn of(conn: &Conn) -> Self {
-        let last = if conn.over() { conn.last.packet } else { PacketNo(u64::MAX) };
-        Self { ends: (conn.info.client, conn.info.server), packets: (conn.info.key.flow.0, last) }
+        // The acknowledgement of the last FIN comes behind the end.
+        let last =
+            if conn.over() { conn.last.packet.place().saturating_add(TAIL) } else { u64::MAX };
+        let first = conn.info.key.flow.0.place();
+        Self { ends: (conn.info.client, conn.info.server), places: (first, last) }
     }
 
-    fn takes(&self, no: PacketNo, src: SocketAddr, dst: SocketAddr) -> bool {
+    fn takes(&self, place: u64, src: SocketAddr, dst: SocketAddr) -> bool {
         let (client, server) = self.ends;
-        let (first, last) = self.packets;
+        let (first, last) = self.places;
         let same = (src, dst) == (client, server) || (src, dst) == (server, client);
-        // The acknowledgement of the last FIN comes behind the end.
-        same && first <= no && no.0 <= last.0.saturating_add(TAIL)
+        same && first <= place && place <= last
     }
 }
 
@@ -114,6 +115,8 @@ const TAIL: u64 = 64;
 pub struct Tape {
     /// The files.
     pub inputs: Vec<Input>,
+    /// The order of their packets when they were numbered.
+    pub order: FileOrder,
     /// Packets that were numbered before the first one in them.
     pub before: u64,
     /// The only folders in which a file can be saved; none: anywhere.
@@ -147,8 +150,8 @@ impl Tape {
             let takes = wanted.is_empty()
                 || match decoder.decode(&record) {
                     Decoded::Segment(segment) => {
-                        let no = PacketNo(record.no.0.saturating_add(self.before));
-                        wanted.iter().any(|wanted| wanted.takes(no, segment.src, segment.dst))
+                        let place = record.no.place().saturating_add(self.before);
+                        wanted.iter().any(|wanted| wanted.takes(place, segment.src, segment.dst))
                     }
                     Decoded::Other(_) => false,
                 };
@@ -194,7 +197,7 @@ impl Tape {
         let secrets = Some(SecretsListener(Arc::new(move |block: &Secrets| {
             lock(&secrets).push(block.clone());
         })));
-        capture::Options { listener, secrets, ..capture::Options::default() }
+        capture::Options { listener, secrets, order: self.order, ..capture::Options::default() }
     }
 }
 

@@ -244,7 +244,7 @@ impl Session {
             dir.sender(),
             if len == 1 { " is" } else { " are" },
             " missing from the capture before packet ",
-            packet.format(origin.packet.0),
+            packet.format(origin.packet.number()),
             if snapped { ": packets were cut by the snapshot length" } else { "" },
         ];
         let text = parts.concat();

@@ -52,7 +52,7 @@ impl Axis {
     /// Where a packet of a leg is; comparable for two legs unless [`Axis::Apart`].
     pub(super) fn at(&self, facts: &Facts<'_>, origin: Origin) -> Option<i64> {
         match self {
-            Self::Packets => i64::try_from(origin.packet.0).ok(),
+            Self::Packets => i64::try_from(origin.packet.place()).ok(),
             Self::Times(clock) if facts.leg.capture > 0 => {
                 Some(origin.time?.0.saturating_sub(clock.server_ahead_ns))
             }

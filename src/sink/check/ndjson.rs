@@ -69,6 +69,6 @@ fn finding(buf: &mut Vec<u8>, finding: &Finding) {
     raw(buf, ",\"count\":");
     number(buf, finding.count);
     raw(buf, ",\"packets\":[");
-    separated(buf, &finding.places, |buf, place| number(buf, place.packet().0));
+    separated(buf, &finding.places, |buf, place| number(buf, place.packet().number()));
     raw(buf, "]}");
 }

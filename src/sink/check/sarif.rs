@@ -91,7 +91,7 @@ impl SarifReport {
         raw(buf, ",\"kind\":\"object\"}]}],\"properties\":{\"blame\":\"");
         raw(buf, note.blame.name());
         raw(buf, "\",\"packets\":[");
-        separated(buf, &finding.places, |buf, place| number(buf, place.packet().0));
+        separated(buf, &finding.places, |buf, place| number(buf, place.packet().number()));
         raw(buf, "]}}");
     }
 }

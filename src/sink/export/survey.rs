@@ -13,7 +13,7 @@ use crate::pipeline::Whose;
 use crate::sink::escape::Escaped;
 use crate::sink::select::{Everything, Select};
 use crate::sink::{Output, Summary, Tally, notes_of};
-use crate::units::{FlowId, PacketNo, Timestamp};
+use crate::units::{PacketNo, Timestamp};
 
 /// Bytes of notes kept: some hundred thousand of them.
 const NOTES: usize = 32 << 20;
@@ -26,8 +26,10 @@ const COMMENT: usize = 8 << 10;
 pub struct Survey<S = Everything> {
     select: S,
     tally: Tally,
-    flows: HashSet<FlowId, foldhash::fast::RandomState>,
-    notes: HashMap<PacketNo, Vec<(FlowId, String)>, foldhash::fast::RandomState>,
+    /// By the places of their first packets: what is saved on the way is numbered in the order in which
+    /// it was given.
+    flows: HashSet<u64, foldhash::fast::RandomState>,
+    notes: HashMap<u64, Vec<(u64, String)>, foldhash::fast::RandomState>,
     note_bytes: usize,
     left_out: u64,
 }
@@ -49,7 +51,7 @@ impl<S: Select> Survey<S> {
     /// whose they are.
     pub fn keeps(&self, whose: Whose) -> bool {
         match whose {
-            Whose::Flow(flow) => self.flows.contains(&flow),
+            Whose::Flow(flow) => self.flows.contains(&flow.0.place()),
             Whose::Fragment => !self.flows.is_empty(),
             Whose::Nobody => false,
         }
@@ -57,7 +59,7 @@ impl<S: Select> Survey<S> {
 
     /// What is to be said at a packet of the connections that are kept.
     pub fn comments(&self, packet: PacketNo) -> Vec<&str> {
-        let here = self.notes.get(&packet).map(Vec::as_slice).unwrap_or_default();
+        let here = self.notes.get(&packet.place()).map(Vec::as_slice).unwrap_or_default();
         here.iter().filter(|(flow, _)| self.flows.contains(flow)).map(|(_, text)| &**text).collect()
     }
 
@@ -88,8 +90,8 @@ impl<S: Select> Survey<S> {
                 continue;
             }
             self.note_bytes += bytes;
-            let here = self.notes.entry(cx.origin.packet).or_default();
-            here.push((cx.conn.key.flow, text));
+            let here = self.notes.entry(cx.origin.packet.place()).or_default();
+            here.push((cx.conn.key.flow.0.place(), text));
         }
     }
 }
@@ -102,7 +104,7 @@ impl<S: Select> Sink for Survey<S> {
     fn event(&mut self, cx: &Cx<'_>, event: &Event<'_>) -> ControlFlow<()> {
         if self.select.selects(cx, event) {
             self.tally.count(event);
-            self.flows.insert(cx.conn.key.flow);
+            self.flows.insert(cx.conn.key.flow.0.place());
         }
         if !notes_of(event).is_empty() {
             self.note(cx, event);
@@ -153,6 +155,7 @@ mod tests {
     use crate::event::Message;
     use crate::sink::samples;
     use crate::sink::select::Where;
+    use crate::units::FlowId;
 
     #[test]
     fn connections_asked_for_are_kept_whole_with_their_notes() {

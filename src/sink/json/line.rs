@@ -225,7 +225,7 @@ pub fn end_of(buf: &mut Vec<u8>, no: ConnNo, cx: &Cx<'_>, end: &End, late: Optio
     raw(buf, ",\"cause\":");
     string(buf, &end.cause);
     raw(buf, ",\"evidence\":[");
-    separated(buf, &end.evidence, |buf, packet| number(buf, packet.0));
+    separated(buf, &end.evidence, |buf, packet| number(buf, packet.number()));
     raw(buf, "],\"duration_ns\":");
     opt_number(buf, end.duration_ns);
     raw(buf, ",\"messages\":");
@@ -349,7 +349,7 @@ fn when(buf: &mut Vec<u8>, cx: &Cx<'_>) {
     raw(buf, ",\"time\":");
     time(buf, cx.origin.time);
     raw(buf, ",\"packet\":");
-    number(buf, cx.origin.packet.0);
+    number(buf, cx.origin.packet.number());
 }
 
 /// `text` for text that is UTF-8, `data` for anything else, and both null for what was not kept.
@@ -388,7 +388,7 @@ fn request(buf: &mut Vec<u8>, head: &RequestHead) {
     string(buf, &head.version);
     fields(buf, &head.fields);
     raw(buf, ",\"packet\":");
-    number(buf, head.origin.packet.0);
+    number(buf, head.origin.packet.number());
     raw(buf, ",\"time\":");
     time(buf, head.origin.time);
     raw(buf, "}");
@@ -403,7 +403,7 @@ fn response(buf: &mut Vec<u8>, head: &ResponseHead) {
     string(buf, &head.version);
     fields(buf, &head.fields);
     raw(buf, ",\"packet\":");
-    number(buf, head.origin.packet.0);
+    number(buf, head.origin.packet.number());
     raw(buf, ",\"time\":");
     time(buf, head.origin.time);
     raw(buf, "}");

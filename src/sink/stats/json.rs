@@ -28,7 +28,7 @@ pub(super) fn connection(buf: &mut Vec<u8>, row: &Row) {
     field(buf, "subprotocol", |buf| opt_string(buf, row.subprotocol.as_deref()));
     field(buf, "extensions", |buf| opt_string(buf, row.extensions.as_deref()));
     field(buf, "time", |buf| time(buf, row.begin));
-    field(buf, "packet", |buf| number(buf, row.packet().0));
+    field(buf, "packet", |buf| number(buf, row.packet().number()));
     field(buf, "duration_ns", |buf| opt_number(buf, row.duration_ns));
     field(buf, "handshake_ns", |buf| opt_number(buf, row.handshake_ns));
     field(buf, "how", |buf| opt_string(buf, row.how.map(EndHow::name)));

@@ -352,7 +352,7 @@ impl App {
             digits.replace(',', "").parse().ok().ok_or("a number, or p and a packet's number")?;
         let len = self.snapshot.rows.len();
         let row = if packet {
-            self.snapshot.rows.partition_point(|row| row.packet().0 < number)
+            self.snapshot.rows.partition_point(|row| row.packet().number() < number)
         } else {
             usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX)
         };

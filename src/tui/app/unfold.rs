@@ -7,6 +7,7 @@ use super::App;
 use crate::event::MessageKind;
 use crate::store::{FrameMeta, Row, RowKind};
 use crate::tui::text::cut;
+use crate::units::PacketNo;
 
 /// A line below an unfolded message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,14 +75,14 @@ impl App {
         let row = self.snapshot.rows.get(at as usize).filter(|row| row.fragmented())?;
         let record = self.reader.record(row, usize::MAX)?;
         let (first, last) = (record.frames.first()?, record.frames.last()?);
-        let mut parts: Vec<(u64, Part)> = Vec::with_capacity(record.frames.len());
+        let mut parts: Vec<(PacketNo, Part)> = Vec::with_capacity(record.frames.len());
         let mut from = 0;
         for (n, frame) in record.frames.iter().enumerate() {
             let to = from + frame.kept as usize;
             let bytes = record.wire_bytes().get(from..to).unwrap_or(&[]);
             let text =
                 if record.compressed { String::new() } else { beginning(bytes, record.text) };
-            parts.push((frame.end.packet.0, Part::Frame(*frame, n, text)));
+            parts.push((frame.end.packet, Part::Frame(*frame, n, text)));
             from = to;
         }
         if !self.list.no_heartbeats {
@@ -92,7 +93,7 @@ impl App {
                     (there.packet() >= first.begin.packet).then_some((above, there))
                 })
                 .filter(|(_, there)| is_between(there, row) && there.packet() <= last.end.packet);
-            parts.extend(between.map(|(at, there)| (there.packet().0, Part::Control(at))));
+            parts.extend(between.map(|(at, there)| (there.packet(), Part::Control(at))));
         }
         parts.sort_by_key(|(packet, part)| match part {
             Part::Frame(frame, ..) => (*packet, frame.no.0),

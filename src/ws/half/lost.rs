@@ -65,7 +65,7 @@ impl Half {
                     "frames of the ",
                     self.dir.sender(),
                     " were found again in packet ",
-                    packet.format(origin.packet.0),
+                    packet.format(origin.packet.number()),
                     if skipped > 0 { ", after " } else { "" },
                     if skipped > 0 { bytes.format(skipped) } else { "" },
                     match skipped {
